@@ -1,0 +1,132 @@
+//! What a plugin says about itself, in terms the planner and the validator can use.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::id::{PluginName, TaskType};
+
+/// The checked content of a plugin's `describe`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The name of the plugin; equals the stem of its file.
+    pub name: PluginName,
+    /// The plugin's own version, semantic versioning.
+    pub version: String,
+    /// One line on what the plugin is for.
+    pub summary: String,
+    /// What the plugin asks to be granted.
+    pub capabilities: Capabilities,
+    /// The task types it offers, by their full name.
+    pub task_types: BTreeMap<TaskType, TaskTypeSpec>,
+}
+
+/// What a plugin asks for. Asking is not having: the operator's policy grants.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capabilities {
+    /// Hosts it wants to call, such as `api.github.com`; `*` means that the input decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub http: Vec<String>,
+}
+
+/// One task type: what goes in, what comes out, what it may do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskTypeSpec {
+    /// One line on what the task type does.
+    pub summary: String,
+    /// A longer description in Markdown, possibly empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub docs: String,
+    /// JSON Schema (2020-12) of the input.
+    pub input_schema: Value,
+    /// JSON Schema (2020-12) of the output.
+    pub output_schema: Value,
+    /// What a call may do to the world.
+    pub effects: Effects,
+    /// Which slots its attempts occupy.
+    pub resource_class: ResourceClass,
+    /// Whether a second call with the same idempotency key does no further harm.
+    pub idempotent: bool,
+    /// Limits the author thinks right; the operator's and the task's own go before them.
+    #[serde(default)]
+    pub limits: LimitsWish,
+}
+
+/// What a call of a task type may do to the world. Enforced by the host, not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effects {
+    /// Equal input gives equal output; no HTTP at all.
+    Pure,
+    /// Reads the world: GET and HEAD only.
+    Reads,
+    /// May change the world.
+    Writes,
+}
+
+impl Effects {
+    /// The word for these effects, as in the manifest and the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pure => "pure",
+            Self::Reads => "reads",
+            Self::Writes => "writes",
+        }
+    }
+}
+
+/// Which kind of slot an attempt occupies while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ResourceClass {
+    /// Computes: one slot a core.
+    Cpu,
+    /// Mostly waits for something outside.
+    Io,
+    /// Waits for a model and spends its budget.
+    Ai,
+    /// Waits for GitHub, within its rate limits.
+    Github,
+}
+
+impl ResourceClass {
+    /// Every class, in the order of their declaration.
+    pub const ALL: [Self; 4] = [Self::Cpu, Self::Io, Self::Ai, Self::Github];
+
+    /// The word for this class, as in the manifest, the configuration and the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Io => "io",
+            Self::Ai => "ai",
+            Self::Github => "github",
+        }
+    }
+}
+
+impl fmt::Display for ResourceClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Limits of one call that somebody wishes for; `None` leaves the choice to the next in line
+/// (task, then plugin, then the host's configuration), under the host's ceiling.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsWish {
+    /// Units of deterministic work (about one a WebAssembly instruction).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
+    /// Bytes over all linear memories and tables of the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// Wall-clock time of the call in milliseconds, host calls included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// Bytes of the output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_bytes: Option<u64>,
+}

@@ -1,0 +1,165 @@
+//! Who needs whom within a workflow.
+
+use petgraph::graph::DiGraph;
+
+/// A task's place within its workflow. At most [`TASKS_MAX`] tasks, so 32 bits hold it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskIndex(u32);
+
+/// The most tasks one workflow may have. Ten times what the largest published workflows hold.
+pub const TASKS_MAX: usize = 1_000_000;
+
+impl TaskIndex {
+    /// The `place`-th task; places beyond [`TASKS_MAX`] are refused where definitions are read.
+    pub fn new(place: usize) -> Self {
+        Self(u32::try_from(place).expect("a workflow has at most TASKS_MAX tasks"))
+    }
+
+    /// The place as an index of a list.
+    pub const fn as_usize(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The dependencies of a workflow's tasks, without a cycle.
+#[derive(Debug)]
+pub struct Graph {
+    dependencies: Vec<Vec<TaskIndex>>,
+    dependents: Vec<Vec<TaskIndex>>,
+    /// How many tasks stand one after another below each task, itself included.
+    depths: Vec<u32>,
+}
+
+impl Graph {
+    /// Builds the graph from what each task needs (each list without doubles).
+    ///
+    /// # Errors
+    /// With the tasks of one cycle, in order, when there is one.
+    pub fn new(dependencies: Vec<Vec<TaskIndex>>) -> Result<Self, Vec<TaskIndex>> {
+        let mut dependents = vec![Vec::new(); dependencies.len()];
+        for (task, needs) in dependencies.iter().enumerate() {
+            for need in needs {
+                dependents[need.as_usize()].push(TaskIndex::new(task));
+            }
+        }
+        let order = topological_order(&dependencies).ok_or_else(|| find_cycle(&dependencies))?;
+        let mut depths = vec![1; dependencies.len()];
+        for task in order.into_iter().rev() {
+            let below: &Vec<TaskIndex> = &dependents[task.as_usize()];
+            let deepest = below.iter().map(|next| depths[next.as_usize()]).max().unwrap_or(0);
+            depths[task.as_usize()] = deepest + 1;
+        }
+        Ok(Self { dependencies, dependents, depths })
+    }
+
+    /// How many tasks there are.
+    pub fn len(&self) -> usize {
+        self.dependencies.len()
+    }
+
+    /// Whether there is no task.
+    pub fn is_empty(&self) -> bool {
+        self.dependencies.is_empty()
+    }
+
+    /// What `task` needs.
+    pub fn dependencies(&self, task: TaskIndex) -> &[TaskIndex] {
+        &self.dependencies[task.as_usize()]
+    }
+
+    /// What needs `task`.
+    pub fn dependents(&self, task: TaskIndex) -> &[TaskIndex] {
+        &self.dependents[task.as_usize()]
+    }
+
+    /// The tasks that nothing depends on, in the order of the file.
+    pub fn leaves(&self) -> impl Iterator<Item = TaskIndex> {
+        (0..self.len()).map(TaskIndex::new).filter(|task| self.dependents(*task).is_empty())
+    }
+
+    /// How many tasks stand one after another from `task` to the end, itself included: its rank
+    /// while nothing is known of durations ("Hu's level", T. C. Hu, Operations Research 9(6), 1961).
+    pub fn depth(&self, task: TaskIndex) -> u32 {
+        self.depths[task.as_usize()]
+    }
+}
+
+/// Every task after all it needs; `None` when there is a cycle.
+fn topological_order(dependencies: &[Vec<TaskIndex>]) -> Option<Vec<TaskIndex>> {
+    let edges = dependencies.iter().enumerate().flat_map(|(task, needs)| {
+        needs.iter().map(move |need| (need.0, TaskIndex::new(task).0))
+    });
+    let mut graph = DiGraph::<(), (), u32>::with_capacity(dependencies.len(), 0);
+    for _ in dependencies {
+        graph.add_node(());
+    }
+    graph.extend_with_edges(edges);
+    let order = petgraph::algo::toposort(&graph, None).ok()?;
+    Some(order.into_iter().map(|node| TaskIndex::new(node.index())).collect())
+}
+
+/// One cycle of a graph that has one, from a task back to (and without repeating) itself.
+fn find_cycle(dependencies: &[Vec<TaskIndex>]) -> Vec<TaskIndex> {
+    // Peel off every task whose needs are all peeled; what stays needs something that stays, so
+    // walking along needs from any of it must come back to a task seen before.
+    let mut peeled = vec![false; dependencies.len()];
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for (task, needs) in dependencies.iter().enumerate() {
+            if !peeled[task] && needs.iter().all(|need| peeled[need.as_usize()]) {
+                peeled[task] = true;
+                changed = true;
+            }
+        }
+    }
+    let Some(start) = peeled.iter().position(|done| !done) else { return Vec::new() };
+    let mut path = vec![TaskIndex::new(start)];
+    loop {
+        let last = *path.last().expect("begins with one");
+        let next = dependencies[last.as_usize()]
+            .iter()
+            .copied()
+            .find(|need| !peeled[need.as_usize()])
+            .expect("a task that stays needs one that stays");
+        if let Some(place) = path.iter().position(|seen| *seen == next) {
+            return path.split_off(place);
+        }
+        path.push(next);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn graph(needs: &[&[usize]]) -> Result<Graph, Vec<usize>> {
+        let lists = needs.iter().map(|list| list.iter().map(|n| TaskIndex::new(*n)).collect());
+        Graph::new(lists.collect())
+            .map_err(|cycle| cycle.into_iter().map(TaskIndex::as_usize).collect())
+    }
+
+    #[test]
+    fn knows_both_directions_and_the_depth() {
+        let diamond = graph(&[&[], &[0], &[0], &[1, 2], &[]]).expect("no cycle");
+        let depths: Vec<_> = (0..5).map(|n| diamond.depth(TaskIndex::new(n))).collect();
+        assert_eq!(depths, [3, 2, 2, 1, 1]);
+        let leaves: Vec<_> = diamond.leaves().map(TaskIndex::as_usize).collect();
+        assert_eq!(leaves, [3, 4]);
+        assert_eq!(diamond.dependents(TaskIndex::new(0)).len(), 2);
+    }
+
+    #[test]
+    fn names_the_tasks_of_a_cycle() {
+        assert_eq!(graph(&[&[], &[0, 3], &[1], &[2]]).expect_err("a cycle").len(), 3);
+        assert_eq!(graph(&[&[0]]).expect_err("a cycle"), [0]);
+    }
+
+    #[test]
+    fn a_long_chain_needs_no_deep_stack() {
+        let needs =
+            (0..100_000).map(|n: usize| n.checked_sub(1).map(TaskIndex::new).into_iter().collect());
+        let needs: Vec<Vec<TaskIndex>> = needs.collect();
+        assert_eq!(Graph::new(needs).expect("no cycle").depth(TaskIndex::new(0)), 100_000);
+    }
+}
