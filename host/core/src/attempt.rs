@@ -116,6 +116,8 @@ pub struct Attempt {
     pub rank: f64,
     /// The host that performed it.
     pub host: std::sync::Arc<str>,
+    /// The epoch of that host: which of its starts it was.
+    pub epoch: u64,
     /// How it ended; `None` while it is claimed or running.
     pub end: Option<AttemptEnding>,
     /// What it used.

@@ -86,9 +86,10 @@ impl Graph {
 
 /// Every task after all it needs; `None` when there is a cycle.
 fn topological_order(dependencies: &[Vec<TaskIndex>]) -> Option<Vec<TaskIndex>> {
-    let edges = dependencies.iter().enumerate().flat_map(|(task, needs)| {
-        needs.iter().map(move |need| (need.0, TaskIndex::new(task).0))
-    });
+    let edges = dependencies
+        .iter()
+        .enumerate()
+        .flat_map(|(task, needs)| needs.iter().map(move |need| (need.0, TaskIndex::new(task).0)));
     let mut graph = DiGraph::<(), (), u32>::with_capacity(dependencies.len(), 0);
     for _ in dependencies {
         graph.add_node(());
