@@ -1,1 +1,7 @@
+//! What a contributor runs.
+
+mod command;
+mod debian;
+mod toolchain;
+
 fn main() {}
