@@ -99,14 +99,6 @@ impl Dispatcher {
         self.enqueue(offer.run, offer.class);
     }
 
-    /// Counts an attempt that is under way without having been taken from here: after a start.
-    pub fn occupy(&mut self, run: RunId, class: ResourceClass) {
-        self.classes[class as usize].taken += 1;
-        if let Some(share) = self.runs.get_mut(&run) {
-            share.taken += 1;
-        }
-    }
-
     /// The next task to claim; its slot is taken until [`Self::release`].
     pub fn take(&mut self) -> Option<Offer> {
         ResourceClass::ALL.into_iter().find_map(|class| self.take_of(class))

@@ -5,11 +5,13 @@
 //!  (asks)             (journal)   (the only change)               (to do, after the commit)
 //! ```
 //!
-//! [`planner::react`] walks this line for one command; a restart applies the journal's events
-//! and asks for the [outstanding](RunState::outstanding) effects. There is no other way.
+//! [`react`] walks this line for one command; a start folds the journal's events and [`resume`]s
+//! with what the state asks for. There is no other way.
 
 mod apply;
-pub mod planner;
+mod command;
+mod effect;
+mod planner;
 mod task;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +24,10 @@ use crate::payload::PayloadRef;
 use crate::time::Timestamp;
 use crate::workflow::{TaskIndex, Workflow};
 
-pub use planner::{Command, Effect, Reaction, Refusal, StopReason};
+pub use apply::IllegalEvent;
+pub use command::{AttemptResult, Command, LossLimits};
+pub use effect::{Effect, StopReason};
+pub use planner::{Reaction, Refusal, react, resume};
 pub use task::{TaskState, TaskStatus};
 
 /// Everything that is known of one run, folded from its events.

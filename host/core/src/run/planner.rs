@@ -6,149 +6,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{RunState, TaskStatus, apply::IllegalEvent};
-use crate::attempt::{AttemptEnd, AttemptUse};
+use super::apply::IllegalEvent;
+use super::command::{AttemptResult, Command, LossLimits};
+use super::effect::Effect;
+use super::{RunState, TaskStatus};
+use crate::attempt::{AttemptEnd, ReleaseReason};
 use crate::failure::{Failure, FailureClass, Next, Outcome};
-use crate::id::{Digest, PluginName, TaskId};
+use crate::id::TaskId;
 use crate::journal::{Entry, RunEvent};
 use crate::payload::PayloadRef;
-use crate::plugin::ResourceClass;
 use crate::time::Timestamp;
 use crate::workflow::TaskIndex;
 
-/// What somebody or something asks of a run.
-#[derive(Debug, Clone)]
-pub enum Command {
-    /// Keep this version of a plugin that was not loaded when the run started.
-    PinPlugin {
-        /// The plugin.
-        plugin: PluginName,
-        /// The version.
-        digest: Digest,
-    },
-    /// Take the right to perform the next attempt of a ready task.
-    Claim {
-        /// The task.
-        task: TaskIndex,
-        /// The slots it will occupy.
-        class: ResourceClass,
-        /// The rank it was dispatched with.
-        rank: f64,
-        /// The host that claims it.
-        host: Arc<str>,
-        /// That host's epoch.
-        epoch: u64,
-    },
-    /// The handler of an attempt was started.
-    Started {
-        /// The task.
-        task: TaskIndex,
-        /// The attempt's number.
-        number: u32,
-        /// When.
-        started_at: Timestamp,
-    },
-    /// An attempt came back.
-    AttemptEnded(Box<AttemptResult>),
-    /// The time of a task's next attempt has come.
-    Wake {
-        /// The task.
-        task: TaskIndex,
-    },
-    /// Somebody wants the run to stop.
-    Cancel {
-        /// Why, for people.
-        reason: String,
-    },
-    /// The run's timeout has come.
-    Deadline,
-    /// The value of the workflow's `output`, or why it has none.
-    OutputResolved(Result<PayloadRef, Failure>),
-    /// A host start found attempts of an earlier epoch under way: their host is dead.
-    HostLost {
-        /// The epoch of the start that found them.
-        epoch: u64,
-        /// The most often one task may be lost; see [`LossLimits`].
-        limits: LossLimits,
-    },
-}
-
-/// An attempt's way back to the planner.
-#[derive(Debug, Clone)]
-pub struct AttemptResult {
-    /// The task.
-    pub task: TaskIndex,
-    /// The attempt's number.
-    pub number: u32,
-    /// The input, if this attempt computed it.
-    pub input: Option<PayloadRef>,
-    /// How it came back.
-    pub end: AttemptEnd,
-    /// What it used.
-    pub usage: Box<AttemptUse>,
-}
-
-/// How often one task may be lost with its host before it has failed: a task that kills its host
-/// must not kill it for ever.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LossLimits {
-    /// After its handler had been started.
-    pub started: u32,
-    /// While it was claimed and waited for a slot; higher, as it was hardly the task's doing.
-    pub claimed: u32,
-}
-
-impl Default for LossLimits {
-    fn default() -> Self {
-        Self { started: 5, claimed: 100 }
-    }
-}
-
 /// How long a task waits that the host had no room for.
 const BUSY_WAIT: Duration = Duration::from_millis(100);
-
-/// What is to be done once the events are on disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
-    /// Offer a ready task to the dispatcher.
-    Offer {
-        /// The task.
-        task: TaskIndex,
-    },
-    /// Send [`Command::Wake`] for a task at a time.
-    WakeAt {
-        /// The task.
-        task: TaskIndex,
-        /// The time.
-        at: Timestamp,
-    },
-    /// Send [`Command::Deadline`] at a time.
-    DeadlineAt(Timestamp),
-    /// Withdraw every offer of the run: nothing new may start.
-    Withdraw,
-    /// Stop an attempt that is under way.
-    StopAttempt {
-        /// The task.
-        task: TaskIndex,
-        /// The attempt's number.
-        number: u32,
-        /// Why.
-        reason: StopReason,
-    },
-    /// Compute the workflow's `output` and send [`Command::OutputResolved`].
-    ResolveOutput,
-    /// Tell whoever waits for the end of the run.
-    Finish,
-}
-
-/// Why an attempt is stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StopReason {
-    /// Somebody cancelled the run.
-    RunCancelled,
-    /// The run took longer than its timeout.
-    RunTimedOut,
-}
 
 /// What a command led to.
 #[derive(Debug)]
@@ -209,6 +80,31 @@ pub fn react(
     settle(state, &mut events, now)?;
     let effects = state.take_effects();
     Ok(Reaction { events, effects })
+}
+
+/// Goes on with a run whose journal was just folded: what an earlier epoch had under way is lost
+/// with its host, and everything the state asks for is asked for again.
+///
+/// `random` is from [0, 1).
+///
+/// # Errors
+/// When the planner contradicts itself, which is a bug.
+pub fn resume(
+    state: &mut RunState,
+    epoch: u64,
+    limits: LossLimits,
+    now: Timestamp,
+    random: f64,
+) -> Result<Reaction, IllegalEvent> {
+    let mut events = Vec::new();
+    if state.finish.is_none() {
+        state.marks = super::Marks::default();
+        for event in host_lost(state, epoch, limits, now, random) {
+            push(state, &mut events, event, now)?;
+        }
+        settle(state, &mut events, now)?;
+    }
+    Ok(Reaction { events, effects: state.outstanding() })
 }
 
 fn push(
@@ -275,7 +171,6 @@ fn decide(
             _ => Ok(vec![RunEvent::RunTimedOut]),
         },
         Command::OutputResolved(result) => Ok(vec![output_resolved(result)]),
-        Command::HostLost { epoch, limits } => Ok(host_lost(state, epoch, limits, now, random)),
     }
 }
 
@@ -311,7 +206,7 @@ fn attempt_ended(
         }
         AttemptEnd::Released(reason) => {
             let wait = match reason {
-                crate::attempt::ReleaseReason::HostBusy => BUSY_WAIT,
+                ReleaseReason::HostBusy => BUSY_WAIT,
                 _ => Duration::ZERO,
             };
             RunEvent::AttemptReleased { task, number, reason, retry_at: now.after(wait), usage }
@@ -491,79 +386,6 @@ fn first_failure(state: &RunState) -> Option<Failure> {
             matches!(task.status.outcome(), Some(Outcome::Failed | Outcome::TimedOut))
         })
         .and_then(|(index, task)| Some(state.task_failed(index, task.failure()?)))
-}
-
-impl RunState {
-    /// What the changes since the last call ask for.
-    fn take_effects(&mut self) -> Vec<Effect> {
-        let marks = std::mem::take(&mut self.marks);
-        let mut effects = Vec::new();
-        if marks.stopped {
-            effects.push(Effect::Withdraw);
-            effects.extend(self.attempts_to_stop());
-        }
-        if self.stop.is_none() {
-            let ready = marks.ready.into_iter().map(|task| Effect::Offer { task });
-            effects.extend(ready.filter(|e| self.still_asked_for(e)));
-            let waiting = marks.waiting.into_iter();
-            effects.extend(waiting.filter_map(|task| self.wake_of(task)));
-        }
-        effects.extend(self.end_effect());
-        effects
-    }
-
-    /// Everything the state asks for, whatever was asked before: what a start does with a run
-    /// after its journal was folded.
-    pub fn outstanding(&mut self) -> Vec<Effect> {
-        self.marks = super::Marks::default();
-        let mut effects: Vec<Effect> =
-            self.start.deadline.map(Effect::DeadlineAt).into_iter().collect();
-        effects.extend(self.attempts_to_stop());
-        if self.stop.is_none() {
-            for (index, task) in self.tasks() {
-                match task.status {
-                    TaskStatus::Ready => effects.push(Effect::Offer { task: index }),
-                    TaskStatus::Backoff { until } => {
-                        effects.push(Effect::WakeAt { task: index, at: until });
-                    }
-                    _ => {}
-                }
-            }
-        }
-        effects.extend(self.end_effect());
-        effects
-    }
-
-    fn still_asked_for(&self, effect: &Effect) -> bool {
-        matches!(effect, Effect::Offer { task } if self.task(*task).status == TaskStatus::Ready)
-    }
-
-    fn wake_of(&self, task: TaskIndex) -> Option<Effect> {
-        self.task(task).wake_at().map(|at| Effect::WakeAt { task, at })
-    }
-
-    fn attempts_to_stop(&self) -> Vec<Effect> {
-        let Some(stop) = self.stop.as_ref().filter(|stop| stop.stops_attempts) else {
-            return Vec::new();
-        };
-        let reason = match stop.outcome {
-            Outcome::TimedOut => StopReason::RunTimedOut,
-            _ => StopReason::RunCancelled,
-        };
-        let active = self.tasks().filter_map(|(task, state)| {
-            let number = state.status.active_attempt()?;
-            Some(Effect::StopAttempt { task, number, reason })
-        });
-        active.collect()
-    }
-
-    fn end_effect(&self) -> Option<Effect> {
-        match &self.finish {
-            Some(_) => Some(Effect::Finish),
-            None if self.open == 0 => Some(Effect::ResolveOutput),
-            None => None,
-        }
-    }
 }
 
 fn id_of(state: &RunState, task: TaskIndex) -> TaskId {

@@ -1,0 +1,29 @@
+//! Drives every live run: the one place where commands, results, timers and commits meet.
+//!
+//! ```text
+//!  Engine (handle) ──┐
+//!  performer ────────┤             ┌─▶ batch ─▶ store (writer thread) ─┐
+//!  catalog ──────────┼─▶ mailbox ─▶ Service ◀────── committed ─────────┘
+//!  timers ───────────┘   (one thread)  └─▶ effects: perform, stop, wake, tell
+//! ```
+//!
+//! The service is one thread with one mailbox. It folds every input into the run's state by
+//! [`taskloom_core::run`], collects the events of all runs into one batch, and releases what
+//! they ask for when the batch is on disk. While a batch is being written the next one fills:
+//! a chain step costs one commit, a thousand parallel results cost a handful.
+
+mod batch;
+mod clock;
+mod handle;
+mod perform;
+mod resident;
+mod service;
+mod start;
+mod timers;
+mod watch;
+
+pub use clock::Clock;
+pub use handle::{CommandError, Engine, StartError, StartRun, Started};
+pub use service::{Fatal, Settings};
+pub use start::launch;
+pub use watch::{RunWatch, Watchers};

@@ -1,0 +1,118 @@
+//! What is to be written next: the events of many runs, as one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use taskloom_core::id::{Digest, RunId};
+use taskloom_core::journal::{Entry, RunEvent, StreamId};
+use taskloom_core::workflow::TaskIndex;
+use taskloom_store::{Append, AttemptRow, Batch, Events, RunRow};
+use tokio::sync::oneshot;
+
+use super::handle::{CommandError, StartError, Started};
+use super::perform::Job;
+
+/// What happens once a run's events are on disk.
+pub(super) enum Release {
+    /// Perform an attempt that was claimed.
+    Perform(Box<Job>),
+    /// Stop an attempt.
+    StopAttempt { task: TaskIndex, number: u32, reason: &'static str },
+    /// Compute the workflow's output.
+    ResolveOutput,
+    /// The run has ended: forget it.
+    Finish,
+    /// Tell who started the run.
+    Started(oneshot::Sender<Result<Started, StartError>>),
+    /// Tell who gave a command.
+    Done(oneshot::Sender<Result<(), CommandError>>),
+}
+
+/// The part of a batch that belongs to one run.
+pub(super) struct Part {
+    pub(super) run: RunId,
+    expected_seq: u64,
+    events: Vec<Entry<RunEvent>>,
+    attempts: Vec<AttemptRow>,
+    pub(super) releases: Vec<Release>,
+}
+
+/// A batch that is being filled.
+#[derive(Default)]
+pub(super) struct OpenBatch {
+    parts: Vec<Part>,
+    places: HashMap<RunId, usize>,
+    payloads: Vec<(Digest, Arc<str>)>,
+}
+
+impl OpenBatch {
+    pub(super) fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// Adds events that follow the `before`-th event of a run.
+    pub(super) fn events(&mut self, run: RunId, before: u64, events: Vec<Entry<RunEvent>>) {
+        let part = self.part(run);
+        if part.events.is_empty() {
+            part.expected_seq = before;
+            part.events = events;
+        } else {
+            part.events.extend(events);
+        }
+    }
+
+    /// Adds the history of an attempt that ended.
+    pub(super) fn attempt(&mut self, run: RunId, row: AttemptRow) {
+        self.part(run).attempts.push(row);
+    }
+
+    /// Adds what follows once the run's part is on disk.
+    pub(super) fn release(&mut self, run: RunId, release: Release) {
+        self.part(run).releases.push(release);
+    }
+
+    /// Adds a text that an event refers to.
+    pub(super) fn payload(&mut self, digest: Digest, text: Arc<str>) {
+        self.payloads.push((digest, text));
+    }
+
+    /// Takes out what a run was about to write.
+    pub(super) fn discard(&mut self, run: RunId) -> Option<Part> {
+        let place = self.places.remove(&run)?;
+        let part = self.parts.remove(place);
+        for other in self.places.values_mut().filter(|other| **other > place) {
+            *other -= 1;
+        }
+        Some(part)
+    }
+
+    /// Closes the batch: what the store writes, and what follows: first the parts of its appends,
+    /// in their order, then those that have nothing to write.
+    pub(super) fn close(self, row: impl Fn(RunId) -> Option<RunRow>) -> (Batch, Vec<Part>) {
+        let mut parts = self.parts;
+        parts.sort_by_key(|part| part.events.is_empty());
+        let append = |part: &mut Part| Append {
+            stream: StreamId::Run(part.run),
+            expected_seq: part.expected_seq,
+            events: Events::Run(std::mem::take(&mut part.events)),
+            run_row: row(part.run),
+            attempts: std::mem::take(&mut part.attempts),
+        };
+        let appends = parts.iter_mut().filter(|p| !p.events.is_empty()).map(append).collect();
+        (Batch { payloads: self.payloads, appends }, parts)
+    }
+
+    fn part(&mut self, run: RunId) -> &mut Part {
+        let place = *self.places.entry(run).or_insert_with(|| {
+            self.parts.push(Part {
+                run,
+                expected_seq: 0,
+                events: Vec::new(),
+                attempts: Vec::new(),
+                releases: Vec::new(),
+            });
+            self.parts.len() - 1
+        });
+        &mut self.parts[place]
+    }
+}

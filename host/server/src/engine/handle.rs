@@ -1,0 +1,167 @@
+//! How the rest of the host talks to the engine.
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use taskloom_core::definition::Definition;
+use taskloom_core::id::{RunId, TaskId};
+use taskloom_core::journal::{IdempotencyKey, Trigger};
+use taskloom_core::run::Refusal;
+use tokio::sync::{Semaphore, oneshot};
+
+use super::service::Input;
+use super::watch::{RunWatch, Watchers};
+
+/// Commands waiting for the engine. Callers wait for an answer anyway, so a longer queue would
+/// only hide overload: beyond it a start is refused with "try again".
+pub(super) const COMMAND_QUEUE: usize = 4096;
+
+/// What a caller is told to wait when the host is full.
+pub(super) const FULL_RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// A handle to the engine; cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    pub(super) mailbox: mpsc::Sender<Input>,
+    pub(super) permits: Arc<Semaphore>,
+    pub(super) watchers: Watchers,
+}
+
+/// What a run is started with. The input has been checked against the workflow's schema.
+#[derive(Debug, Clone)]
+pub struct StartRun {
+    /// The workflow, and the source that the run keeps.
+    pub definition: Arc<Definition>,
+    /// The input, a JSON text.
+    pub input: Arc<str>,
+    /// What starts it.
+    pub trigger: Trigger,
+    /// The caller's key, under which the start happens at most once.
+    pub idempotency: Option<IdempotencyKey>,
+    /// The caller's trace.
+    pub traceparent: Option<String>,
+    /// Instead of the workflow's own priority.
+    pub priority: Option<i32>,
+}
+
+/// A run that is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Started {
+    /// The run.
+    pub run: RunId,
+    /// Whether it had been started before, under the same idempotency key.
+    pub existing: bool,
+}
+
+/// Why a run was not started.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// The idempotency key belongs to a run that was started with another request.
+    #[error("the idempotency key was used for run {run} with another request")]
+    KeyReused {
+        /// That run.
+        run: RunId,
+    },
+    /// Too many runs are live, or too many commands are waiting.
+    #[error("{what}; try again in {retry_after:?}")]
+    Full {
+        /// What is full, with its limit.
+        what: String,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The host is stopping.
+    #[error("the host is shutting down")]
+    ShuttingDown,
+    /// The store refused.
+    #[error("the run could not be stored: {0}")]
+    Store(String),
+}
+
+/// Why a command on a run had no effect.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// There is no such live run; it may have ended.
+    #[error("no live run has this id")]
+    NotLive,
+    /// The run's state does not allow it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Too many commands are waiting.
+    #[error("too many commands are waiting (limit {COMMAND_QUEUE}); try again")]
+    Overloaded,
+    /// The host is stopping.
+    #[error("the host is shutting down")]
+    ShuttingDown,
+    /// The store refused.
+    #[error("the command could not be stored: {0}")]
+    Store(String),
+}
+
+impl Engine {
+    /// Starts a run; returns when that is on disk.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing was started then.
+    pub async fn start_run(&self, request: StartRun) -> Result<Started, StartError> {
+        let Ok(_permit) = self.permits.try_acquire() else {
+            let what = format!("too many commands are waiting (limit {COMMAND_QUEUE})");
+            return Err(StartError::Full { what, retry_after: FULL_RETRY_AFTER });
+        };
+        let (reply, answer) = oneshot::channel();
+        self.mailbox
+            .send(Input::Start(Box::new(request), reply))
+            .map_err(|_| StartError::ShuttingDown)?;
+        answer.await.unwrap_or(Err(StartError::ShuttingDown))
+    }
+
+    /// Asks a live run to stop; returns when the request is on disk, which is before the run ends.
+    ///
+    /// # Errors
+    /// See [`CommandError`].
+    pub async fn cancel_run(&self, run: RunId, reason: String) -> Result<(), CommandError> {
+        let Ok(_permit) = self.permits.try_acquire() else { return Err(CommandError::Overloaded) };
+        let (reply, answer) = oneshot::channel();
+        self.mailbox
+            .send(Input::Cancel(run, reason, reply))
+            .map_err(|_| CommandError::ShuttingDown)?;
+        answer.await.unwrap_or(Err(CommandError::ShuttingDown))
+    }
+
+    /// Watches a run for changes.
+    pub fn watch(&self, run: RunId) -> RunWatch {
+        self.watchers.watch(run)
+    }
+
+    /// Why each ready task of a live run is not running, for people. Empty for any other run.
+    pub async fn waits(&self, run: RunId) -> Vec<(TaskId, String)> {
+        let (reply, answer) = oneshot::channel();
+        if self.mailbox.send(Input::Waits(run, reply)).is_err() {
+            return Vec::new();
+        }
+        answer.await.unwrap_or_default()
+    }
+
+    /// How many runs are live.
+    pub async fn live_runs(&self) -> usize {
+        let (reply, answer) = oneshot::channel();
+        if self.mailbox.send(Input::LiveRuns(reply)).is_err() {
+            return 0;
+        }
+        answer.await.unwrap_or_default()
+    }
+
+    /// Tells the engine that plugins were loaded or removed.
+    pub fn plugins_changed(&self) {
+        // A stopped engine needs no plugins.
+        let _ = self.mailbox.send(Input::PluginsChanged);
+    }
+
+    /// Stops taking work, gives what runs `grace` to end, stops the rest without counting it as an
+    /// attempt, and ends the service.
+    pub fn shut_down(&self, grace: Duration) {
+        // An engine that has stopped already needs no second word.
+        let _ = self.mailbox.send(Input::Shutdown { grace });
+    }
+}

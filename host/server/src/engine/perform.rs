@@ -1,0 +1,369 @@
+//! Performs claimed attempts: waits for a slot, computes the input, calls the handler, and brings
+//! the result back to the engine. Nothing in here changes a run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+
+use serde_json::Value;
+use taskloom_core::attempt::{AttemptEnd, AttemptUse, ReleaseReason};
+use taskloom_core::expression::{References, Scope, TaskScope, Template};
+use taskloom_core::failure::{Failure, FailureClass, Outcome};
+use taskloom_core::id::{Digest, RunId, TaskId};
+use taskloom_core::payload::PayloadRef;
+use taskloom_core::plugin::ResourceClass;
+use taskloom_core::run::{AttemptResult, RunState};
+use taskloom_core::time::Timestamp;
+use taskloom_core::workflow::{TaskIndex, Workflow};
+use taskloom_store::{LogLine, Store};
+use taskloom_wasm::{
+    Call, CallIdentity, CallObserver, CallReport, CancelToken, Ending, LogRecord, Plugin, Runtime,
+};
+use tokio::sync::Semaphore;
+
+use super::clock::Clock;
+use super::resident::Resident;
+use super::service::Input;
+use crate::payloads::Payloads;
+
+/// A text that the store must keep, since it is too long to lie in an event.
+pub(super) type Kept = (Digest, Arc<str>);
+
+/// The value of a workflow's `output`, or why it has none, and what the store must keep for it.
+pub(super) type ResolvedOutput = (Result<PayloadRef, Failure>, Option<Kept>);
+
+/// A claimed attempt, with everything that is needed to perform it.
+pub(super) struct Job {
+    run: RunId,
+    workflow: Arc<Workflow>,
+    task: TaskIndex,
+    number: u32,
+    pub(super) class: ResourceClass,
+    plugin: Arc<Plugin>,
+    input: InputSource,
+    pub(super) cancel: CancelToken,
+    traceparent: Option<String>,
+}
+
+/// Where an attempt's input comes from.
+enum InputSource {
+    /// An earlier attempt computed it.
+    Known(PayloadRef),
+    /// It is computed from these.
+    Computed(Names),
+}
+
+/// What the names in an expression stand for, by reference.
+struct Names {
+    input: Option<PayloadRef>,
+    tasks: Vec<(TaskId, Option<Outcome>, Option<PayloadRef>)>,
+    run: Value,
+}
+
+/// An attempt that came back.
+pub(super) struct Performed {
+    pub(super) run: RunId,
+    pub(super) class: ResourceClass,
+    pub(super) result: AttemptResult,
+    pub(super) payloads: Vec<Kept>,
+}
+
+/// Performs attempts on the guests' threads, as many of each class as it has slots.
+#[derive(Clone)]
+pub(super) struct Performer {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    runtime: Runtime,
+    payloads: Payloads,
+    store: Store,
+    mailbox: mpsc::Sender<Input>,
+    slots: [Arc<Semaphore>; 4],
+    stopping: AtomicBool,
+    clock: Clock,
+}
+
+/// Describes the attempt of `task` that was just claimed.
+pub(super) fn job(
+    resident: &Resident,
+    plugin: Arc<Plugin>,
+    task: TaskIndex,
+    class: ResourceClass,
+) -> Job {
+    let state = &resident.state;
+    let task_state = state.task(task);
+    let input = match &task_state.input {
+        Some(input) => InputSource::Known(input.clone()),
+        None => {
+            let references = state.workflow.task(task).input.references();
+            InputSource::Computed(names(state, &references))
+        }
+    };
+    Job {
+        run: state.id,
+        workflow: Arc::clone(&state.workflow),
+        task,
+        number: task_state.attempts.last().map_or(1, |attempt| attempt.number),
+        class,
+        plugin,
+        input,
+        cancel: CancelToken::new(),
+        traceparent: state.start.traceparent.clone(),
+    }
+}
+
+fn names(state: &RunState, references: &References) -> Names {
+    let of = |id: &TaskId| {
+        let task = state.workflow.task_index(id).map(|index| state.task(index));
+        let outcome = task.and_then(|task| task.status.outcome());
+        (id.clone(), outcome, task.and_then(|task| task.output().cloned()))
+    };
+    Names {
+        input: references.input.then(|| state.start.input.clone()),
+        tasks: references.tasks.iter().map(of).collect(),
+        run: serde_json::json!({
+            "id": state.id.to_string(),
+            "workflow": state.start.workflow.as_str(),
+            "version": state.start.version,
+            "started_at": state.started_at.to_string(),
+        }),
+    }
+}
+
+impl Performer {
+    pub(super) fn new(
+        runtime: Runtime,
+        payloads: Payloads,
+        store: Store,
+        mailbox: mpsc::Sender<Input>,
+        slots: [u32; 4],
+        clock: Clock,
+    ) -> Self {
+        let slots = slots.map(|count| Arc::new(Semaphore::new(count as usize)));
+        let stopping = AtomicBool::new(false);
+        let shared = Shared { runtime, payloads, store, mailbox, slots, stopping, clock };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Performs an attempt; its result comes to the mailbox, whatever happens.
+    pub(super) fn perform(&self, job: Box<Job>) {
+        let shared = Arc::clone(&self.shared);
+        let threads = self.shared.runtime.threads(job.class);
+        threads.spawn(async move {
+            let performed = shared.perform(*job).await;
+            // An engine that is gone has left its attempts to the next start.
+            let _ = shared.mailbox.send(Input::AttemptEnded(Box::new(performed)));
+        });
+    }
+
+    /// Computes the `output` of a run all of whose tasks have succeeded.
+    pub(super) fn resolve_output(&self, state: &RunState) {
+        let (run, workflow) = (state.id, Arc::clone(&state.workflow));
+        let Some(references) = workflow.output.as_ref().map(Template::references) else { return };
+        let names = names(state, &references);
+        let shared = Arc::clone(&self.shared);
+        self.shared.runtime.threads(ResourceClass::Io).spawn(async move {
+            let template = workflow.output.as_ref().expect("just looked at");
+            let output = match shared.compute(template, &names).await {
+                Ok((payload, kept)) => (Ok(payload), kept),
+                Err(failure) => (Err(failure), None),
+            };
+            let _ = shared.mailbox.send(Input::OutputResolved(run, output));
+        });
+    }
+
+    /// Where large texts are kept.
+    pub(super) fn payloads(&self) -> &Payloads {
+        &self.shared.payloads
+    }
+
+    /// Starts no handler any more: attempts that wait for a slot are given back.
+    pub(super) fn stop_starting(&self) {
+        self.shared.stopping.store(true, Ordering::Release);
+        self.shared.slots.iter().for_each(|slots| slots.close());
+    }
+}
+
+impl Shared {
+    async fn perform(self: &Arc<Self>, job: Job) -> Performed {
+        let mut payloads = Vec::new();
+        let mut input = None;
+        let (end, usage) = self.attempt(&job, &mut input, &mut payloads).await;
+        let Job { run, class, task, number, .. } = job;
+        let result = AttemptResult { task, number, input, end, usage: Box::new(usage) };
+        Performed { run, class, result, payloads }
+    }
+
+    async fn attempt(
+        self: &Arc<Self>,
+        job: &Job,
+        resolved: &mut Option<PayloadRef>,
+        payloads: &mut Vec<Kept>,
+    ) -> (AttemptEnd, AttemptUse) {
+        let slot = tokio::select! {
+            biased;
+            reason = job.cancel.cancelled() => return (cancelled(&reason), AttemptUse::default()),
+            slot = self.slots[job.class as usize].acquire() => slot,
+        };
+        // A closed semaphore: the host is shutting down.
+        let Ok(_slot) = slot else {
+            return (AttemptEnd::Released(ReleaseReason::Shutdown), AttemptUse::default());
+        };
+        let text = match self.input(job, resolved, payloads).await {
+            Ok(text) => text,
+            Err(failure) => {
+                let end = AttemptEnd::Failed { failure, retry_after_ms: None };
+                return (end, AttemptUse::default());
+            }
+        };
+        let report = self.runtime.call(&job.plugin, self.call(job, text)).await;
+        self.end(report, payloads)
+    }
+
+    /// The input of an attempt, as JSON text; computed if no earlier attempt did.
+    async fn input(
+        &self,
+        job: &Job,
+        resolved: &mut Option<PayloadRef>,
+        payloads: &mut Vec<Kept>,
+    ) -> Result<Arc<str>, Failure> {
+        match &job.input {
+            InputSource::Known(payload) => self.payloads.text(payload).await.map_err(lost_payload),
+            InputSource::Computed(names) => {
+                let template = &job.workflow.task(job.task).input;
+                let (payload, kept) = self.compute(template, names).await?;
+                let text = match (&kept, payload.inline_text()) {
+                    (Some((_, text)), _) => Arc::clone(text),
+                    (None, text) => text.unwrap_or("null").into(),
+                };
+                *resolved = Some(payload);
+                payloads.extend(kept);
+                Ok(text)
+            }
+        }
+    }
+
+    /// Computes a template and refers to its value.
+    async fn compute(
+        &self,
+        template: &Template,
+        names: &Names,
+    ) -> Result<(PayloadRef, Option<Kept>), Failure> {
+        let scope = self.scope(names).await?;
+        let value = template.evaluate(&scope).map_err(|error| {
+            Failure::new(FailureClass::Permanent, "expression-failed", error.to_string())
+        })?;
+        Ok(self.payloads.keep(value.to_string()).expect("a JSON value prints as JSON"))
+    }
+
+    async fn scope(&self, names: &Names) -> Result<Scope, Failure> {
+        let mut tasks = BTreeMap::new();
+        for (id, outcome, output) in &names.tasks {
+            let output = match output {
+                Some(payload) => Some(self.payloads.value(payload).await.map_err(lost_payload)?),
+                None => None,
+            };
+            tasks.insert(id.clone(), TaskScope { outcome: *outcome, output });
+        }
+        let input = match &names.input {
+            Some(payload) => self.payloads.value(payload).await.map_err(lost_payload)?,
+            None => Value::Null,
+        };
+        Ok(Scope { input, tasks, run: names.run.clone() })
+    }
+
+    fn call(self: &Arc<Self>, job: &Job, input: Arc<str>) -> Call {
+        let task = job.workflow.task(job.task);
+        Call {
+            task_type: task.task_type.clone(),
+            input,
+            identity: CallIdentity {
+                run_id: job.run,
+                workflow_id: job.workflow.id.clone(),
+                task_id: task.id.clone(),
+                attempt: job.number,
+                max_attempts: task.retry.max_attempts,
+                idempotency_key: format!("{}:{}", job.run, task.id),
+                traceparent: job.traceparent.clone(),
+            },
+            limits: self.runtime.limits(&job.plugin, &task.task_type, &task.limits),
+            cancel: job.cancel.clone(),
+            observer: Arc::new(Observer {
+                shared: Arc::clone(self),
+                run: job.run,
+                task: job.task,
+                task_id: task.id.clone(),
+                number: job.number,
+            }),
+        }
+    }
+
+    fn end(&self, report: CallReport, payloads: &mut Vec<Kept>) -> (AttemptEnd, AttemptUse) {
+        let CallReport { ending, usage } = report;
+        let end = match ending {
+            Ending::Succeeded(output) => match self.payloads.keep(output) {
+                Ok((payload, kept)) => {
+                    payloads.extend(kept);
+                    AttemptEnd::Succeeded(payload)
+                }
+                Err(error) => {
+                    let message = format!("the handler's output is not JSON: {error}");
+                    let failure = Failure::new(FailureClass::Permanent, "invalid-output", message);
+                    AttemptEnd::Failed { failure, retry_after_ms: None }
+                }
+            },
+            Ending::Failed { failure, retry_after_ms } => {
+                AttemptEnd::Failed { failure, retry_after_ms }
+            }
+            Ending::Cancelled(_) if self.stopping.load(Ordering::Acquire) => {
+                AttemptEnd::Released(ReleaseReason::Shutdown)
+            }
+            Ending::Cancelled(failure) => AttemptEnd::Failed { failure, retry_after_ms: None },
+            Ending::Waiting(reason) => AttemptEnd::Released(reason),
+        };
+        (end, usage)
+    }
+}
+
+/// Hears what a handler says while it runs.
+struct Observer {
+    shared: Arc<Shared>,
+    run: RunId,
+    task: TaskIndex,
+    task_id: TaskId,
+    number: u32,
+}
+
+impl CallObserver for Observer {
+    fn started(&self) -> Timestamp {
+        let at = self.shared.clock.now();
+        let (run, task, number) = (self.run, self.task, self.number);
+        let _ = self.shared.mailbox.send(Input::AttemptStarted { run, task, number, at });
+        at
+    }
+
+    fn log(&self, record: LogRecord) {
+        let line = LogLine {
+            run: self.run,
+            task: self.task_id.clone(),
+            attempt: self.number,
+            seq: record.seq,
+            at: self.shared.clock.now(),
+            level: record.level.to_owned(),
+            message: record.message,
+            fields: record.fields,
+        };
+        self.shared.store.append_logs(vec![line]);
+    }
+}
+
+fn cancelled(reason: &str) -> AttemptEnd {
+    let failure = Failure::new(FailureClass::Cancelled, "cancelled", reason);
+    AttemptEnd::Failed { failure, retry_after_ms: None }
+}
+
+fn lost_payload(error: crate::payloads::PayloadError) -> Failure {
+    Failure::new(FailureClass::Permanent, "payload-unreadable", error.to_string())
+}

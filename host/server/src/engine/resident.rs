@@ -1,0 +1,96 @@
+//! One live run in the engine's memory.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use taskloom_core::attempt::{Attempt, AttemptEnding};
+use taskloom_core::definition::Definition;
+use taskloom_core::failure::{FailureClass, Outcome};
+use taskloom_core::id::PluginName;
+use taskloom_core::run::RunState;
+use taskloom_core::workflow::TaskIndex;
+use taskloom_store::{AttemptRow, RunRow};
+use taskloom_wasm::{CancelToken, Plugin};
+
+/// A live run: its state, and what belongs to it but is no truth.
+pub(super) struct Resident {
+    pub(super) state: RunState,
+    /// Keeps the source for the store, and the workflow for everybody.
+    pub(super) definition: Arc<Definition>,
+    /// The loaded versions of the plugins it pinned.
+    pub(super) plugins: HashMap<PluginName, Arc<Plugin>>,
+    /// Ready tasks that wait for a plugin.
+    pub(super) blocked: Vec<TaskIndex>,
+    /// Stops the attempts that are under way.
+    pub(super) cancels: HashMap<TaskIndex, CancelToken>,
+}
+
+impl Resident {
+    pub(super) fn new(state: RunState, definition: Arc<Definition>) -> Self {
+        Self {
+            state,
+            definition,
+            plugins: HashMap::new(),
+            blocked: Vec::new(),
+            cancels: HashMap::new(),
+        }
+    }
+
+    /// The run as the list of runs has it.
+    pub(super) fn row(&self) -> RunRow {
+        let state = &self.state;
+        RunRow {
+            id: state.id,
+            workflow: state.start.workflow.clone(),
+            version: state.start.version.clone(),
+            definition: state.start.definition,
+            status: state.status(),
+            outcome: state.outcome(),
+            priority: state.start.priority,
+            started_at: state.started_at,
+            ended_at: state.finish.as_ref().map(|finish| finish.at),
+            tasks_total: count(state.workflow.graph.len()),
+            tasks_ended: count(state.ended_tasks()),
+            wake_at: state.next_wake(),
+            idempotency: state.start.idempotency.clone(),
+            trigger: state.start.trigger,
+        }
+    }
+
+    /// A task's last attempt as the history has it; `None` while it is under way.
+    pub(super) fn attempt_row(&self, task: TaskIndex) -> Option<AttemptRow> {
+        let definition = self.state.workflow.task(task);
+        let attempt = self.state.task(task).attempts.last()?;
+        let outcome = outcome_of(attempt)?;
+        Some(AttemptRow {
+            run: self.state.id,
+            task: definition.id.clone(),
+            number: attempt.number,
+            task_type: definition.task_type.clone(),
+            outcome,
+            counted: attempt.counted,
+            class: attempt.class,
+            ready_at: attempt.ready_at,
+            claimed_at: attempt.claimed_at,
+            ended_at: attempt.ended_at?,
+            usage: attempt.usage.clone(),
+        })
+    }
+}
+
+/// How an attempt ended; `None` while it is under way.
+pub fn outcome_of(attempt: &Attempt) -> Option<Outcome> {
+    Some(match attempt.end.as_ref()? {
+        AttemptEnding::Succeeded(_) => Outcome::Succeeded,
+        AttemptEnding::Failed(failure, _) if failure.class == FailureClass::Timeout => {
+            Outcome::TimedOut
+        }
+        AttemptEnding::Failed(..) | AttemptEnding::Lost(..) => Outcome::Failed,
+        AttemptEnding::Cancelled(_) | AttemptEnding::Released(_) => Outcome::Cancelled,
+    })
+}
+
+/// A count as the store keeps it.
+fn count(number: usize) -> u32 {
+    u32::try_from(number).expect("a workflow has at most TASKS_MAX tasks")
+}

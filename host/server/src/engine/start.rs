@@ -1,0 +1,281 @@
+//! How the engine starts: it reads every unfinished run and goes on with it; and how a run starts.
+
+use std::collections::HashMap;
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use taskloom_core::definition::{self, Definition};
+use taskloom_core::dispatch::Dispatcher;
+use taskloom_core::id::{Digest, RunId};
+use taskloom_core::journal::{Entry, RunEvent, RunStarted};
+use taskloom_core::run::{RunState, resume};
+use taskloom_store::Store;
+use taskloom_wasm::{Catalog, Runtime};
+use tokio::sync::{Semaphore, oneshot};
+use uuid::Uuid;
+
+use super::batch::{OpenBatch, Release};
+use super::clock::Clock;
+use super::handle::{COMMAND_QUEUE, Engine, FULL_RETRY_AFTER, StartError, StartRun, Started};
+use super::perform::Performer;
+use super::resident::Resident;
+use super::service::{Fatal, Service, Settings};
+use super::timers::Timers;
+use super::watch::Watchers;
+use crate::payloads::Payloads;
+
+/// Events that are read at once when a run is folded.
+const EVENTS_PER_READ: usize = 10_000;
+
+/// Definitions that are kept at hand; beyond it they are read from the store again when needed.
+const DEFINITIONS_MAX: usize = 1024;
+
+/// A running engine.
+pub struct Launched {
+    /// How to talk to it.
+    pub engine: Engine,
+    /// Its thread; ends with the reason if the engine could not go on.
+    pub thread: thread::JoinHandle<Result<(), Fatal>>,
+    /// How many unfinished runs it went on with.
+    pub resumed: usize,
+}
+
+/// Why the engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// The journal could not be read.
+    #[error("the journal could not be read: {0}")]
+    Store(#[from] taskloom_store::Error),
+    /// The thread could not be started.
+    #[error("the engine's thread could not be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Starts the engine's thread on what the store holds. Must be called within a tokio runtime.
+///
+/// # Errors
+/// When the journal cannot be read. A single run that cannot be read is logged and left alone.
+pub fn launch(
+    store: Store,
+    catalog: Arc<Catalog>,
+    runtime: Runtime,
+    payloads: Payloads,
+    settings: Settings,
+    clock: Clock,
+) -> Result<Launched, LaunchError> {
+    let (sender, mailbox) = mpsc::channel();
+    let watchers = Watchers::default();
+    let performer = Performer::new(
+        runtime,
+        payloads,
+        store.clone(),
+        sender.clone(),
+        settings.slots.per_class,
+        clock,
+    );
+    let mut service = Service {
+        mailbox,
+        sender: sender.clone(),
+        catalog,
+        performer,
+        watchers: watchers.clone(),
+        clock,
+        runs: HashMap::new(),
+        dispatcher: Dispatcher::new(settings.slots),
+        settings,
+        timers: Timers::default(),
+        random: fastrand::Rng::new(),
+        batch: OpenBatch::default(),
+        in_flight: None,
+        starts: HashMap::new(),
+        starts_timer: false,
+        under_way: 0,
+        definitions: HashMap::new(),
+        draining: None,
+        fatal: None,
+        store,
+    };
+    service.resume_all()?;
+    let resumed = service.runs.len();
+    let thread =
+        thread::Builder::new().name("taskloom-engine".to_owned()).spawn(move || service.run())?;
+    let permits = Arc::new(Semaphore::new(COMMAND_QUEUE));
+    Ok(Launched { engine: Engine { mailbox: sender, permits, watchers }, thread, resumed })
+}
+
+impl Service {
+    pub(super) fn start_run(
+        &mut self,
+        request: StartRun,
+        reply: oneshot::Sender<Result<Started, StartError>>,
+    ) {
+        // Whoever asked may be gone; then nothing was started, or the run goes on.
+        if let Err(error) = self.may_start() {
+            let _ = reply.send(Err(error));
+            return;
+        }
+        match self.begin(request) {
+            Ok(run) => self.batch.release(run, Release::Started(reply)),
+            Err(error) => {
+                let _ = reply.send(Err(error));
+            }
+        }
+    }
+
+    fn may_start(&self) -> Result<(), StartError> {
+        if self.draining.is_some() {
+            return Err(StartError::ShuttingDown);
+        }
+        let limit = self.settings.runs_max;
+        if self.runs.len() >= limit {
+            let what = format!("{limit} runs are live, which is the limit (`runs.max_live`)");
+            return Err(StartError::Full { what, retry_after: FULL_RETRY_AFTER });
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, request: StartRun) -> Result<RunId, StartError> {
+        let StartRun { definition, input, trigger, idempotency, traceparent, priority } = request;
+        let now = self.clock.now();
+        let run = RunId::new(Uuid::now_v7());
+        let (input, kept) = self
+            .performer
+            .payloads()
+            .keep(input.as_ref().to_owned())
+            .map_err(|error| StartError::Store(format!("the input is not JSON: {error}")))?;
+        let workflow = Arc::clone(&definition.workflow);
+        let loaded = workflow.plugins().into_iter();
+        let pins = loaded
+            .filter_map(|plugin| Some((self.catalog.current(&plugin)?.digest(), plugin)))
+            .map(|(digest, plugin)| (plugin, digest))
+            .collect();
+        let start = Box::new(RunStarted {
+            workflow: workflow.id.clone(),
+            version: workflow.version.clone(),
+            definition: workflow.digest,
+            input,
+            priority: priority.unwrap_or(workflow.config.priority),
+            pins,
+            trigger,
+            idempotency,
+            deadline: workflow.config.timeout.map(|timeout| now.after(timeout)),
+            traceparent,
+        });
+        self.keep_definition(&definition);
+        for (digest, text) in kept {
+            self.batch.payload(digest, text);
+        }
+        let event = RunEvent::RunStarted(start.clone());
+        self.batch.events(run, 0, vec![Entry { at: now, event }]);
+        self.settle_in(Resident::new(RunState::begin(run, workflow, start, now), definition));
+        Ok(run)
+    }
+
+    /// Gives the store the source that runs refer to, once.
+    fn keep_definition(&mut self, definition: &Arc<Definition>) {
+        let digest = definition.workflow.digest;
+        if !self.definitions.contains_key(&digest) {
+            self.batch.payload(digest, Arc::clone(&definition.source));
+            self.remember(Arc::clone(definition));
+        }
+    }
+
+    fn remember(&mut self, definition: Arc<Definition>) {
+        if self.definitions.len() >= DEFINITIONS_MAX {
+            self.definitions.clear();
+        }
+        self.definitions.insert(definition.workflow.digest, definition);
+    }
+
+    /// Takes a run into memory.
+    fn admit(&mut self, resident: Resident) {
+        let state = &resident.state;
+        let max_parallel = state.workflow.config.max_parallel;
+        self.dispatcher.admit(state.id, state.start.priority, max_parallel);
+        self.catalog.keep(state.pins.iter());
+        self.runs.insert(state.id, resident);
+    }
+
+    /// Takes a run into memory and does what its state asks for.
+    fn settle_in(&mut self, mut resident: Resident) {
+        let run = resident.state.id;
+        let effects = resident.state.outstanding();
+        self.admit(resident);
+        for effect in effects {
+            self.carry_out(run, effect);
+        }
+    }
+
+    /// Goes on with every run that had not ended when the host last stopped.
+    fn resume_all(&mut self) -> Result<(), LaunchError> {
+        for row in self.store.unfinished_runs()? {
+            if let Err(error) = self.resume(row.id) {
+                tracing::error!(run = %row.id, %error, "a run cannot be read and is left alone");
+            }
+        }
+        Ok(())
+    }
+
+    fn resume(&mut self, run: RunId) -> Result<(), String> {
+        let mut resident = self.read(run)?;
+        let before = resident.state.last_seq;
+        let (epoch, losses) = (self.store.epoch(), self.settings.losses);
+        let now = self.clock.now();
+        let reaction = resume(&mut resident.state, epoch, losses, now, self.random.f64())
+            .map_err(|error| error.to_string())?;
+        self.admit(resident);
+        self.take_in(run, before, reaction);
+        Ok(())
+    }
+
+    /// Reads a live run again after somebody else wrote to it, or the planner contradicted itself.
+    pub(super) fn reload(&mut self, run: RunId) {
+        let cancels = self.runs.get_mut(&run).map(|r| std::mem::take(&mut r.cancels));
+        self.forget(run);
+        match self.read(run) {
+            Ok(mut resident) => {
+                resident.cancels = cancels.unwrap_or_default();
+                self.settle_in(resident);
+            }
+            Err(error) => tracing::error!(%run, %error, "a run cannot be read and is left alone"),
+        }
+    }
+
+    /// Folds a run's journal.
+    fn read(&mut self, run: RunId) -> Result<Resident, String> {
+        let mut entries = Vec::new();
+        loop {
+            let after = entries.len() as u64;
+            let page = self.store.run_events(run, after, EVENTS_PER_READ);
+            let page = page.map_err(|error| error.to_string())?;
+            let last = page.len() < EVENTS_PER_READ;
+            entries.extend(page.into_iter().map(|stored| stored.entry));
+            if last {
+                break;
+            }
+        }
+        let Some(Entry { event: RunEvent::RunStarted(start), .. }) = entries.first() else {
+            return Err("its journal does not begin with `run-started`".to_owned());
+        };
+        let definition = self.definition(start.definition)?;
+        let workflow = Arc::clone(&definition.workflow);
+        let state = RunState::replay(run, workflow, &entries).map_err(|error| error.to_string())?;
+        Ok(Resident::new(state, definition))
+    }
+
+    fn definition(&mut self, digest: Digest) -> Result<Arc<Definition>, String> {
+        if let Some(definition) = self.definitions.get(&digest) {
+            return Ok(Arc::clone(definition));
+        }
+        let source = self
+            .store
+            .payload(&digest)
+            .map_err(|error| error.to_string())?
+            .ok_or_else(|| format!("its definition {digest} is missing"))?;
+        let definition = definition::read("journal", &source)
+            .definition
+            .ok_or_else(|| format!("its definition {digest} cannot be read by this version"))?;
+        self.remember(Arc::clone(&definition));
+        Ok(definition)
+    }
+}

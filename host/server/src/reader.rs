@@ -1,0 +1,233 @@
+//! Reads runs for people: folds their journals, by the same code that runs them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::value::RawValue;
+use taskloom_core::definition::{self, Definition};
+use taskloom_core::id::{Digest, RunId};
+use taskloom_core::journal::RunEvent;
+use taskloom_core::payload::PayloadRef;
+use taskloom_core::run::RunState;
+use taskloom_store::{LogFilter, LogLine, Page, RunFilter, RunRow, Store, StoredRunEvent};
+
+use crate::payloads::{PayloadError, Payloads};
+
+/// Events that are read at once when a run is folded.
+const EVENTS_PER_READ: usize = 10_000;
+
+/// Definitions that are kept at hand.
+const DEFINITIONS_MAX: usize = 256;
+
+/// Finished runs that are kept folded, and the most tasks such a run may have.
+const FOLDED_MAX: usize = 64;
+const FOLDED_TASKS_MAX: usize = 100_000;
+
+/// Reads runs; cheap to clone.
+#[derive(Clone)]
+pub struct Reader {
+    store: Store,
+    payloads: Payloads,
+    definitions: Arc<Mutex<HashMap<Digest, Arc<Definition>>>>,
+    finished: Arc<Mutex<HashMap<RunId, Arc<RunState>>>>,
+}
+
+/// Why something could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The store could not be read.
+    #[error("the store could not be read: {0}")]
+    Store(#[from] taskloom_store::Error),
+    /// A payload could not be read.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// The journal of a run does not make sense.
+    #[error("the journal of run {run} is damaged: {reason}; run `taskloom doctor`")]
+    Damaged {
+        /// The run.
+        run: RunId,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Reader {
+    /// Reads what `store` holds.
+    pub fn new(store: Store, payloads: Payloads) -> Self {
+        Self { store, payloads, definitions: Arc::default(), finished: Arc::default() }
+    }
+
+    /// A run as far as it is on disk; `None` if there is no such run.
+    ///
+    /// # Errors
+    /// When the store cannot be read or the journal is damaged.
+    pub async fn run(&self, id: RunId) -> Result<Option<Arc<RunState>>, ReadError> {
+        if let Some(state) = lock(&self.finished).get(&id) {
+            return Ok(Some(Arc::clone(state)));
+        }
+        let reader = self.clone();
+        blocking(move || reader.fold(id)).await
+    }
+
+    fn fold(&self, id: RunId) -> Result<Option<Arc<RunState>>, ReadError> {
+        let damaged = |reason: String| ReadError::Damaged { run: id, reason };
+        let mut events = self.store.run_events(id, 0, EVENTS_PER_READ)?;
+        let Some(first) = events.first() else { return Ok(None) };
+        let RunEvent::RunStarted(start) = &first.entry.event else {
+            return Err(damaged("it does not begin with `run-started`".to_owned()));
+        };
+        let definition = self.definition(id, start.definition)?;
+        let workflow = Arc::clone(&definition.workflow);
+        let mut state = RunState::begin(id, workflow, start.clone(), first.entry.at);
+        let mut skip = 1;
+        loop {
+            let read = events.len();
+            for StoredRunEvent { entry, .. } in events.drain(..).skip(skip) {
+                state.apply(&entry).map_err(|error| damaged(error.to_string()))?;
+            }
+            skip = 0;
+            if read < EVENTS_PER_READ {
+                break;
+            }
+            events = self.store.run_events(id, state.last_seq, EVENTS_PER_READ)?;
+        }
+        let state = Arc::new(state);
+        self.remember(&state);
+        Ok(Some(state))
+    }
+
+    fn remember(&self, state: &Arc<RunState>) {
+        if state.finish.is_some() && state.workflow.tasks.len() <= FOLDED_TASKS_MAX {
+            let mut finished = lock(&self.finished);
+            if finished.len() >= FOLDED_MAX {
+                finished.clear();
+            }
+            finished.insert(state.id, Arc::clone(state));
+        }
+    }
+
+    /// The definition a run keeps.
+    fn definition(&self, run: RunId, digest: Digest) -> Result<Arc<Definition>, ReadError> {
+        if let Some(definition) = lock(&self.definitions).get(&digest) {
+            return Ok(Arc::clone(definition));
+        }
+        let damaged = |what: &str| ReadError::Damaged {
+            run,
+            reason: format!("its definition {digest} {what}"),
+        };
+        let source = self.store.payload(&digest)?.ok_or_else(|| damaged("is missing"))?;
+        let definition = definition::read("journal", &source)
+            .definition
+            .ok_or_else(|| damaged("cannot be read by this version"))?;
+        let mut definitions = lock(&self.definitions);
+        if definitions.len() >= DEFINITIONS_MAX {
+            definitions.clear();
+        }
+        definitions.insert(digest, Arc::clone(&definition));
+        Ok(definition)
+    }
+
+    /// Up to `limit` events of a run after the `after`-th.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn events(
+        &self,
+        id: RunId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredRunEvent>, ReadError> {
+        let store = self.store.clone();
+        blocking(move || Ok(store.run_events(id, after, limit)?)).await
+    }
+
+    /// A run's line in the list of runs.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn row(&self, id: RunId) -> Result<Option<RunRow>, ReadError> {
+        let store = self.store.clone();
+        blocking(move || Ok(store.run(id)?)).await
+    }
+
+    /// A page of the list of runs, the newest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn list(&self, filter: RunFilter, limit: usize) -> Result<Page<RunRow>, ReadError> {
+        let store = self.store.clone();
+        blocking(move || Ok(store.list_runs(&filter, limit)?)).await
+    }
+
+    /// A page of a run's log lines, the oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn logs(
+        &self,
+        run: RunId,
+        filter: LogFilter,
+        limit: usize,
+    ) -> Result<Page<LogLine>, ReadError> {
+        let store = self.store.clone();
+        blocking(move || Ok(store.logs(run, filter, limit)?)).await
+    }
+
+    /// The JSON text behind a reference.
+    ///
+    /// # Errors
+    /// When the store does not have it or cannot be read.
+    pub async fn payload(&self, payload: &PayloadRef) -> Result<Arc<str>, ReadError> {
+        Ok(self.payloads.text(payload).await?)
+    }
+
+    /// A run's output: the value of the workflow's `output`, or without one the object of the
+    /// outputs of the tasks that nothing depends on. `None` unless the run has succeeded.
+    ///
+    /// # Errors
+    /// When a payload cannot be read.
+    pub async fn output(&self, state: &RunState) -> Result<Option<Box<RawValue>>, ReadError> {
+        use taskloom_core::failure::Outcome;
+        let Some(finish) = state.finish.as_ref().filter(|f| f.outcome == Outcome::Succeeded) else {
+            return Ok(None);
+        };
+        let text = match &finish.output {
+            Some(output) => self.payload(output).await?.as_ref().to_owned(),
+            None => self.leaf_outputs(state).await?,
+        };
+        let not_json = |error: serde_json::Error| ReadError::Damaged {
+            run: state.id,
+            reason: format!("its output is not JSON: {error}"),
+        };
+        RawValue::from_string(text).map(Some).map_err(not_json)
+    }
+
+    async fn leaf_outputs(&self, state: &RunState) -> Result<String, ReadError> {
+        let mut text = String::from("{");
+        for leaf in state.workflow.graph.leaves() {
+            let Some(output) = state.task(leaf).output() else { continue };
+            if text.len() > 1 {
+                text.push(',');
+            }
+            // A task id needs no escaping in JSON.
+            text.push_str(&format!("\"{}\":", state.workflow.task(leaf).id));
+            text.push_str(&self.payload(output).await?);
+        }
+        text.push('}');
+        Ok(text)
+    }
+}
+
+/// Runs what reads the disk away from the threads that own timers and HTTP.
+async fn blocking<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, ReadError> + Send + 'static,
+) -> Result<T, ReadError> {
+    match tokio::task::spawn_blocking(read).await {
+        Ok(result) => result,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
