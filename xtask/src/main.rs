@@ -1,7 +1,79 @@
-//! What a contributor runs.
+//! What a contributor runs: set-up, build, demo, tests, benchmarks.
 
+mod bench;
 mod command;
+mod coverage;
 mod debian;
+mod demo;
+mod gate;
+mod guests;
+mod packages;
+mod setup;
+mod stamp;
+mod tally;
+mod tool;
 mod toolchain;
 
-fn main() {}
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+/// Everything a contributor runs.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Install what building and testing need: the guests' toolchain, cargo-deny, npm packages.
+    Setup,
+    /// Build the plugins that ship into plugins/*.wasm, and the guests of the tests.
+    Plugins,
+    /// Analyse a GitHub issue on a host started for it, from a bare checkout to the report.
+    Demo(demo::Arguments),
+    /// Set up and run the whole gate: formatting, dependencies, lints and every test.
+    Test(gate::Arguments),
+    /// Measure; prints a line per workload.
+    Bench(bench::Arguments),
+    /// The part of the gate that runs no test: formatting, dependencies, lints.
+    Lint,
+    /// Measure which lines the tests reach, per crate.
+    Coverage,
+}
+
+fn main() -> Result<()> {
+    let root = root();
+    match Arguments::parse().command {
+        Command::Setup => setup::everything(&root),
+        Command::Plugins => setup::guests(&root, guests::Guests::All).map(drop),
+        Command::Demo(arguments) => demo::run(&root, &arguments),
+        Command::Test(arguments) => gate::test(&root, &arguments),
+        Command::Bench(arguments) => bench::run(&root, &arguments),
+        Command::Lint => gate::lint(&root),
+        Command::Coverage => coverage::run(&root),
+    }
+}
+
+/// The folder of the checkout that this program was built from.
+fn root() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().expect("the manifest of xtask is one folder below the root").to_owned()
+}
+
+/// Builds the program `name` of the host and tells where it is.
+///
+/// # Errors
+///
+/// When it does not build.
+fn program(root: &Path, name: &str) -> Result<PathBuf> {
+    let mut build = command::cargo(root);
+    build.args(["build", "--release", "--package", "taskloom", "--bin", name]);
+    command::run(&format!("building {name}"), &mut build)?;
+    // Wherever cargo was told to build to, xtask itself was built to the same place.
+    let xtask = std::env::current_exe().context("finding the build folder")?;
+    Ok(xtask.with_file_name(name))
+}

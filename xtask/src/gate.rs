@@ -1,0 +1,229 @@
+//! The gate: every check that a change has to pass, in the order of what is cheap to know.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+
+use crate::guests::Guests;
+use crate::tally::Tally;
+use crate::toolchain::{TARGET, Toolchain};
+use crate::{command, packages, setup, tool};
+
+/// The guests' workspace, and the one folder that it is built into.
+const GUESTS: &str = "plugins/Cargo.toml";
+const GUESTS_TARGET: &str = "target/guests";
+
+/// What to run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Run only these steps; what a step needs is set up all the same.
+    #[arg(long, value_name = "STEP")]
+    only: Vec<Step>,
+}
+
+/// One check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Step {
+    /// Formatting of both workspaces.
+    Format,
+    /// Licences, banned crates and sources, of both lock files.
+    Dependencies,
+    /// Plugins and the guests of the tests build.
+    Guests,
+    /// Clippy on the host's workspace.
+    Lints,
+    /// Clippy on the guests' workspace, for their target and for the tests.
+    GuestLints,
+    /// Tests of the host's workspace.
+    Tests,
+    /// Native tests of the guests' workspace.
+    GuestTests,
+    /// Tests that drive a browser.
+    BrowserTests,
+}
+
+impl Step {
+    const LINTS: [Self; 4] = [Self::Format, Self::Dependencies, Self::Lints, Self::GuestLints];
+
+    fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    fn run(self, root: &Path) -> Result<Tally> {
+        match self {
+            Self::Format => format(root),
+            Self::Dependencies => dependencies(root),
+            Self::Guests => setup::guests(root, Guests::All).map(drop),
+            Self::Lints => lints(root),
+            Self::GuestLints => guest_lints(root, &Toolchain::set_up(root)?),
+            Self::Tests => return tests(root),
+            Self::GuestTests => return guest_tests(root),
+            Self::BrowserTests => return browser_tests(root),
+        }?;
+        Ok(Tally::default())
+    }
+}
+
+/// Runs the whole gate, or the steps that were asked for.
+///
+/// # Errors
+///
+/// At the first step that fails, and when a test was ignored.
+pub(crate) fn test(root: &Path, arguments: &Arguments) -> Result<()> {
+    let all = Step::value_variants();
+    let steps = if arguments.only.is_empty() { all } else { &arguments.only };
+    run(root, steps)
+}
+
+/// Runs the checks that need no test.
+///
+/// # Errors
+///
+/// At the first check that fails.
+pub(crate) fn lint(root: &Path) -> Result<()> {
+    run(root, &Step::LINTS)
+}
+
+fn run(root: &Path, steps: &[Step]) -> Result<()> {
+    let started = Instant::now();
+    let mut report = Report::default();
+    for step in steps {
+        eprintln!("== {}", step.name());
+        let step_started = Instant::now();
+        let result = step.run(root);
+        report.steps.push((step.name(), step_started.elapsed(), result.is_ok()));
+        match result {
+            Ok(tally) => report.tally += tally,
+            Err(error) => {
+                report.tally +=
+                    error.downcast_ref().map_or_else(Tally::default, |Failed(tally)| *tally);
+                report.print(started.elapsed());
+                return Err(error);
+            }
+        }
+    }
+    report.print(started.elapsed());
+    Ok(())
+}
+
+/// What the gate says at its end.
+#[derive(Debug, Default)]
+struct Report {
+    steps: Vec<(String, Duration, bool)>,
+    tally: Tally,
+}
+
+impl Report {
+    fn print(&self, total: Duration) {
+        eprintln!();
+        for (name, duration, is_ok) in &self.steps {
+            let mark = if *is_ok { "ok" } else { "FAILED" };
+            eprintln!("   {name:<14} {:>7.1} s  {mark}", duration.as_secs_f64());
+        }
+        eprintln!("   {:<14} {:>7.1} s", "total", total.as_secs_f64());
+        println!("{}", self.tally);
+    }
+}
+
+/// Tests that did not all pass, with how many did.
+#[derive(Debug)]
+struct Failed(Tally);
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "the tests did not all pass: {}", self.0)
+    }
+}
+
+impl std::error::Error for Failed {}
+
+fn format(root: &Path) -> Result<()> {
+    command::run("cargo fmt", command::cargo(root).args(["fmt", "--all", "--check"]))?;
+    let mut guests = command::cargo(root);
+    guests.args(["fmt", "--all", "--check", "--manifest-path", GUESTS]);
+    command::run("cargo fmt of the guests", &mut guests)
+}
+
+fn dependencies(root: &Path) -> Result<()> {
+    setup::dependency_check(root)?;
+    for manifest in ["Cargo.toml", GUESTS] {
+        let mut deny = tool::DENY.command(root);
+        deny.args([
+            "--log-level",
+            "error",
+            "--manifest-path",
+            manifest,
+            "check",
+            "--config",
+            "deny.toml",
+        ]);
+        deny.args(["bans", "licenses", "sources"]);
+        command::run(&format!("cargo deny of {manifest}"), &mut deny)?;
+    }
+    Ok(())
+}
+
+fn lints(root: &Path) -> Result<()> {
+    let mut clippy = command::cargo(root);
+    clippy.args(["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+    command::run("cargo clippy", &mut clippy)
+}
+
+fn guest_lints(root: &Path, toolchain: &Toolchain) -> Result<()> {
+    if toolchain.can_lint() {
+        let mut clippy = guest_cargo(root, "clippy");
+        clippy.args(["--target", TARGET, "--", "-D", "warnings"]);
+        command::run("cargo clippy of the guests", &mut clippy)?;
+    }
+    let mut clippy = guest_cargo(root, "clippy");
+    clippy.args(["--all-targets", "--", "-D", "warnings"]);
+    command::run("cargo clippy of the guests' tests", &mut clippy)
+}
+
+/// Tests of the host use the guests, the payloads of npm and the program itself.
+fn tests(root: &Path) -> Result<Tally> {
+    packages::install(root)?;
+    setup::guests(root, Guests::All)?;
+    let mut tests = command::cargo(root);
+    tests.args(["test", "--release", "--workspace", "--no-fail-fast"]);
+    counted("cargo test", &mut tests)
+}
+
+fn guest_tests(root: &Path) -> Result<Tally> {
+    let mut tests = guest_cargo(root, "test");
+    tests.arg("--no-fail-fast");
+    counted("cargo test of the guests", &mut tests)
+}
+
+fn browser_tests(root: &Path) -> Result<Tally> {
+    packages::install(root)?;
+    setup::browser()?;
+    setup::guests(root, Guests::Plugins)?;
+    let host = crate::program(root, "taskloom")?;
+    let mut tests = Command::new("node");
+    tests.args(["--test", "--test-reporter=tap", "tests/browser/"]).current_dir(root);
+    tests.env("TASKLOOM", host);
+    counted("browser tests", &mut tests)
+}
+
+/// Runs tests and counts them; every one has to run and pass.
+fn counted(label: &str, tests: &mut Command) -> Result<Tally> {
+    let mut tally = Tally::default();
+    let result = command::run_and_read(label, tests, |line| tally.read(line));
+    match result {
+        Err(error) if tally == Tally::default() => Err(error),
+        Err(error) => Err(error.context(Failed(tally))),
+        Ok(()) if tally.ignored > 0 => bail!(Failed(tally)),
+        Ok(()) => Ok(tally),
+    }
+}
+
+fn guest_cargo(root: &Path, command: &str) -> Command {
+    let mut cargo = command::cargo(root);
+    cargo.args([command, "--release", "--workspace", "--manifest-path", GUESTS]);
+    cargo.env("CARGO_TARGET_DIR", root.join(GUESTS_TARGET));
+    cargo
+}
