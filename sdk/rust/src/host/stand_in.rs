@@ -1,0 +1,61 @@
+//! The host of a unit test: answers from the [`testing::Host`](crate::testing::Host) of this thread.
+
+use serde_json::Value;
+
+use crate::http::{Error, Request, Response};
+use crate::log::Level;
+use crate::testing::{Line, with_host};
+
+pub(crate) fn run_id() -> String {
+    "00000000-0000-7000-8000-000000000000".to_owned()
+}
+
+pub(crate) fn workflow_id() -> String {
+    "test".to_owned()
+}
+
+pub(crate) fn task_id() -> String {
+    "test".to_owned()
+}
+
+pub(crate) fn attempt() -> u32 {
+    with_host(|host| host.attempt)
+}
+
+pub(crate) fn max_attempts() -> u32 {
+    with_host(|host| host.max_attempts)
+}
+
+pub(crate) fn idempotency_key() -> String {
+    "test-key".to_owned()
+}
+
+pub(crate) fn remaining_ms() -> u64 {
+    with_host(|host| host.remaining_ms)
+}
+
+pub(crate) fn traceparent() -> Option<String> {
+    None
+}
+
+pub(crate) fn is_cancelled() -> bool {
+    with_host(|host| host.cancelled)
+}
+
+pub(crate) fn progress(fraction: f64, note: &str) {
+    with_host(|host| host.record.progress.push((fraction, note.to_owned())));
+}
+
+pub(crate) fn log(level: Level, message: &str, fields: Option<&Value>) {
+    let suffix = fields.map(|fields| format!(" {fields}")).unwrap_or_default();
+    eprintln!("{level:?}: {message}{suffix}");
+    let line = Line { level, message: message.to_owned(), fields: fields.cloned() };
+    with_host(|host| host.record.lines.push(line));
+}
+
+pub(crate) fn send(request: Request) -> Result<Response, Error> {
+    with_host(|host| {
+        host.record.requests.push(request.clone());
+        host.answer(&request)
+    })
+}

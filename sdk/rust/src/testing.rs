@@ -1,0 +1,191 @@
+//! Tests handlers on your own machine, without a host.
+//!
+//! A handler is a plain function: call it. Whatever it asks the host is answered by a stand-in that
+//! belongs to the thread: it is the first of three attempts, not cancelled, log lines go to standard
+//! error, and no request is granted. [`Host`] sets other answers and keeps what the handler said.
+//!
+//! ```
+//! use taskloom_sdk::http::{self, Response};
+//! use taskloom_sdk::testing::Host;
+//!
+//! let host = Host::new().attempt(2).answers(|request| {
+//!     assert_eq!(request.url(), "https://example.org/");
+//!     Ok(Response::new(200).with_body("hello"))
+//! });
+//! let (text, record) = host.run(|| http::get("https://example.org/")?.text());
+//! assert_eq!(text.expect("answered"), "hello");
+//! assert_eq!(record.requests.len(), 1);
+//! ```
+
+use std::cell::RefCell;
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::Result;
+use crate::http::{Error, Request, Response};
+use crate::log::Level;
+use crate::manifest::Manifest;
+
+/// The stand-in for the host while a handler is tested.
+pub struct Host {
+    pub(crate) attempt: u32,
+    pub(crate) max_attempts: u32,
+    pub(crate) remaining_ms: u64,
+    pub(crate) cancelled: bool,
+    answers: Option<Box<Answers>>,
+    pub(crate) record: Record,
+}
+
+/// Answers the requests of a handler under test.
+type Answers = dyn FnMut(&Request) -> Result<Response, Error>;
+
+/// What a handler said while it was tested.
+#[derive(Debug, Default)]
+pub struct Record {
+    /// The lines it logged.
+    pub lines: Vec<Line>,
+    /// The fractions and notes of its progress.
+    pub progress: Vec<(f64, String)>,
+    /// The requests it sent.
+    pub requests: Vec<Request>,
+}
+
+/// A line that a handler logged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// How much it matters.
+    pub level: Level,
+    /// Its text.
+    pub message: String,
+    /// Its fields for machines.
+    pub fields: Option<Value>,
+}
+
+impl Host {
+    /// The first of three attempts, ten seconds left, not cancelled, no request granted.
+    pub fn new() -> Self {
+        Self {
+            attempt: 1,
+            max_attempts: 3,
+            remaining_ms: 10_000,
+            cancelled: false,
+            answers: None,
+            record: Record::default(),
+        }
+    }
+
+    /// Sets the number of the attempt.
+    #[must_use]
+    pub fn attempt(mut self, number: u32) -> Self {
+        self.attempt = number;
+        self
+    }
+
+    /// Sets how many attempts the task may have.
+    #[must_use]
+    pub fn max_attempts(mut self, number: u32) -> Self {
+        self.max_attempts = number;
+        self
+    }
+
+    /// Sets the milliseconds left until the attempt times out.
+    #[must_use]
+    pub fn remaining_ms(mut self, milliseconds: u64) -> Self {
+        self.remaining_ms = milliseconds;
+        self
+    }
+
+    /// Makes the attempt a cancelled one.
+    #[must_use]
+    pub fn cancelled(mut self) -> Self {
+        self.cancelled = true;
+        self
+    }
+
+    /// Answers requests.
+    #[must_use]
+    pub fn answers(
+        mut self,
+        answers: impl FnMut(&Request) -> Result<Response, Error> + 'static,
+    ) -> Self {
+        self.answers = Some(Box::new(answers));
+        self
+    }
+
+    /// Runs `test` with this host, and gives what it returned and what it said on the way.
+    pub fn run<T>(self, test: impl FnOnce() -> T) -> (T, Record) {
+        let before = HOST.replace(self);
+        let result = test();
+        let host = HOST.replace(before);
+        (result, host.record)
+    }
+
+    pub(crate) fn answer(&mut self, request: &Request) -> Result<Response, Error> {
+        match &mut self.answers {
+            Some(answers) => answers(request),
+            None => Err(Error::denied(request)),
+        }
+    }
+}
+
+impl Default for Host {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host")
+            .field("attempt", &self.attempt)
+            .field("cancelled", &self.cancelled)
+            .field("record", &self.record)
+            .finish_non_exhaustive()
+    }
+}
+
+thread_local! {
+    static HOST: RefCell<Host> = RefCell::new(Host::new());
+}
+
+/// Lets `ask` speak to the host of this thread. Not while another question is being answered.
+pub(crate) fn with_host<T>(ask: impl FnOnce(&mut Host) -> T) -> T {
+    HOST.with_borrow_mut(ask)
+}
+
+/// Keeps the compiler from calling the functions of [`plugin!`](crate::plugin!) unused: only a
+/// component calls them.
+#[doc(hidden)]
+pub const fn unused_outside_a_component(
+    _manifest: fn() -> Manifest,
+    _execute: fn(&str, &str) -> Result<String>,
+) {
+}
+
+/// The manifest that a plugin's `describe` returns, for tests of it: `testing::manifest!()` in the
+/// plugin's own crate.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __testing_manifest {
+    () => {
+        $crate::testing::manifest_value(crate::__taskloom_manifest)
+    };
+}
+
+/// Calls a task type by its short name with JSON text, as a host does: `testing::execute!("greet", text)`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __testing_execute {
+    ($task_type:expr, $input:expr) => {
+        crate::__taskloom_execute($task_type, $input)
+    };
+}
+
+pub use crate::{__testing_execute as execute, __testing_manifest as manifest};
+
+/// A manifest as a JSON value.
+#[doc(hidden)]
+pub fn manifest_value(manifest: fn() -> Manifest) -> Value {
+    serde_json::to_value(manifest()).expect("a manifest is plain data")
+}

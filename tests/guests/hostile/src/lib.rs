@@ -1,0 +1,88 @@
+//! A plugin that does what a plugin must not do, and what tests need a plugin for.
+//!
+//! How each call ends is in `tests/guests/README.md`. The exports are written by hand, because
+//! `plugin!` gives no way to return what is no JSON.
+
+#![cfg(target_arch = "wasm32")]
+
+mod ask;
+mod exhaust;
+mod finish;
+
+use taskloom_sdk::bindings::exports::taskloom::plugin::handler::Guest;
+use taskloom_sdk::macros::{Answer, Manifest, TaskType, call, describe, execute, unknown};
+use taskloom_sdk::{Effects, ResourceClass, Result};
+
+struct Hostile;
+
+impl Guest for Hostile {
+    fn describe() -> String {
+        describe(manifest)
+    }
+
+    fn execute(task_type: String, input: String) -> Answer {
+        match task_type.as_str() {
+            "invalid-json" => Ok("{\"half\":".to_owned()),
+            "wrong-output" => Ok("{\"text\":5}".to_owned()),
+            "flood-output" => Ok(finish::flood(&input)),
+            _ => execute(run, &task_type, &input),
+        }
+    }
+}
+
+/// Declares every task type once, for the manifest and for the call.
+macro_rules! task_types {
+    ($($name:literal => $handler:path, $effects:ident, $class:ident, $summary:literal;)+) => {
+        fn manifest() -> Manifest {
+            let name = env!("CARGO_PKG_NAME");
+            let manifest =
+                Manifest::new(name, env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_DESCRIPTION"));
+            let manifest = manifest.http(["*"]);
+            $(
+                let task_type = TaskType::of($handler)
+                    .summary($summary)
+                    .effects(Effects::$effects)
+                    .class(ResourceClass::$class);
+                let manifest = manifest.task_type($name, task_type);
+            )+
+            manifest
+        }
+
+        fn run(task_type: &str, input: &str) -> Result<String> {
+            match task_type {
+                $($name => call($handler, input),)+
+                _ => unknown(task_type, &[$($name),+]),
+            }
+        }
+    };
+}
+
+task_types! {
+    "spin" => exhaust::spin, Pure, Cpu, "Computes forever.";
+    "spin-io" => exhaust::spin, Reads, Io, "Computes forever in a slot for waiting.";
+    "allocate" => exhaust::allocate, Pure, Cpu, "Allocates forever.";
+    "grow-many" => exhaust::grow_many, Pure, Cpu, "Grows its memory by a page until it is refused.";
+    "recurse" => exhaust::recurse, Pure, Cpu, "Calls itself forever.";
+    "busy" => exhaust::busy, Reads, Cpu, "Computes for some milliseconds.";
+    "log-forever" => ask::log_forever, Pure, Cpu, "Logs forever.";
+    "call-host-forever" => ask::call_host, Pure, Cpu, "Calls the host a million times.";
+    "ignore-cancel" => ask::ignore_cancel, Reads, Cpu, "Hears that it is cancelled and goes on.";
+    "obey-cancel" => ask::obey_cancel, Reads, Cpu, "Stops when it hears that it is cancelled.";
+    "open-url" => ask::open_url, Writes, Io, "Sends one request.";
+    "open-url-reads" => ask::open_url, Reads, Io, "Sends one request, though it may only read.";
+    "open-url-pure" => ask::open_url, Pure, Io, "Sends one request, though it may send none.";
+    "park" => ask::park, Reads, Io, "Waits for the answer of a URL.";
+    "talk" => ask::talk, Reads, Cpu, "Logs lines and says how far it is.";
+    "identity" => ask::identity, Reads, Cpu, "Gives what the host says about the attempt.";
+    "noop" => finish::noop, Pure, Cpu, "Does nothing.";
+    "echo" => finish::echo, Pure, Cpu, "Gives its input.";
+    "panic" => finish::panic, Pure, Cpu, "Panics.";
+    "trap" => finish::trap, Pure, Cpu, "Executes an instruction that must not be reached.";
+    "fail" => finish::fail, Reads, Cpu, "Fails as its input says.";
+    "flaky" => finish::flaky, Reads, Cpu, "Fails until a given attempt.";
+    "invalid-json" => finish::noop, Pure, Cpu, "Gives half an object.";
+    "wrong-output" => finish::text, Pure, Cpu, "Gives what its output schema forbids.";
+    "flood-output" => finish::text, Pure, Cpu, "Gives 100 MB, or as many bytes as its input says.";
+}
+
+taskloom_sdk::bindings::export!(Hostile with_types_in taskloom_sdk::bindings);
