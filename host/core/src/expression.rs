@@ -1,14 +1,81 @@
-//! Expressions (CEL) and the values they stand in. INTERFACE SKETCH.
+//! Expressions (CEL) and the values they stand in.
+//!
+//! A [`Template`] is a JSON value whose strings may hold `${…}`; an [`Expression`] is the text
+//! between the braces. Names in scope are `input`, `tasks.<id>.output`, `tasks.<id>.outcome` and
+//! `run` (`run.id`, `run.workflow`, `run.version`).
+//!
+//! * A string that is exactly one `${…}` becomes the expression's value, of whatever JSON type.
+//!   In a longer string, texts stand as they are and everything else as its JSON text (`null` as
+//!   `null`, lists and objects as compact JSON). `$${` stands for `${`.
+//! * A plain path (`tasks.a.output.b[0].c`) is looked up in the JSON values; CEL is not involved.
+//! * In any other expression the longest plain paths are looked up when they are reached, and only
+//!   what they lead to becomes a CEL value. JSON integers become `int`, never `uint`.
+//! * Results become JSON again: `int`, `uint` and finite `double` numbers, `string`, `bool`,
+//!   `null`, `list`, and `map` with string keys as they are; `bytes` as base64 (RFC 4648, padded);
+//!   a type as its name; an optional as its value or `null`. NaN, infinities and maps with other
+//!   keys are errors.
+//!
+//! # Bounds
+//!
+//! The crate `cel` counts no steps and recurses on what it parses and evaluates, so the text
+//! ([`TEXT_BYTES_MAX`]), the nesting ([`NESTING_MAX`], [`TREE_DEPTH_MAX`],
+//! [`COMPREHENSIONS_MAX`]) and the result ([`RESULT_BYTES_MAX`]) are bounded here, and an
+//! evaluation has a budget ([`BUDGET`]): the parsed tree is rewritten so that values that are read
+//! or made, and rounds of comprehensions, are paid for before they cost time and memory. A panic
+//! inside the crate is an error of the expression.
+
+mod budget;
+mod compile;
+mod path;
+mod program;
+mod scan;
+mod template;
+mod value;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
 use serde_json::Value;
+
 use crate::failure::Outcome;
 use crate::id::TaskId;
 
-/// A JSON value whose strings may hold expressions.
-#[derive(Debug, Clone)]
-pub struct Template(Value);
+pub use budget::BUDGET;
+pub use compile::{COMPREHENSIONS_MAX, FUNCTIONS, TREE_DEPTH_MAX};
+pub use path::{Path, PathStep, RUN_FIELDS, Root};
+pub use scan::NESTING_MAX;
+pub use template::{Template, TemplateError, TemplateReader};
 
-/// What names an expression may use.
+use program::Program;
+
+/// The longest expression, in bytes.
+pub const TEXT_BYTES_MAX: usize = 4_096;
+
+/// The largest value that a template may become, in bytes of JSON (about).
+pub const RESULT_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// The longest number of keys that an error lists.
+const KEYS_LISTED_MAX: usize = 12;
+
+/// A CEL expression, parsed once.
+#[derive(Clone)]
+pub struct Expression(Arc<Parsed>);
+
+struct Parsed {
+    text: String,
+    code: Code,
+    references: References,
+}
+
+enum Code {
+    /// A plain path, looked up in the JSON values.
+    Path(Path),
+    /// Anything else, evaluated by the crate `cel`.
+    Program(Program),
+}
+
+/// What names an expression uses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct References {
     /// Whether it reads `input`.
@@ -22,31 +89,154 @@ pub struct References {
 pub struct Scope {
     /// `input`
     pub input: Value,
-    /// `tasks.<id>`
+    /// `tasks.<id>`, for every task that the expression reads.
     pub tasks: BTreeMap<TaskId, TaskScope>,
-    /// `run`
+    /// `run`: an object of [`RUN_FIELDS`].
     pub run: Value,
 }
 
 /// `tasks.<id>`
 #[derive(Debug, Clone)]
 pub struct TaskScope {
-    /// `tasks.<id>.outcome`
+    /// `tasks.<id>.outcome`; `None` while the task has not ended.
     pub outcome: Option<Outcome>,
-    /// `tasks.<id>.output`
+    /// `tasks.<id>.output`; `None` unless the task succeeded.
     pub output: Option<Value>,
 }
 
-/// An expression that failed.
-#[derive(Debug, Clone, thiserror::Error)]
+/// An expression that failed: which, why, and what the values involved were.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct EvaluationError(pub String);
 
-impl Template {
-    /// A value without expressions.
-    pub fn constant(value: Value) -> Self { Self(value) }
-    /// What it reads.
-    pub fn references(&self) -> References { References::default() }
-    /// Its value.
-    pub fn evaluate(&self, _scope: &Scope) -> Result<Value, EvaluationError> { Ok(self.0.clone()) }
+/// A text that is no expression.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}{}", help.as_ref().map(|help| format!("; {help}")).unwrap_or_default())]
+pub struct SyntaxError {
+    /// Where in the text, in bytes.
+    pub offset: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What may have been meant, or what to do.
+    pub help: Option<String>,
 }
+
+impl SyntaxError {
+    fn new(offset: usize, message: impl Into<String>) -> Self {
+        Self { offset, message: message.into(), help: None }
+    }
+
+    fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+}
+
+impl Expression {
+    /// Parses a bare expression, such as `tasks.classify.output.label == "bug"`.
+    ///
+    /// # Errors
+    /// When it is no CEL, uses a name that is not in scope, or exceeds a bound.
+    pub fn parse(text: &str) -> Result<Self, SyntaxError> {
+        if text.len() > TEXT_BYTES_MAX {
+            let message = format!("the expression has {} bytes", text.len());
+            let error = SyntaxError::new(0, message);
+            return Err(error.help(format!("the most is {TEXT_BYTES_MAX}")));
+        }
+        let mut references = References::default();
+        let code = match Path::parse(text) {
+            Some(path) => {
+                let path = path.map_err(|error| *error)?;
+                references.add(&path);
+                Code::Path(path)
+            }
+            None => {
+                let program = Program::parse(text)?;
+                program.paths().for_each(|path| references.add(path));
+                Code::Program(program)
+            }
+        };
+        Ok(Self(Arc::new(Parsed { text: text.trim().to_owned(), code, references })))
+    }
+
+    /// The text it was parsed from.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// What it reads.
+    pub fn references(&self) -> &References {
+        &self.0.references
+    }
+
+    /// The plain path that the expression is, if it is one.
+    pub fn as_path(&self) -> Option<&Path> {
+        match &self.0.code {
+            Code::Path(path) => Some(path),
+            Code::Program(_) => None,
+        }
+    }
+
+    /// The plain paths inside it. Whether each is reached depends on the values.
+    pub fn paths(&self) -> Vec<&Path> {
+        match &self.0.code {
+            Code::Path(path) => vec![path],
+            Code::Program(program) => program.paths().collect(),
+        }
+    }
+
+    /// Its value.
+    ///
+    /// # Errors
+    /// When a name leads nowhere, an operation does not fit its values, the result has no JSON
+    /// form, or a bound is exceeded. The error names the expression.
+    pub fn evaluate(&self, scope: &Scope) -> Result<Value, EvaluationError> {
+        let mut room = RESULT_BYTES_MAX;
+        self.evaluate_within(scope, &mut room)
+    }
+
+    /// Evaluates, and takes the size of the result off `room`.
+    fn evaluate_within(&self, scope: &Scope, room: &mut u64) -> Result<Value, EvaluationError> {
+        let result = match &self.0.code {
+            Code::Path(path) => path.look_up(scope).and_then(|value| {
+                value::pay_json(&value, room)?;
+                Ok(value.into_owned())
+            }),
+            Code::Program(program) => program.evaluate(scope, room),
+        };
+        result.map_err(|why| EvaluationError(format!("in `${{{}}}`: {why}", self.shown())))
+    }
+
+    /// The text, shortened to fit a message.
+    fn shown(&self) -> String {
+        match self.0.text.char_indices().nth(120) {
+            Some((end, _)) => format!("{}…", &self.0.text[..end]),
+            None => self.0.text.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Expression({})", self.0.text)
+    }
+}
+
+impl References {
+    fn add(&mut self, path: &Path) {
+        match &path.root {
+            Root::Input => self.input = true,
+            Root::Output(task) | Root::Outcome(task) => {
+                self.tasks.insert(task.clone());
+            }
+            Root::Run => {}
+        }
+    }
+
+    fn add_all(&mut self, other: &Self) {
+        self.input |= other.input;
+        self.tasks.extend(other.tasks.iter().cloned());
+    }
+}
+
+#[cfg(test)]
+mod tests;
