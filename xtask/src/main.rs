@@ -11,6 +11,8 @@ mod packages;
 mod setup;
 mod stamp;
 mod tally;
+#[cfg(test)]
+mod tidy;
 mod tool;
 mod toolchain;
 

@@ -1,0 +1,79 @@
+//! Rules of `docs/style.md` that a machine can check.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Lines of a source file, without its inline tests.
+const LINES_MAX: usize = 600;
+
+/// Names that say nothing about what a file is responsible for.
+const EMPTY_NAMES: [&str; 6] = ["utils", "util", "common", "helpers", "manager", "imp"];
+
+#[test]
+fn files_say_what_they_are_responsible_for() {
+    check(|_, text| {
+        (!text.starts_with("//!"))
+            .then(|| "begins with no `//!` that says what it is for".to_owned())
+    });
+}
+
+#[test]
+fn files_are_short_enough_to_read() {
+    check(|_, text| {
+        let lines = text.lines().take_while(|line| line.trim() != "#[cfg(test)]").count();
+        (lines > LINES_MAX)
+            .then(|| format!("has {lines} lines, more than {LINES_MAX}: split it by noun"))
+    });
+}
+
+#[test]
+fn names_are_nouns_that_mean_something() {
+    check(|path, _| {
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        EMPTY_NAMES.contains(&stem).then(|| format!("`{stem}` is not what it is responsible for"))
+    });
+}
+
+#[test]
+fn no_test_is_switched_off() {
+    // Put together, or this file would find itself.
+    let attributes = ["ignore", "should_panic"].map(|name| format!("#[{name}"));
+    check(|_, text| {
+        let found = attributes.iter().find(|attribute| text.contains(attribute.as_str()))?;
+        Some(format!(
+            "has `{found}]`: a test that is skipped, or passes for any panic, proves nothing"
+        ))
+    });
+}
+
+/// Applies `rule` to every source file of ours and fails with everything it found.
+fn check(rule: impl Fn(&Path, &str) -> Option<String>) {
+    let root = crate::root();
+    let mut files = Vec::new();
+    for folder in ["host", "sdk/rust", "plugins", "tests/guests", "xtask"] {
+        sources(&root.join(folder), &mut files);
+    }
+    assert!(!files.is_empty(), "there are source files");
+    let violations: Vec<_> = files
+        .iter()
+        .filter_map(|file| {
+            let text = fs::read_to_string(file).expect("a source file is text");
+            let violation = rule(file, &text)?;
+            let name = file.strip_prefix(&root).unwrap_or(file);
+            Some(format!("{}: {violation}", name.display()))
+        })
+        .collect();
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
+}
+
+fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
+    let entries = fs::read_dir(folder).expect("a folder of the checkout");
+    for path in entries.map(|entry| entry.expect("an entry of a folder").path()) {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if path.is_dir() && !matches!(name, "target" | "node_modules") {
+            sources(&path, files);
+        } else if name.ends_with(".rs") {
+            files.push(path);
+        }
+    }
+}
