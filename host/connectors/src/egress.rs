@@ -1,0 +1,308 @@
+//! Outbound HTTP of guests: every request is checked against grants, and bounded.
+//!
+//! ```text
+//! guest ─▶ Target::of (one way to read a URL) ─▶ Grants::check ─▶ Egress::send ─▶ resolver ─▶ peer
+//!                                                 refused: which grant is missing    └ public addresses only
+//! ```
+//!
+//! A redirect is handed to the guest and never followed: following it would be a second request that
+//! nobody checked. The environment's proxy settings are not used, since behind a proxy the address
+//! that is reached could not be checked.
+
+mod address;
+mod budget;
+mod grant;
+mod received;
+mod target;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+pub use address::is_public;
+pub use budget::Budget;
+pub use grant::{Grant, GrantError, Grants, HostPattern};
+pub use received::{Received, ReceivedError};
+pub use target::{Scheme, Target, TargetError};
+
+/// How long establishing a connection may take, name lookup included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long an unused connection is kept for the next request to the same host.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Unused connections kept for each host. Few: most plugins talk to one host, one request at a time.
+const IDLE_CONNECTIONS_PER_HOST: usize = 8;
+
+/// Sends requests that have been checked. Cheap to clone; connections are shared.
+#[derive(Debug, Clone)]
+pub struct Egress {
+    client: reqwest::Client,
+}
+
+/// One request, complete.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// Where it goes and by which method; see [`Grants::check`].
+    pub target: Target,
+    /// Its headers, without `host`.
+    pub headers: HeaderMap,
+    /// Its body, possibly empty.
+    pub body: Bytes,
+}
+
+/// How long a request may wait; the time left of the call bounds it as well.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// Until the response's head has arrived, connecting included.
+    pub first_byte: Duration,
+    /// Between two pieces of the response's body.
+    pub between_bytes: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { first_byte: Duration::from_secs(60), between_bytes: Duration::from_secs(30) }
+    }
+}
+
+/// The head of a response, and its body while it arrives.
+#[derive(Debug)]
+pub struct Incoming {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body; reading it draws on the budget.
+    pub body: Received,
+}
+
+/// The client could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot prepare outbound HTTPS: {0}")]
+pub struct EgressError(#[source] reqwest::Error);
+
+/// A request was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The call has sent as many requests as it may.
+    #[error("the call's limit of {limit} requests is reached")]
+    TooManyRequests {
+        /// The limit.
+        limit: u64,
+    },
+    /// The response says that it is longer than the call may still receive.
+    #[error("the response would exceed the call's limit of {limit} response bytes")]
+    ResponseTooLarge {
+        /// The limit, over all responses of the call.
+        limit: u64,
+    },
+    /// The name leads to addresses that are not on the public Internet.
+    #[error("{0}")]
+    AddressRefused(AddressRefused),
+    /// The name leads nowhere.
+    #[error("the name `{host}` cannot be resolved: {reason}")]
+    NameNotFound {
+        /// The name.
+        host: String,
+        /// What the resolver said.
+        reason: String,
+    },
+    /// No connection.
+    #[error("cannot connect to {host}: {reason}")]
+    Connect {
+        /// The host and port.
+        host: String,
+        /// Why.
+        reason: String,
+    },
+    /// No trusted, encrypted connection.
+    #[error("no secure connection to {host}: {reason}")]
+    Tls {
+        /// The host and port.
+        host: String,
+        /// Why.
+        reason: String,
+    },
+    /// Nothing came in time.
+    #[error("{host} did not answer in time")]
+    Timeout {
+        /// The host and port.
+        host: String,
+    },
+    /// The peer broke off or does not speak HTTP.
+    #[error("the exchange with {host} failed: {reason}")]
+    Protocol {
+        /// The host and port.
+        host: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A name leads to addresses that are not on the public Internet.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{host}` leads to {address}, which is not a public address; such an address can be reached \
+     only by a grant that names it literally"
+)]
+pub struct AddressRefused {
+    /// The name.
+    pub host: String,
+    /// One of the addresses.
+    pub address: std::net::IpAddr,
+}
+
+impl Egress {
+    /// Prepares connections; none is made yet.
+    ///
+    /// # Errors
+    /// When the platform's trusted certificates cannot be used.
+    pub fn new() -> Result<Self, EgressError> {
+        // A second call finds the provider installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS_PER_HOST)
+            .user_agent(concat!("taskloom/", env!("CARGO_PKG_VERSION")))
+            .dns_resolver(Arc::new(PublicAddresses))
+            .build()
+            .map_err(EgressError)?;
+        Ok(Self { client })
+    }
+
+    /// Sends a request that [`Grants::check`] let pass. Must be polled within a tokio runtime with
+    /// timers and sockets.
+    ///
+    /// # Errors
+    /// When no response came, or the budget does not allow the request or the response.
+    pub async fn send(
+        &self,
+        outgoing: Outgoing,
+        patience: Patience,
+        budget: &Arc<Budget>,
+    ) -> Result<Incoming, SendError> {
+        if !budget.take_request() {
+            return Err(SendError::TooManyRequests { limit: budget.requests_max() });
+        }
+        let host = outgoing.target.authority();
+        let request = self
+            .client
+            .request(outgoing.target.method().clone(), outgoing.target.url().clone())
+            .headers(outgoing.headers)
+            .body(outgoing.body);
+        let response = match tokio::time::timeout(patience.first_byte, request.send()).await {
+            Err(_) => return Err(SendError::Timeout { host }),
+            Ok(Err(error)) => return Err(classify(host, &error)),
+            Ok(Ok(response)) => response,
+        };
+        if response.content_length().is_some_and(|bytes| bytes > budget.response_bytes_left()) {
+            return Err(SendError::ResponseTooLarge { limit: budget.response_bytes_max() });
+        }
+        let (head, body) = http::Response::from(response).into_parts();
+        let body = Received::new(body, patience.between_bytes, Arc::clone(budget));
+        Ok(Incoming { status: head.status, headers: head.headers, body })
+    }
+}
+
+/// Finds the reason in the chain of an error's sources.
+fn classify(host: String, error: &reqwest::Error) -> SendError {
+    if let Some(refused) = find::<AddressRefused>(error) {
+        return SendError::AddressRefused(refused.clone());
+    }
+    if let Some(lookup) = find::<LookupFailed>(error) {
+        return SendError::NameNotFound {
+            host: lookup.host.clone(),
+            reason: lookup.reason.clone(),
+        };
+    }
+    if error.is_timeout() {
+        return SendError::Timeout { host };
+    }
+    let reason = innermost(error);
+    if find::<rustls::Error>(error).is_some() {
+        return SendError::Tls { host, reason };
+    }
+    if error.is_connect() {
+        return SendError::Connect { host, reason };
+    }
+    SendError::Protocol { host, reason }
+}
+
+fn find<'e, E: std::error::Error + 'static>(
+    error: &'e (dyn std::error::Error + 'static),
+) -> Option<&'e E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
+        }
+        // An I/O error hides what it wraps from `source`.
+        if let Some(wrapped) =
+            error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref)
+            && let Some(found) = wrapped.downcast_ref::<E>()
+        {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string()
+}
+
+/// A name that leads nowhere.
+#[derive(Debug, thiserror::Error)]
+#[error("`{host}`: {reason}")]
+struct LookupFailed {
+    host: String,
+    reason: String,
+}
+
+/// Resolves names to public addresses only, after the lookup: a name that changes its address
+/// between check and use gains nothing.
+struct PublicAddresses;
+
+impl Resolve for PublicAddresses {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let host = name.as_str().to_owned();
+            let found: Result<Vec<SocketAddr>, _> =
+                tokio::net::lookup_host((&*host, 0)).await.map(Iterator::collect);
+            let found = match found {
+                Ok(found) => found,
+                Err(error) => {
+                    return Err(LookupFailed { host, reason: error.to_string() }.into());
+                }
+            };
+            // `localhost` comes this far only when a grant names it.
+            let local = host == "localhost";
+            let allowed = |at: &&SocketAddr| match local {
+                true => at.ip().is_loopback(),
+                false => is_public(at.ip()),
+            };
+            let addresses: Vec<SocketAddr> = found.iter().filter(allowed).copied().collect();
+            match (addresses.is_empty(), found.first()) {
+                (false, _) => Ok(Box::new(addresses.into_iter()) as Addrs),
+                (true, Some(at)) => Err(AddressRefused { host, address: at.ip() }.into()),
+                (true, None) => {
+                    Err(LookupFailed { host, reason: "it has no address".to_owned() }.into())
+                }
+            }
+        })
+    }
+}
