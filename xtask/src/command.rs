@@ -143,3 +143,37 @@ fn succeeded(label: &str, command: &Command, status: ExitStatus) -> Result<()> {
         .collect();
     bail!("{label} failed ({status}): {}", words.join(" "))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
+    use super::{output, run_and_read, succeeds_within};
+
+    #[test]
+    fn a_command_that_hangs_is_ended_at_its_limit() {
+        let started = Instant::now();
+        let mut sleep = Command::new("sleep");
+        assert!(!succeeds_within(sleep.arg("600"), Duration::from_millis(20)));
+        assert!(started.elapsed() < Duration::from_secs(60));
+    }
+
+    #[test]
+    fn a_program_that_is_missing_does_not_succeed() {
+        let mut command = Command::new("no-program-of-this-name");
+        assert!(!succeeds_within(&mut command, Duration::from_secs(60)));
+        assert_eq!(output(&mut command), None);
+    }
+
+    #[test]
+    fn lines_are_read_also_when_the_command_fails() {
+        let mut lines = Vec::new();
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo one; echo two; exit 3"]);
+        let error = run_and_read("counting", &mut command, |line| lines.push(line.to_owned()));
+        let message = error.expect_err("it fails").to_string();
+        assert_eq!(lines, ["one", "two"]);
+        assert!(message.contains("counting failed") && message.contains('3'), "{message}");
+    }
+}

@@ -17,6 +17,7 @@ mod tool;
 mod toolchain;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
@@ -47,16 +48,26 @@ enum Command {
     Coverage,
 }
 
-fn main() -> Result<()> {
-    let root = root();
-    match Arguments::parse().command {
-        Command::Setup => setup::everything(&root),
-        Command::Plugins => setup::guests(&root, guests::Guests::All).map(drop),
-        Command::Demo(arguments) => demo::run(&root, &arguments),
-        Command::Test(arguments) => gate::test(&root, &arguments),
-        Command::Bench(arguments) => bench::run(&root, &arguments),
-        Command::Lint => gate::lint(&root),
-        Command::Coverage => coverage::run(&root),
+fn main() -> ExitCode {
+    match run(&root(), Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Without a backtrace: what failed is a program that xtask called, or a file.
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(root: &Path, command: Command) -> Result<()> {
+    match command {
+        Command::Setup => setup::everything(root),
+        Command::Plugins => setup::guests(root, guests::Guests::All).map(drop),
+        Command::Demo(arguments) => demo::run(root, &arguments),
+        Command::Test(arguments) => gate::test(root, &arguments),
+        Command::Bench(arguments) => bench::run(root, &arguments),
+        Command::Lint => gate::lint(root),
+        Command::Coverage => coverage::run(root),
     }
 }
 
