@@ -2,6 +2,8 @@
 
 mod api;
 mod events;
+#[cfg(test)]
+mod fake;
 mod host;
 mod progress;
 
@@ -98,7 +100,51 @@ fn analyse(api: &Api, input: &Value) -> Result<Run> {
 
 #[cfg(test)]
 mod tests {
-    use super::read_input;
+    use serde_json::json;
+
+    use super::api::Api;
+    use super::{analyse, fake, read_input};
+
+    const RUNNING: &str = r#"{"id": "r1", "outcome": null, "output": null, "tasks": []}"#;
+    const ENDED: &str = r##"{"id": "r1", "outcome": "succeeded", "output": {"report": "# It works"}, "tasks": []}"##;
+    const EVENTS: &str = "text/event-stream";
+    const JSON: &str = "application/json";
+
+    #[test]
+    fn a_run_is_followed_to_its_report_also_when_the_stream_breaks() {
+        let (address, requests) = fake::host(vec![
+            (201, JSON, r#"{"id": "r1"}"#),
+            (200, EVENTS, "id: 1\nevent: run-started\ndata: {}\n\n"),
+            (200, JSON, RUNNING),
+            (200, JSON, RUNNING),
+            (200, EVENTS, ": hello\n\nid: 2\nevent: run-finished\ndata: {}\n\n"),
+            (200, JSON, ENDED),
+        ]);
+        let run = analyse(&Api::new(&address), &json!({"action": "opened"})).expect("it runs");
+        assert_eq!(run.report(), Some("# It works"));
+        assert_eq!(
+            requests.join().expect("every request came"),
+            [
+                "POST /api/v1/workflows/issue-analysis/runs",
+                "GET /api/v1/runs/r1/events",
+                "GET /api/v1/runs/r1",
+                "GET /api/v1/runs/r1",
+                "GET /api/v1/runs/r1/events after 1",
+                "GET /api/v1/runs/r1",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_input_that_the_workflow_refuses_is_told_by_its_problems() {
+        let problem =
+            r#"{"title": "Invalid input", "code": "invalid-input", "detail": "it has no issue"}"#;
+        let (address, requests) = fake::host(vec![(422, "application/problem+json", problem)]);
+        let error = analyse(&Api::new(&address), &json!({})).expect_err("it is refused");
+        requests.join().expect("the request came");
+        let error = format!("{error:#}");
+        assert!(error.contains("HTTP 422 invalid-input: it has no issue"), "{error}");
+    }
 
     #[test]
     fn a_folder_is_no_input() {

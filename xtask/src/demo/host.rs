@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ impl Host {
         match announced(output).recv_timeout(READY_LIMIT) {
             Ok(address) => host.address = address,
             Err(_) if host.is_stopping() => bail!("stopped before the host was ready"),
-            Err(_) => return Err(host.failed()),
+            Err(error) => return Err(host.failed(error == RecvTimeoutError::Disconnected)),
         }
         Ok(host)
     }
@@ -105,16 +105,17 @@ impl Host {
         self.wait()
     }
 
-    /// The error of a host that never served; ends it if it still runs.
-    fn failed(mut self) -> anyhow::Error {
-        let end = match self.child.try_wait() {
-            Ok(Some(status)) => format!("ended with {status}"),
-            _ => {
-                // It may have ended since; then there is nothing to end.
-                let _ = self.child.kill();
-                let _ = self.child.wait();
-                format!("did not serve within {} s", READY_LIMIT.as_secs())
-            }
+    /// The error of a host that never served: it has closed its output, or is ended here.
+    fn failed(mut self, has_ended: bool) -> anyhow::Error {
+        let end = if has_ended {
+            self.child
+                .wait()
+                .map_or_else(|error| error.to_string(), |status| format!("ended with {status}"))
+        } else {
+            // It may have ended since; then there is nothing to end.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+            format!("did not serve within {} s", READY_LIMIT.as_secs())
         };
         anyhow::anyhow!("the host {end}; {}", self.last_words())
     }
@@ -165,4 +166,35 @@ fn send(child: &Child, signal: Signal) -> Result<()> {
 
 fn pid(child: &Child) -> Result<Pid> {
     i32::try_from(child.id()).ok().and_then(Pid::from_raw).context("the host has no process id")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::path::Path;
+
+    use anyhow::Result;
+
+    use super::Host;
+
+    /// Starts a script of `xtask/fixtures` as a host, with its files below `root`.
+    fn start(root: &Path, script: &str) -> Result<Host> {
+        let program = crate::root().join("xtask/fixtures").join(script);
+        Host::start(root, &program, SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    #[test]
+    fn a_host_is_ready_when_it_says_so_and_ends_when_told_to() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let host = start(root.path(), "host-that-serves").expect("it says that it is ready");
+        assert_eq!(host.address(), "http://127.0.0.1:4711");
+        host.stop().expect("it ends successfully");
+    }
+
+    #[test]
+    fn a_host_that_ends_at_once_is_told_with_its_last_words() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let error = start(root.path(), "host-that-fails").expect_err("it never serves").to_string();
+        assert!(error.contains("port 8080 is in use") && error.contains('4'), "{error}");
+    }
 }
