@@ -15,5 +15,6 @@ pub mod payload;
 pub mod plugin;
 pub mod retry;
 pub mod run;
+pub mod schema;
 pub mod time;
 pub mod workflow;
