@@ -1,0 +1,110 @@
+//! Moves the write-ahead log into the database without making commits wait.
+//!
+//! A checkpoint writes every changed page and syncs the database: tens of milliseconds that no
+//! commit should pay. A thread of its own does that beside the writer. Under load it never quite
+//! catches up, and only a log that is copied to its end is used again from its beginning, so the
+//! writer copies the small rest itself between two transactions.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use rusqlite::{Connection, Result};
+
+use crate::inbox::Inbox;
+
+/// The log is copied when it has this many pages of 4 KiB: 16 MiB. Larger means rarer, each page
+/// copied once for more changes; smaller means less to read again after a crash.
+const LOG_PAGES: i64 = 4_000;
+
+/// Rows that the writer changes between two looks at the log's length.
+const ROWS_BETWEEN_LOOKS: u64 = 1_000;
+
+/// Transactions between two looks: each appends a few pages, however few its rows.
+const TRANSACTIONS_BETWEEN_LOOKS: u32 = 200;
+
+/// How far the log is copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Pages in the log.
+    pub(crate) pages: i64,
+    /// Pages of it that are in the database too.
+    pub(crate) copied: i64,
+}
+
+/// The writer's side of the checkpointing thread.
+pub(crate) struct Checkpointer {
+    wake: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+    rows_seen: u64,
+    transactions: u32,
+}
+
+impl Checkpointer {
+    /// Starts the thread with a connection of its own.
+    pub(crate) fn spawn(connection: Connection, inbox: Arc<Inbox>) -> std::io::Result<Self> {
+        // One wake-up is enough: it carries no data.
+        let (wake, wakes) = sync_channel(1);
+        let thread = thread::Builder::new()
+            .name("store-checkpoint".to_owned())
+            .spawn(move || run(&connection, &wakes, &inbox))?;
+        Ok(Self { wake: Some(wake), thread: Some(thread), rows_seen: 0, transactions: 0 })
+    }
+
+    /// Looks now and then how long the log is, and wakes the thread when it is time.
+    pub(crate) fn look(&mut self, connection: &Connection) -> Result<()> {
+        let rows = connection.total_changes();
+        self.transactions += 1;
+        if rows - self.rows_seen < ROWS_BETWEEN_LOOKS
+            && self.transactions < TRANSACTIONS_BETWEEN_LOOKS
+        {
+            return Ok(());
+        }
+        self.rows_seen = rows;
+        self.transactions = 0;
+        let progress = length(connection)?;
+        if progress.pages - progress.copied >= LOG_PAGES
+            && let Some(wake) = &self.wake
+        {
+            // Full means that the thread is awake already.
+            let _ = wake.try_send(());
+        }
+        Ok(())
+    }
+
+    /// Ends the thread, after the checkpoint it is at.
+    pub(crate) fn stop(&mut self) {
+        self.wake = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the checkpointing thread panicked");
+        }
+    }
+}
+
+/// Copies as much of the log as no reader and no writer is disturbed by.
+pub(crate) fn passive(connection: &Connection) -> Result<Progress> {
+    checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")
+}
+
+/// The length of the log, without copying anything.
+pub(crate) fn length(connection: &Connection) -> Result<Progress> {
+    checkpoint(connection, "PRAGMA wal_checkpoint(NOOP)")
+}
+
+fn run(connection: &Connection, wakes: &Receiver<()>, inbox: &Inbox) {
+    while wakes.recv().is_ok() {
+        match passive(connection) {
+            Ok(progress) if progress.copied < progress.pages => inbox.ask_for_checkpoint(),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "a checkpoint failed; the log stays longer"),
+        }
+    }
+}
+
+fn checkpoint(connection: &Connection, sql: &str) -> Result<Progress> {
+    connection
+        .prepare_cached(sql)?
+        .query_row([], |row| Ok(Progress { pages: row.get(1)?, copied: row.get(2)? }))
+}

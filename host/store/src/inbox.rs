@@ -1,0 +1,267 @@
+//! What waits for the writer: batches in order, and log lines that travel with them.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock};
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
+
+use crate::batch::{Batch, Committed};
+use crate::error::Error;
+use crate::rows::LogLine;
+
+/// Batches waiting for the writer; above that [`Inbox::put`] blocks. More than the engine has
+/// under way at once, so that it blocks only when the disk stands still.
+const COMMITS_MAX: usize = 10_000;
+
+/// Rows of one transaction, about. More would make the first batch wait for the last without
+/// making the transaction cheaper per row.
+const GROUP_ROWS_MAX: usize = 2_000;
+
+/// Log lines waiting for the writer; more are dropped, because a guest that logs too much must
+/// not stop the engine.
+const LOG_LINES_MAX: usize = 16_384;
+
+/// Bytes of log lines waiting for the writer; more are dropped.
+const LOG_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Log lines of one transaction: what batches in the same transaction may have to wait for.
+const LOG_LINES_PER_GROUP: usize = 1_000;
+
+/// How long a log line waits for a batch to travel with.
+const LOG_DELAY: Duration = Duration::from_millis(100);
+
+/// Told what became of a batch, on the writer's thread.
+pub(crate) type Done = Box<dyn FnOnce(Result<Committed, Error>) + Send>;
+
+/// A batch and who waits for it.
+pub(crate) struct Commit {
+    pub(crate) batch: Batch,
+    pub(crate) done: Done,
+}
+
+/// What goes into one transaction.
+#[derive(Default)]
+pub(crate) struct Group {
+    pub(crate) commits: Vec<Commit>,
+    pub(crate) logs: Vec<LogLine>,
+    /// Whether the checkpointer has left a rest for the writer.
+    pub(crate) checkpoint: bool,
+}
+
+/// The queue before the writer.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    queue: Mutex<Queue>,
+    /// The writer waits here for work.
+    work: Condvar,
+    /// Callers wait here for room.
+    room: Condvar,
+    writer: OnceLock<ThreadId>,
+}
+
+#[derive(Default)]
+struct Queue {
+    commits: VecDeque<Commit>,
+    logs: VecDeque<LogLine>,
+    log_bytes: usize,
+    /// When the oldest log line has waited long enough.
+    logs_due: Option<Instant>,
+    checkpoint: bool,
+    /// Why nothing more is taken.
+    closed: Option<String>,
+    /// Whether the writer waits for work.
+    idle: bool,
+}
+
+impl Inbox {
+    /// Queues a commit; blocks while the queue is full, but never the writer itself. Gives the
+    /// commit back when the store has stopped.
+    pub(crate) fn put(&self, commit: Commit) -> Result<(), (Commit, Error)> {
+        let mut queue = self.lock();
+        while queue.commits.len() >= COMMITS_MAX && queue.closed.is_none() && !self.is_writer() {
+            queue = self.room.wait(queue).expect(NO_PANIC);
+        }
+        if let Some(reason) = &queue.closed {
+            let error = Error::stopped(reason);
+            return Err((commit, error));
+        }
+        queue.commits.push_back(commit);
+        self.wake(&queue);
+        Ok(())
+    }
+
+    /// Queues log lines; gives the number of those that found no room.
+    pub(crate) fn put_logs(&self, lines: Vec<LogLine>) -> usize {
+        let mut queue = self.lock();
+        let given = lines.len();
+        let mut taken = 0;
+        for line in lines {
+            let bytes = size(&line);
+            let room = queue.logs.len() < LOG_LINES_MAX && queue.log_bytes + bytes <= LOG_BYTES_MAX;
+            if queue.closed.is_some() || !room {
+                break;
+            }
+            queue.log_bytes += bytes;
+            queue.logs.push_back(line);
+            taken += 1;
+        }
+        if taken > 0 && queue.logs_due.is_none() {
+            queue.logs_due = Some(Instant::now() + LOG_DELAY);
+            self.wake(&queue);
+        }
+        given - taken
+    }
+
+    /// How many transactions the waiting log lines need.
+    pub(crate) fn log_groups(&self) -> usize {
+        self.lock().logs.len().div_ceil(LOG_LINES_PER_GROUP)
+    }
+
+    /// Asks the writer to finish a checkpoint.
+    pub(crate) fn ask_for_checkpoint(&self) {
+        let mut queue = self.lock();
+        queue.checkpoint = true;
+        self.wake(&queue);
+    }
+
+    /// Takes nothing more; what is queued is still written. The first reason stays.
+    pub(crate) fn close(&self, reason: &str) {
+        let mut queue = self.lock();
+        queue.closed.get_or_insert_with(|| reason.to_owned());
+        self.work.notify_one();
+        self.room.notify_all();
+    }
+
+    /// Takes nothing more and gives back what is queued.
+    pub(crate) fn abort(&self, reason: &str) -> Vec<Commit> {
+        self.close(reason);
+        let mut queue = self.lock();
+        queue.logs.clear();
+        queue.logs_due = None;
+        queue.commits.drain(..).collect()
+    }
+
+    /// Waits for work and takes as much as fits into a transaction; `None` after the end.
+    pub(crate) fn take(&self) -> Option<Group> {
+        let mut queue = self.lock();
+        loop {
+            let now = Instant::now();
+            let logs_due = queue.logs_due.is_some_and(|due| due <= now);
+            if !queue.commits.is_empty() || queue.checkpoint || logs_due {
+                return Some(self.group(&mut queue));
+            }
+            if queue.closed.is_some() {
+                return (!queue.logs.is_empty()).then(|| self.group(&mut queue));
+            }
+            queue.idle = true;
+            queue = match queue.logs_due {
+                None => self.work.wait(queue).expect(NO_PANIC),
+                Some(due) => self.work.wait_timeout(queue, due - now).expect(NO_PANIC).0,
+            };
+            queue.idle = false;
+        }
+    }
+
+    /// Names the thread that [`Inbox::put`] never blocks.
+    pub(crate) fn set_writer(&self, writer: ThreadId) {
+        self.writer.get_or_init(|| writer);
+    }
+
+    /// Whether the caller is the writer.
+    pub(crate) fn is_writer(&self) -> bool {
+        self.writer.get() == Some(&thread::current().id())
+    }
+
+    fn group(&self, queue: &mut Queue) -> Group {
+        let mut rows = 0;
+        let mut fits = |commit: &mut Commit| {
+            let first = rows == 0;
+            rows += commit.batch.weight() + 1;
+            first || rows <= GROUP_ROWS_MAX
+        };
+        let mut commits = vec![];
+        while let Some(commit) = queue.commits.pop_front_if(&mut fits) {
+            commits.push(commit);
+        }
+        let lines = queue.logs.len().min(LOG_LINES_PER_GROUP);
+        let logs: Vec<_> = queue.logs.drain(..lines).collect();
+        queue.log_bytes -= logs.iter().map(size).sum::<usize>();
+        queue.logs_due = (!queue.logs.is_empty()).then(Instant::now);
+        self.room.notify_all();
+        Group { commits, logs, checkpoint: std::mem::take(&mut queue.checkpoint) }
+    }
+
+    fn wake(&self, queue: &Queue) {
+        if queue.idle {
+            self.work.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().expect(NO_PANIC)
+    }
+}
+
+const NO_PANIC: &str = "no code that holds the queue panics";
+
+/// The bytes that a waiting line holds, about.
+fn size(line: &LogLine) -> usize {
+    size_of::<LogLine>() + line.message.len() + line.fields.as_ref().map_or(0, String::len)
+}
+
+#[cfg(test)]
+mod tests {
+    use taskloom_core::id::{RunId, TaskId};
+    use taskloom_core::time::Timestamp;
+
+    use super::*;
+
+    fn line(message: String) -> LogLine {
+        LogLine {
+            run: RunId::new(uuid::Uuid::nil()),
+            task: TaskId::new("fetch").expect("valid"),
+            attempt: 1,
+            seq: 1,
+            at: Timestamp::from_ms(0),
+            level: "info".to_owned(),
+            message,
+            fields: None,
+        }
+    }
+
+    #[test]
+    fn log_lines_without_room_are_dropped_and_counted() {
+        let inbox = Inbox::default();
+        let lines = (0..LOG_LINES_MAX + 3).map(|_| line(String::new())).collect();
+        assert_eq!(inbox.put_logs(lines), 3);
+        let inbox = Inbox::default();
+        let large = || line("x".repeat(LOG_BYTES_MAX / 2));
+        assert_eq!(inbox.put_logs(vec![large(), large(), large()]), 2);
+    }
+
+    #[test]
+    fn a_closed_inbox_gives_the_commit_back() {
+        let inbox = Inbox::default();
+        inbox.close("closed by its owner");
+        let commit = Commit { batch: Batch::default(), done: Box::new(|_| {}) };
+        let (_, error) = inbox.put(commit).err().expect("closed");
+        assert_eq!(error.to_string(), "the store has stopped: closed by its owner");
+    }
+
+    #[test]
+    fn a_group_is_bounded_but_never_empty() {
+        let inbox = Inbox::default();
+        let large = || {
+            let digest = taskloom_core::id::Digest::of(b"");
+            let payloads = vec![(digest, "".into()); GROUP_ROWS_MAX + 1];
+            Commit { batch: Batch { payloads, appends: vec![] }, done: Box::new(|_| {}) }
+        };
+        let small = || Commit { batch: Batch::default(), done: Box::new(|_| {}) };
+        for commit in [large(), small(), small(), large()] {
+            assert!(inbox.put(commit).is_ok());
+        }
+        let sizes: Vec<_> =
+            (0..3).map(|_| inbox.take().map_or(0, |group| group.commits.len())).collect();
+        assert_eq!(sizes, [1, 2, 1]);
+    }
+}

@@ -1,0 +1,131 @@
+//! The rows of the views: what lists and the optimiser read instead of journals.
+
+use taskloom_core::failure::Outcome;
+use taskloom_core::id::{Digest, RunId, TaskId, TaskType, WorkflowId};
+use taskloom_core::journal::{IdempotencyKey, Trigger};
+use taskloom_core::plugin::ResourceClass;
+use taskloom_core::run::RunStatus;
+use taskloom_core::time::Timestamp;
+
+use crate::page::Cursor;
+
+/// One run, as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRow {
+    /// The run.
+    pub id: RunId,
+    /// Its workflow.
+    pub workflow: WorkflowId,
+    /// The workflow's version, as its author wrote it.
+    pub version: String,
+    /// The digest of the definition's source.
+    pub definition: Digest,
+    /// What the run is doing.
+    pub status: RunStatus,
+    /// How it ended; there if and only if `status` is finished.
+    pub outcome: Option<Outcome>,
+    /// Higher goes first.
+    pub priority: i32,
+    /// When it was accepted.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// How many tasks it has.
+    pub tasks_total: u32,
+    /// How many of them have ended.
+    pub tasks_ended: u32,
+    /// When a waiting run goes on by itself.
+    pub wake_at: Option<Timestamp>,
+    /// The caller's key, if there was one.
+    pub idempotency: Option<IdempotencyKey>,
+    /// What started it.
+    pub trigger: Trigger,
+}
+
+/// Which runs to list; every field that is set narrows the list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Of this workflow.
+    pub workflow: Option<WorkflowId>,
+    /// With this status.
+    pub status: Option<RunStatus>,
+    /// That ended this way.
+    pub outcome: Option<Outcome>,
+    /// Accepted at this time or later.
+    pub started_after: Option<Timestamp>,
+    /// Accepted before this time.
+    pub started_before: Option<Timestamp>,
+    /// Those that follow the page this cursor came with.
+    pub after: Option<Cursor>,
+}
+
+/// One attempt that has ended: the data the optimiser learns from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptRow {
+    /// The run.
+    pub run: RunId,
+    /// The task.
+    pub task: TaskId,
+    /// The attempt's number.
+    pub number: u32,
+    /// What the task ran.
+    pub task_type: TaskType,
+    /// How it ended, in one word such as `succeeded` or `lost`.
+    pub outcome: String,
+    /// The slots it occupied.
+    pub class: ResourceClass,
+    /// When the task became ready for it.
+    pub ready_at: Timestamp,
+    /// When it was claimed.
+    pub claimed_at: Timestamp,
+    /// When its handler was started; `None` if it never was.
+    pub started_at: Option<Timestamp>,
+    /// When its result was accepted.
+    pub ended_at: Timestamp,
+    /// Processor time in milliseconds.
+    pub cpu_ms: u64,
+    /// Time spent waiting inside host calls, in milliseconds.
+    pub host_wait_ms: u64,
+    /// Fuel used.
+    pub fuel_used: u64,
+    /// The most memory held at once, in bytes.
+    pub memory_peak_bytes: u64,
+    /// Length of the input in bytes.
+    pub input_bytes: u64,
+    /// Length of the output in bytes.
+    pub output_bytes: u64,
+    /// The plugin version that ran; `None` if none did.
+    pub plugin_digest: Option<Digest>,
+}
+
+/// One line that a handler logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// The run.
+    pub run: RunId,
+    /// The task.
+    pub task: TaskId,
+    /// The attempt's number.
+    pub attempt: u32,
+    /// Its place among the lines of the attempt.
+    pub seq: u32,
+    /// When it was logged.
+    pub at: Timestamp,
+    /// Its level, in one word such as `info`.
+    pub level: String,
+    /// The text.
+    pub message: String,
+    /// More, as a JSON object.
+    pub fields: Option<String>,
+}
+
+/// Which lines of a run to read; every field that is set narrows the list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogFilter {
+    /// Of this task.
+    pub task: Option<TaskId>,
+    /// Of attempts with this number.
+    pub attempt: Option<u32>,
+    /// Those that follow the page this cursor came with.
+    pub after: Option<Cursor>,
+}

@@ -1,0 +1,104 @@
+//! The database's schema, version by version.
+
+use std::path::Path;
+
+use rusqlite::{Connection, Result, Transaction, TransactionBehavior};
+
+use crate::error::Error;
+
+/// What turns each version into the next, beginning with an empty file. A released entry is never
+/// changed: `tests/fixtures` has a database of every version.
+pub(crate) const MIGRATIONS: &[&str] = &[include_str!("schema/v1.sql")];
+
+/// The version of the schema that this program writes.
+pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// Marks the file as Taskloom's: "TSLM".
+const APPLICATION_ID: i64 = 0x5453_4c4d;
+
+/// Refuses a file that is not Taskloom's or comes from a newer one. Changes nothing.
+pub(crate) fn check_origin(connection: &Connection, path: &Path) -> Result<(), Error> {
+    let identity = identity(connection)
+        .map_err(|error| Error::sql(path, "reading the database's header", error))?;
+    match identity {
+        Identity { tables: 0, application_id: 0, .. } => Ok(()),
+        Identity { application_id: APPLICATION_ID, version, .. } if version <= SCHEMA_VERSION => {
+            Ok(())
+        }
+        Identity { application_id: APPLICATION_ID, version, .. } => {
+            Err(Error::Newer { path: path.to_owned(), found: version, supported: SCHEMA_VERSION })
+        }
+        Identity { application_id, .. } => Err(Error::Foreign {
+            path: path.to_owned(),
+            reason: format!("it is a SQLite database of another application ({application_id:#x})"),
+        }),
+    }
+}
+
+/// Brings the schema to the newest of `migrations`, each step in a transaction of its own.
+pub(crate) fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<()> {
+    let version = pragma(connection, "user_version")?;
+    let steps = (1_i64..).zip(migrations);
+    for (next, sql) in steps.filter(|(next, _)| *next > version) {
+        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        transaction.execute_batch(sql)?;
+        transaction.pragma_update(None, "user_version", next)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.commit()?;
+        tracing::info!(version = next, "the database has a new schema version");
+    }
+    Ok(())
+}
+
+/// Raises the epoch and gives the new one.
+pub(crate) fn next_epoch(connection: &Connection) -> Result<u64> {
+    connection.query_row(
+        "UPDATE host SET value = value + 1 WHERE name = 'epoch' RETURNING value",
+        [],
+        |row| crate::column::count(row, 0),
+    )
+}
+
+struct Identity {
+    application_id: i64,
+    version: i64,
+    tables: i64,
+}
+
+fn identity(connection: &Connection) -> Result<Identity> {
+    Ok(Identity {
+        application_id: pragma(connection, "application_id")?,
+        version: pragma(connection, "user_version")?,
+        tables: connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?,
+    })
+}
+
+fn pragma(connection: &Connection, name: &str) -> Result<i64> {
+    connection.pragma_query_value(None, name, |row| row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_version_is_made_from_the_one_before() {
+        let mut connection = Connection::open_in_memory().expect("opens");
+        let first = "CREATE TABLE a (x); INSERT INTO a VALUES (1);";
+        let second = "ALTER TABLE a ADD COLUMN y; UPDATE a SET y = x + 1;";
+        migrate(&mut connection, &[first]).expect("migrates");
+        migrate(&mut connection, &[first, second]).expect("migrates");
+        migrate(&mut connection, &[first, second]).expect("does nothing");
+        let y: i64 = connection.query_row("SELECT y FROM a", [], |row| row.get(0)).expect("a row");
+        assert_eq!((y, pragma(&connection, "user_version").expect("a number")), (2, 2));
+    }
+
+    #[test]
+    fn a_migration_that_fails_changes_nothing() {
+        let mut connection = Connection::open_in_memory().expect("opens");
+        let broken = "CREATE TABLE a (x); CREATE TABLE a (x);";
+        migrate(&mut connection, &[broken]).expect_err("is broken");
+        let identity = identity(&connection).expect("reads");
+        assert_eq!((identity.version, identity.tables), (0, 0));
+    }
+}

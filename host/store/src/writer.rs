@@ -1,0 +1,264 @@
+//! The only thread that writes: many batches, one transaction, one fsync.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rusqlite::{Connection, Result};
+use taskloom_core::journal::{PluginEvent, RunEvent, StreamId};
+use taskloom_core::run::RunStatus;
+use taskloom_core::time::Timestamp;
+
+use crate::batch::{Append, Batch, Committed, Conflict, Events};
+use crate::checkpoint::{self, Checkpointer};
+use crate::error::Error;
+use crate::inbox::{Commit, Done, Group, Inbox};
+use crate::lock::HostLock;
+use crate::rows::{LogLine, RunRow};
+use crate::streams::{self, Head, Heads};
+use crate::{attempts, idempotency, journal, logs, payloads, runs};
+
+/// Counts what the writer did, for metrics.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) transactions: AtomicU64,
+    pub(crate) batches: AtomicU64,
+    pub(crate) events: AtomicU64,
+    pub(crate) conflicts: AtomicU64,
+    pub(crate) log_lines: AtomicU64,
+    pub(crate) log_lines_dropped: AtomicU64,
+}
+
+/// The state of the writer's thread.
+pub(crate) struct Writer {
+    pub(crate) path: PathBuf,
+    pub(crate) connection: Connection,
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) checkpointer: Checkpointer,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) heads: Heads,
+    /// Given up when the thread ends, after the connection.
+    pub(crate) _lock: HostLock,
+}
+
+impl Writer {
+    /// Starts the thread; it ends when the inbox is closed and empty.
+    pub(crate) fn spawn(self) -> std::io::Result<JoinHandle<()>> {
+        let inbox = self.inbox.clone();
+        let thread =
+            thread::Builder::new().name("store-writer".to_owned()).spawn(move || self.run())?;
+        inbox.set_writer(thread.thread().id());
+        Ok(thread)
+    }
+
+    fn run(mut self) {
+        // Whatever ends this thread, nobody waits for an answer that never comes.
+        let _on_exit = AbortOnExit(self.inbox.clone());
+        while let Some(group) = self.inbox.take() {
+            if group.checkpoint {
+                self.finish_checkpoint();
+            }
+            self.perform(group);
+        }
+        self.checkpointer.stop();
+    }
+
+    fn perform(&mut self, group: Group) {
+        let Group { commits, logs, .. } = group;
+        let (batches, done): (Vec<_>, Vec<_>) =
+            commits.into_iter().map(|Commit { batch, done }| (batch, done)).unzip();
+        match self.transact(&batches, &logs) {
+            Ok(answers) => {
+                let answers = answers.into_iter().map(Ok);
+                done.into_iter().zip(answers).for_each(|(done, answer)| tell(done, answer));
+                self.look_at_log();
+            }
+            Err(error) => {
+                tracing::error!(%error, batches = batches.len(), "a transaction failed");
+                let fatal = error.is_fatal().then(|| error.to_string());
+                if let Some(reason) = &fatal {
+                    self.inbox.close(reason);
+                }
+                done.into_iter().for_each(|done| tell(done, Err(error.clone())));
+                if let Some(reason) = &fatal {
+                    abort(&self.inbox, reason);
+                }
+            }
+        }
+    }
+
+    /// Writes a group in one transaction, durable when this returns.
+    fn transact(&mut self, batches: &[Batch], logs: &[LogLine]) -> Result<Vec<Committed>, Error> {
+        if logs.is_empty() && batches.iter().all(|batch| batch.weight() == 0) {
+            return Ok(batches.iter().map(|_| Committed { appends: vec![] }).collect());
+        }
+        let result = self.write(batches, logs);
+        if result.is_err() {
+            self.heads.forget_all();
+            if !self.connection.is_autocommit()
+                && let Err(error) = self.connection.execute_batch("ROLLBACK")
+            {
+                tracing::error!(%error, "a failed transaction could not be rolled back");
+            }
+        }
+        result.map_err(|error| Error::sql(&self.path, "committing", error))
+    }
+
+    fn write(&mut self, batches: &[Batch], logs: &[LogLine]) -> Result<Vec<Committed>> {
+        let now = now();
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let answers =
+            batches.iter().map(|batch| self.batch(batch, now)).collect::<Result<Vec<_>>>()?;
+        self.logs(logs)?;
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        self.count(batches, &answers);
+        Ok(answers)
+    }
+
+    fn batch(&mut self, batch: &Batch, now: Timestamp) -> Result<Committed> {
+        for (digest, body) in &batch.payloads {
+            payloads::insert(&self.connection, digest, body, now)?;
+        }
+        let appends = batch.appends.iter().map(|append| self.append(append));
+        Ok(Committed { appends: appends.collect::<Result<_>>()? })
+    }
+
+    /// Makes one append, or says why not. Every conflict is found before the first row is
+    /// written, so rejecting it needs no savepoint.
+    fn append(&mut self, append: &Append) -> Result<Result<u64, Conflict>> {
+        let head = self.heads.get(&self.connection, &append.stream)?;
+        if let Some(conflict) = self.conflict(append, head.map_or(0, |head| head.seq))? {
+            return Ok(Err(conflict));
+        }
+        let mut head = match head {
+            Some(head) => head,
+            None => {
+                let id = streams::insert(&self.connection, &append.stream)?;
+                Head { id, seq: 0, status: None }
+            }
+        };
+        self.insert_events(append, head)?;
+        if let Some(run) = &append.run_row {
+            self.put_run(run, head)?;
+            head.status = Some(run.status);
+        }
+        for attempt in &append.attempts {
+            attempts::put(&self.connection, head.id, attempt)?;
+        }
+        head.seq += append.events.len() as u64;
+        if head.status == Some(RunStatus::Finished) {
+            self.heads.forget(&append.stream);
+        } else {
+            self.heads.set(append.stream.clone(), head);
+        }
+        Ok(Ok(head.seq))
+    }
+
+    fn conflict(&self, append: &Append, found: u64) -> Result<Option<Conflict>> {
+        let expected = append.expected_seq;
+        if expected != found {
+            return Ok(Some(Conflict::Sequence { expected, found }));
+        }
+        let Some((workflow, key)) = append.idempotency() else { return Ok(None) };
+        let taken = idempotency::find(&self.connection, workflow, &key.key)?;
+        Ok(taken.map(|(run, request)| Conflict::DuplicateKey { run, request }))
+    }
+
+    fn insert_events(&self, append: &Append, head: Head) -> Result<()> {
+        if let Some((workflow, key)) = append.idempotency() {
+            idempotency::insert(&self.connection, workflow, key, head.id)?;
+        }
+        let Head { id, seq, .. } = head;
+        match &append.events {
+            Events::Run(entries) => {
+                journal::insert(&self.connection, id, seq, entries, RunEvent::kind)
+            }
+            Events::Plugin(entries) => {
+                journal::insert(&self.connection, id, seq, entries, PluginEvent::kind)
+            }
+        }
+    }
+
+    fn put_run(&self, run: &RunRow, head: Head) -> Result<()> {
+        if head.status == Some(run.status) && run.status != RunStatus::Finished {
+            runs::put_progress(&self.connection, head.id, run)
+        } else {
+            runs::put(&self.connection, head.id, run)
+        }
+    }
+
+    /// Writes log lines. Lines of a run that does not exist are dropped: nobody could read them.
+    fn logs(&mut self, lines: &[LogLine]) -> Result<()> {
+        for line in lines {
+            let counter = match self.heads.get(&self.connection, &StreamId::Run(line.run))? {
+                Some(head) => {
+                    logs::insert(&self.connection, head.id, line)?;
+                    &self.counters.log_lines
+                }
+                None => &self.counters.log_lines_dropped,
+            };
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn count(&self, batches: &[Batch], answers: &[Committed]) {
+        let appends = || {
+            let pairs = batches.iter().zip(answers);
+            pairs.flat_map(|(batch, answer)| batch.appends.iter().zip(&answer.appends))
+        };
+        let made = appends().filter(|(_, answer)| answer.is_ok());
+        let events: usize = made.map(|(append, _)| append.events.len()).sum();
+        let conflicts = appends().filter(|(_, answer)| answer.is_err()).count();
+        self.counters.transactions.fetch_add(1, Ordering::Relaxed);
+        self.counters.batches.fetch_add(batches.len() as u64, Ordering::Relaxed);
+        self.counters.events.fetch_add(events as u64, Ordering::Relaxed);
+        self.counters.conflicts.fetch_add(conflicts as u64, Ordering::Relaxed);
+    }
+
+    /// Hands the write-ahead log to the checkpointer when it has grown. A failure here lost
+    /// nothing; the next commit meets it too.
+    fn look_at_log(&mut self) {
+        if let Err(error) = self.checkpointer.look(&self.connection) {
+            tracing::warn!(%error, "the size of the write-ahead log is unknown");
+        }
+    }
+
+    fn finish_checkpoint(&self) {
+        if let Err(error) = checkpoint::passive(&self.connection) {
+            tracing::warn!(%error, "a checkpoint could not be finished");
+        }
+    }
+}
+
+/// Answers what is left in the inbox when the writer ends.
+struct AbortOnExit(Arc<Inbox>);
+
+impl Drop for AbortOnExit {
+    fn drop(&mut self) {
+        abort(&self.0, "its writer has ended");
+    }
+}
+
+/// Refuses what is queued and what comes.
+fn abort(inbox: &Inbox, reason: &str) {
+    for commit in inbox.abort(reason) {
+        tell(commit.done, Err(Error::stopped(reason)));
+    }
+}
+
+/// Calls a caller's function; its panic must not end the writer.
+pub(crate) fn tell(done: Done, answer: Result<Committed, Error>) {
+    if catch_unwind(AssertUnwindSafe(|| done(answer))).is_err() {
+        tracing::error!("the receiver of a commit panicked");
+    }
+}
+
+/// Payloads are kept since now; the store's only look at a clock.
+fn now() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_ms(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+}

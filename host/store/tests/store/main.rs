@@ -1,0 +1,12 @@
+//! What the store promises: one suite for every backend, and what is SQLite's own.
+
+mod script;
+
+mod conformance;
+mod model;
+
+mod crash;
+mod damage;
+mod fixtures;
+mod parameters;
+mod violations;

@@ -1,0 +1,249 @@
+//! Makes stores, and the appends of made-up runs.
+
+use std::sync::Arc;
+
+use taskloom_core::attempt::AttemptUse;
+use taskloom_core::failure::{Failure, FailureClass, Next, Outcome};
+use taskloom_core::id::{Digest, PluginName, RunId, TaskId, TaskType, WorkflowId};
+use taskloom_core::journal::{
+    Entry, IdempotencyKey, PluginEvent, RunEvent, RunStarted, StreamId, Trigger,
+};
+use taskloom_core::payload::PayloadRef;
+use taskloom_core::plugin::ResourceClass;
+use taskloom_core::run::RunStatus;
+use taskloom_core::time::Timestamp;
+use taskloom_store::{
+    Append, AttemptRow, Batch, Committed, Conflict, Events, LogLine, Options, RunRow, Store,
+};
+use tempfile::TempDir;
+
+/// A place for a store, which can be opened there again and again.
+pub(crate) struct Place {
+    open: fn(&TempDir) -> Store,
+    folder: TempDir,
+}
+
+/// Makes an empty place: all that the suite knows of a backend.
+pub(crate) type Opener = fn() -> Place;
+
+impl Place {
+    pub(crate) fn open(&self) -> Store {
+        (self.open)(&self.folder)
+    }
+}
+
+pub(crate) fn sqlite() -> Place {
+    let folder = tempfile::tempdir().expect("a folder");
+    Place { open: |folder| Store::open(folder.path(), Options::default()).expect("opens"), folder }
+}
+
+/// The source of every made-up run's definition.
+const DEFINITION: &str = "id = \"made-up\"\n";
+
+/// A run that is being made up.
+#[derive(Debug, Clone)]
+pub(crate) struct Script {
+    pub(crate) row: RunRow,
+    pub(crate) seq: u64,
+    now: i64,
+}
+
+impl Script {
+    /// A run with an id made of `number`, accepted at that millisecond.
+    pub(crate) fn new(number: u64, workflow: &str) -> Self {
+        let at = number.cast_signed();
+        let row = RunRow {
+            id: run_id(number),
+            workflow: WorkflowId::new(workflow).expect("valid"),
+            version: "1.0.0".to_owned(),
+            definition: Digest::of(DEFINITION.as_bytes()),
+            status: RunStatus::Running,
+            outcome: None,
+            priority: 0,
+            started_at: Timestamp::from_ms(at),
+            ended_at: None,
+            tasks_total: 3,
+            tasks_ended: 0,
+            wake_at: None,
+            idempotency: None,
+            trigger: Trigger::Api,
+        };
+        Self { row, seq: 0, now: at }
+    }
+
+    pub(crate) fn with_key(mut self, key: &str, request: &str) -> Self {
+        let request = Digest::of(request.as_bytes());
+        self.row.idempotency = Some(IdempotencyKey { key: key.to_owned(), request });
+        self
+    }
+
+    pub(crate) fn id(&self) -> RunId {
+        self.row.id
+    }
+
+    pub(crate) fn start(&mut self) -> Append {
+        let start = RunStarted {
+            workflow: self.row.workflow.clone(),
+            version: self.row.version.clone(),
+            definition: self.row.definition,
+            input: json("{}"),
+            priority: self.row.priority,
+            pins: [].into(),
+            trigger: self.row.trigger,
+            idempotency: self.row.idempotency.clone(),
+            deadline: None,
+            traceparent: None,
+        };
+        self.append(vec![RunEvent::RunStarted(Box::new(start))])
+    }
+
+    pub(crate) fn claim(&mut self, task: &str, number: u32) -> Append {
+        let event = RunEvent::AttemptClaimed {
+            task: task_id(task),
+            number,
+            ready_at: self.row.started_at,
+            class: ResourceClass::Io,
+            rank: 1.5,
+            host: "made-up".into(),
+            epoch: 1,
+        };
+        self.append(vec![event])
+    }
+
+    pub(crate) fn succeed(&mut self, task: &str, number: u32, output: &PayloadRef) -> Append {
+        self.row.tasks_ended += 1;
+        let event = RunEvent::AttemptSucceeded {
+            task: task_id(task),
+            number,
+            output: output.clone(),
+            usage: usage(),
+        };
+        self.ended(task, number, "succeeded", event)
+    }
+
+    pub(crate) fn fail(&mut self, task: &str, number: u32) -> Append {
+        let event = RunEvent::AttemptFailed {
+            task: task_id(task),
+            number,
+            failure: Failure::new(FailureClass::Crash, "trap", "unreachable \u{2764}"),
+            next: Next::RetryAt(Timestamp::from_ms(self.now + 1_000)),
+            usage: usage(),
+        };
+        self.ended(task, number, "failed", event)
+    }
+
+    pub(crate) fn finish(&mut self, outcome: Outcome) -> Append {
+        self.row.status = RunStatus::Finished;
+        self.row.outcome = Some(outcome);
+        self.row.ended_at = Some(Timestamp::from_ms(self.now + 1));
+        self.append(vec![RunEvent::RunFinished { outcome, output: None, failure: None }])
+    }
+
+    /// The run's events so far and one more that changes nothing else.
+    pub(crate) fn cancel(&mut self) -> Append {
+        self.append(vec![RunEvent::CancelRequested { reason: "made up".to_owned() }])
+    }
+
+    fn ended(&mut self, task: &str, number: u32, outcome: &str, event: RunEvent) -> Append {
+        let mut append = self.append(vec![event]);
+        append.attempts = vec![self.attempt(task, number, outcome)];
+        append
+    }
+
+    fn append(&mut self, events: Vec<RunEvent>) -> Append {
+        self.now += 1;
+        let expected_seq = self.seq;
+        self.seq += events.len() as u64;
+        let at = Timestamp::from_ms(self.now);
+        let entries = events.into_iter().map(|event| Entry { at, event }).collect();
+        Append {
+            stream: StreamId::Run(self.row.id),
+            expected_seq,
+            events: Events::Run(entries),
+            run_row: Some(self.row.clone()),
+            attempts: vec![],
+        }
+    }
+
+    fn attempt(&self, task: &str, number: u32, outcome: &str) -> AttemptRow {
+        let at = Timestamp::from_ms(self.now);
+        AttemptRow {
+            run: self.row.id,
+            task: task_id(task),
+            number,
+            task_type: TaskType::new("text.render").expect("valid"),
+            outcome: outcome.to_owned(),
+            class: ResourceClass::Cpu,
+            ready_at: self.row.started_at,
+            claimed_at: self.row.started_at,
+            started_at: (number > 1).then_some(at),
+            ended_at: at,
+            cpu_ms: 7,
+            host_wait_ms: 5,
+            fuel_used: 1_000_000,
+            memory_peak_bytes: 65_536,
+            input_bytes: 2,
+            output_bytes: 4,
+            plugin_digest: Some(Digest::of(b"plugin")),
+        }
+    }
+}
+
+/// Appends with the definition they refer to.
+pub(crate) fn batch(appends: Vec<Append>) -> Batch {
+    Batch { payloads: vec![text(DEFINITION)], appends }
+}
+
+/// Commits one append and gives what became of it.
+pub(crate) fn put(store: &Store, append: Append) -> Result<u64, Conflict> {
+    let Committed { mut appends } = store.commit_and_wait(batch(vec![append])).expect("commits");
+    appends.pop().expect("one answer an append")
+}
+
+pub(crate) fn text(text: &str) -> (Digest, Arc<str>) {
+    (Digest::of(text.as_bytes()), text.into())
+}
+
+pub(crate) fn json(text: &str) -> PayloadRef {
+    PayloadRef::of(text).expect("JSON")
+}
+
+pub(crate) fn run_id(number: u64) -> RunId {
+    RunId::new(uuid::Uuid::from_u128(u128::from(number)))
+}
+
+pub(crate) fn task_id(id: &str) -> TaskId {
+    TaskId::new(id).expect("valid")
+}
+
+pub(crate) fn plugin(name: &str) -> PluginName {
+    PluginName::new(name).expect("valid")
+}
+
+pub(crate) fn plugin_removed(name: &str, expected_seq: u64) -> Append {
+    let at = Timestamp::from_ms(1);
+    Append {
+        stream: StreamId::Plugin(plugin(name)),
+        expected_seq,
+        events: Events::Plugin(vec![Entry { at, event: PluginEvent::PluginRemoved }]),
+        run_row: None,
+        attempts: vec![],
+    }
+}
+
+pub(crate) fn log_line(run: RunId, task: &str, attempt: u32, seq: u32) -> LogLine {
+    LogLine {
+        run,
+        task: task_id(task),
+        attempt,
+        seq,
+        at: Timestamp::from_ms(i64::from(seq)),
+        level: "info".to_owned(),
+        message: format!("line {seq} of {task}#{attempt}"),
+        fields: (seq % 2 == 0).then(|| r#"{"even":true}"#.to_owned()),
+    }
+}
+
+fn usage() -> Box<AttemptUse> {
+    Box::new(AttemptUse { cpu_ms: 7, fuel_used: 1_000_000, ..AttemptUse::default() })
+}
