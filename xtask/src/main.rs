@@ -77,14 +77,17 @@ fn root() -> PathBuf {
     manifest.parent().expect("the manifest of xtask is one folder below the root").to_owned()
 }
 
-/// Builds the program `name` of the host and tells where it is.
+/// Builds the program `name` of this workspace and tells where it is.
+///
+/// Selected from the whole workspace rather than by its package: cargo then gives dependencies the
+/// same features as for the tests, and compiles wasmtime once instead of twice.
 ///
 /// # Errors
 ///
 /// When it does not build.
 fn program(root: &Path, name: &str) -> Result<PathBuf> {
     let mut build = command::cargo(root);
-    build.args(["build", "--release", "--package", "taskloom", "--bin", name]);
+    build.args(["build", "--release", "--workspace", "--bin", name]);
     command::run(&format!("building {name}"), &mut build)?;
     // Wherever cargo was told to build to, xtask itself was built to the same place.
     let xtask = std::env::current_exe().context("finding the build folder")?;
