@@ -14,7 +14,9 @@
 
 mod batch;
 mod clock;
+mod commit;
 mod handle;
+mod offers;
 mod perform;
 mod resident;
 mod service;

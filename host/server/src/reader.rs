@@ -170,7 +170,7 @@ impl Reader {
         limit: usize,
     ) -> Result<Page<LogLine>, ReadError> {
         let store = self.store.clone();
-        blocking(move || Ok(store.logs(run, filter, limit)?)).await
+        blocking(move || Ok(store.logs(run, &filter, limit)?)).await
     }
 
     /// The JSON text behind a reference.

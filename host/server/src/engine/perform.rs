@@ -61,6 +61,12 @@ struct Names {
     run: Value,
 }
 
+impl Names {
+    fn is_empty(&self) -> bool {
+        self.input.is_none() && self.tasks.is_empty()
+    }
+}
+
 /// An attempt that came back.
 pub(super) struct Performed {
     pub(super) run: RunId,
@@ -238,8 +244,11 @@ impl Shared {
                     (Some((_, text)), _) => Arc::clone(text),
                     (None, text) => text.unwrap_or("null").into(),
                 };
-                *resolved = Some(payload);
-                payloads.extend(kept);
+                // What the definition says alone need not be written down a second time.
+                if !names.is_empty() {
+                    *resolved = Some(payload);
+                    payloads.extend(kept);
+                }
                 Ok(text)
             }
         }

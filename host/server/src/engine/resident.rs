@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use taskloom_core::attempt::{Attempt, AttemptEnding};
+use taskloom_core::attempt::AttemptEnding;
 use taskloom_core::definition::Definition;
-use taskloom_core::failure::{FailureClass, Outcome};
+use taskloom_core::failure::FailureClass;
 use taskloom_core::id::PluginName;
 use taskloom_core::run::RunState;
 use taskloom_core::workflow::TaskIndex;
@@ -61,33 +61,39 @@ impl Resident {
     pub(super) fn attempt_row(&self, task: TaskIndex) -> Option<AttemptRow> {
         let definition = self.state.workflow.task(task);
         let attempt = self.state.task(task).attempts.last()?;
-        let outcome = outcome_of(attempt)?;
+        let usage = &attempt.usage;
         Some(AttemptRow {
             run: self.state.id,
             task: definition.id.clone(),
             number: attempt.number,
             task_type: definition.task_type.clone(),
-            outcome,
-            counted: attempt.counted,
+            outcome: word_of(attempt.end.as_ref()?).to_owned(),
             class: attempt.class,
             ready_at: attempt.ready_at,
             claimed_at: attempt.claimed_at,
+            started_at: attempt.started_at,
             ended_at: attempt.ended_at?,
-            usage: attempt.usage.clone(),
+            cpu_ms: usage.cpu_ms,
+            host_wait_ms: usage.host_wait_ms,
+            fuel_used: usage.fuel_used,
+            memory_peak_bytes: usage.memory_peak_bytes,
+            input_bytes: usage.input_bytes,
+            output_bytes: usage.output_bytes,
+            plugin_digest: usage.plugin_digest,
         })
     }
 }
 
-/// How an attempt ended; `None` while it is under way.
-pub fn outcome_of(attempt: &Attempt) -> Option<Outcome> {
-    Some(match attempt.end.as_ref()? {
-        AttemptEnding::Succeeded(_) => Outcome::Succeeded,
-        AttemptEnding::Failed(failure, _) if failure.class == FailureClass::Timeout => {
-            Outcome::TimedOut
-        }
-        AttemptEnding::Failed(..) | AttemptEnding::Lost(..) => Outcome::Failed,
-        AttemptEnding::Cancelled(_) | AttemptEnding::Released(_) => Outcome::Cancelled,
-    })
+/// How an attempt ended, in the one word that the history has for it.
+fn word_of(ending: &AttemptEnding) -> &'static str {
+    match ending {
+        AttemptEnding::Succeeded(_) => "succeeded",
+        AttemptEnding::Failed(failure, _) if failure.class == FailureClass::Timeout => "timed_out",
+        AttemptEnding::Failed(..) => "failed",
+        AttemptEnding::Cancelled(_) => "cancelled",
+        AttemptEnding::Released(_) => "released",
+        AttemptEnding::Lost(..) => "lost",
+    }
 }
 
 /// A count as the store keeps it.

@@ -6,21 +6,21 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use taskloom_core::definition::Definition;
-use taskloom_core::dispatch::{Dispatcher, Offer};
+use taskloom_core::dispatch::Dispatcher;
 use taskloom_core::id::{Digest, RunId, TaskId};
 use taskloom_core::run::{
     AttemptResult, Command, Effect, LossLimits, Reaction, Refusal, StopReason, react,
 };
 use taskloom_core::time::Timestamp;
 use taskloom_core::workflow::TaskIndex;
-use taskloom_store::{Committed, Conflict, Store};
-use taskloom_wasm::{Catalog, Plugin};
+use taskloom_store::{Committed, Store};
+use taskloom_wasm::Catalog;
 use tokio::sync::oneshot;
 
 use super::batch::{OpenBatch, Part, Release};
 use super::clock::Clock;
 use super::handle::{CommandError, StartError, StartRun, Started};
-use super::perform::{Performed, Performer};
+use super::perform::{Kept, Performed, Performer, ResolvedOutput};
 use super::resident::Resident;
 use super::timers::{Timer, Timers};
 use super::watch::Watchers;
@@ -51,7 +51,7 @@ pub(super) enum Input {
     /// An attempt came back.
     AttemptEnded(Box<Performed>),
     /// The value of a workflow's `output`.
-    OutputResolved(RunId, super::perform::ResolvedOutput),
+    OutputResolved(RunId, ResolvedOutput),
     /// The batch that was in flight is on disk, or is not.
     Committed(Result<Committed, taskloom_store::Error>),
     /// Plugins were loaded or removed.
@@ -229,12 +229,7 @@ impl Service {
         self.finish_attempt(run, result, payloads);
     }
 
-    fn finish_attempt(
-        &mut self,
-        run: RunId,
-        result: AttemptResult,
-        payloads: Vec<super::perform::Kept>,
-    ) {
+    fn finish_attempt(&mut self, run: RunId, result: AttemptResult, payloads: Vec<Kept>) {
         match self.command(run, Command::AttemptEnded(Box::new(result))) {
             Ok(()) => {
                 for (digest, text) in payloads {
@@ -245,7 +240,7 @@ impl Service {
         }
     }
 
-    fn output_resolved(&mut self, run: RunId, output: super::perform::ResolvedOutput) {
+    fn output_resolved(&mut self, run: RunId, output: ResolvedOutput) {
         let (result, kept) = output;
         match self.command(run, Command::OutputResolved(result)) {
             Ok(()) => {
@@ -331,228 +326,6 @@ impl Service {
         }
     }
 
-    /// Offers a ready task to the dispatcher, or keeps it until its plugin is there.
-    pub(super) fn offer(&mut self, run: RunId, task: TaskIndex) {
-        let Some(resident) = self.runs.get_mut(&run) else { return };
-        let task_type = resident.state.workflow.task(task).task_type.clone();
-        let class = plugin_of(resident, &self.catalog, task)
-            .and_then(|plugin| Some(plugin.manifest().task_types.get(&task_type)?.resource_class));
-        match class {
-            Some(class) => {
-                let rank = f64::from(resident.state.workflow.graph.depth(task));
-                self.dispatcher.offer(Offer { run, task, class, rank });
-            }
-            None => resident.blocked.push(task),
-        }
-    }
-
-    fn plugins_changed(&mut self) {
-        let waiting: Vec<RunId> =
-            self.runs.iter().filter(|(_, r)| !r.blocked.is_empty()).map(|(run, _)| *run).collect();
-        for run in waiting {
-            self.pin_plugins(run);
-            let Some(resident) = self.runs.get_mut(&run) else { continue };
-            for task in std::mem::take(&mut resident.blocked) {
-                self.offer(run, task);
-            }
-        }
-    }
-
-    /// Pins the plugins that were not loaded when the run started and are now.
-    fn pin_plugins(&mut self, run: RunId) {
-        let Some(resident) = self.runs.get(&run) else { return };
-        let missing: Vec<_> = resident
-            .state
-            .workflow
-            .plugins()
-            .into_iter()
-            .filter(|plugin| !resident.state.pins.contains_key(plugin))
-            .filter_map(|plugin| Some((self.catalog.current(&plugin)?.digest(), plugin)))
-            .collect();
-        for (digest, plugin) in missing {
-            if let Err(error) = self.command(run, Command::PinPlugin { plugin, digest }) {
-                tracing::warn!(%run, %error, "a plugin could not be pinned");
-            }
-        }
-    }
-
-    fn waits(&self, run: RunId) -> Vec<(TaskId, String)> {
-        let Some(resident) = self.runs.get(&run) else { return Vec::new() };
-        let workflow = &resident.state.workflow;
-        let of = |task: &TaskIndex| {
-            let task = workflow.task(*task);
-            let plugin = task.task_type.plugin();
-            let why = match resident.state.pins.get(&plugin) {
-                None => format!("plugin `{plugin}` is not loaded"),
-                Some(digest) if self.catalog.plugin(&plugin, digest).is_none() => {
-                    format!(
-                        "version {digest} of plugin `{plugin}`, which the run keeps, is not loaded"
-                    )
-                }
-                Some(_) => format!("plugin `{plugin}` offers no task type `{}`", task.task_type),
-            };
-            (task.id.clone(), why)
-        };
-        resident.blocked.iter().map(of).collect()
-    }
-
-    /// Claims ready tasks for free slots, in the batch of what made them ready.
-    fn dispatch(&mut self) {
-        if self.draining.is_some() {
-            return;
-        }
-        while let Some(offer) = self.dispatcher.take() {
-            if let Err(error) = self.claim(offer) {
-                self.dispatcher.release(offer.run, offer.class);
-                tracing::debug!(run = %offer.run, %error, "an offer was out of date");
-            }
-        }
-    }
-
-    fn claim(&mut self, offer: Offer) -> Result<(), CommandError> {
-        let Offer { run, task, class, rank } = offer;
-        let (host, epoch) = (Arc::clone(&self.settings.host), self.store.epoch());
-        self.command(run, Command::Claim { task, class, rank, host, epoch })?;
-        let resident = self.runs.get_mut(&run).ok_or(CommandError::NotLive)?;
-        let plugin = plugin_of(resident, &self.catalog, task).ok_or(CommandError::NotLive)?;
-        let job = super::perform::job(resident, plugin, task, class);
-        resident.cancels.insert(task, job.cancel.clone());
-        self.batch.release(run, Release::Perform(Box::new(job)));
-        Ok(())
-    }
-
-    /// Sends the batch to the store, unless one is being written: then it goes on filling.
-    fn flush(&mut self) {
-        if self.in_flight.is_some() || self.batch.is_empty() {
-            return;
-        }
-        let batch = std::mem::take(&mut self.batch);
-        let (batch, parts) = batch.close(|run| Some(self.runs.get(&run)?.row()));
-        self.in_flight = Some(parts);
-        let sender = self.sender.clone();
-        self.store.commit(batch, move |result| {
-            // The service outlives its commits: it ends only when none is in flight.
-            let _ = sender.send(Input::Committed(result));
-        });
-    }
-
-    fn committed(&mut self, result: Result<Committed, taskloom_store::Error>) {
-        let parts = self.in_flight.take().unwrap_or_default();
-        match result {
-            Ok(committed) => {
-                let mut results = committed.appends.into_iter();
-                for part in parts {
-                    match results.next() {
-                        Some(Err(conflict)) => self.reject(part, conflict),
-                        Some(Ok(_)) | None => self.release(part),
-                    }
-                }
-            }
-            Err(error) => {
-                tracing::error!(%error, "the journal could not be written; the host stops");
-                for part in parts {
-                    refuse(part, &error.to_string());
-                }
-                self.fatal = Some(format!("the journal could not be written: {error}"));
-            }
-        }
-    }
-
-    fn release(&mut self, part: Part) {
-        let run = part.run;
-        for release in part.releases {
-            match release {
-                Release::Perform(job) => {
-                    self.under_way += 1;
-                    self.performer.perform(job);
-                }
-                Release::StopAttempt { task, number, reason } => {
-                    self.stop_attempt(run, task, number, reason);
-                }
-                Release::ResolveOutput => {
-                    if let Some(resident) = self.runs.get(&run) {
-                        self.performer.resolve_output(&resident.state);
-                    }
-                }
-                Release::Finish => {
-                    self.runs.remove(&run);
-                    self.dispatcher.dismiss(run);
-                }
-                // Whoever asked may be gone; the run goes on.
-                Release::Started(reply) => {
-                    let _ = reply.send(Ok(Started { run, existing: false }));
-                }
-                Release::Done(reply) => {
-                    let _ = reply.send(Ok(()));
-                }
-            }
-        }
-        self.watchers.wake(run);
-    }
-
-    /// Stops every attempt that is under way, without counting it.
-    fn stop_all(&self) {
-        for cancel in self.runs.values().flat_map(|resident| resident.cancels.values()) {
-            cancel.cancel("the host is shutting down");
-        }
-    }
-
-    fn stop_attempt(&self, run: RunId, task: TaskIndex, number: u32, reason: &str) {
-        let Some(resident) = self.runs.get(&run) else { return };
-        if resident.state.task(task).status.active_attempt() == Some(number) {
-            if let Some(cancel) = resident.cancels.get(&task) {
-                cancel.cancel(reason);
-            }
-        }
-    }
-
-    /// A run whose part was not written is read again; what it was about to do is forgotten.
-    fn reject(&mut self, part: Part, conflict: Conflict) {
-        let run = part.run;
-        match conflict {
-            Conflict::DuplicateKey { run: existing, request } => {
-                let asked = self.runs.get(&run).and_then(|r| r.state.start.idempotency.clone());
-                let same = asked.is_some_and(|key| key.request == request);
-                self.free_slots(&part);
-                for release in part.releases {
-                    if let Release::Started(reply) = release {
-                        let _ = reply.send(if same {
-                            Ok(Started { run: existing, existing: true })
-                        } else {
-                            Err(StartError::KeyReused { run: existing })
-                        });
-                    }
-                }
-                self.forget(run);
-            }
-            Conflict::Sequence { expected, found } => {
-                tracing::error!(%run, expected, found, "somebody else wrote to the run; reading it again");
-                self.free_slots(&part);
-                refuse(part, "the run was changed by somebody else");
-                self.reload(run);
-            }
-        }
-    }
-
-    /// Forgets a run that is not on disk.
-    fn forget(&mut self, run: RunId) {
-        if let Some(part) = self.batch.discard(run) {
-            self.free_slots(&part);
-            refuse(part, "the run is not on disk");
-        }
-        self.runs.remove(&run);
-        self.dispatcher.dismiss(run);
-    }
-
-    /// Frees the slots of attempts that will not be performed.
-    fn free_slots(&mut self, part: &Part) {
-        for release in &part.releases {
-            if let Release::Perform(job) = release {
-                self.dispatcher.release(part.run, job.class);
-            }
-        }
-    }
-
     fn fire_timers(&mut self) {
         let now = self.clock.now();
         while let Some(timer) = self.timers.pop(now) {
@@ -581,33 +354,6 @@ impl Service {
             self.draining = Some(Drain::Grace);
             self.performer.stop_starting();
             self.timers.set(self.clock.now().after(grace), Timer::Grace);
-        }
-    }
-}
-
-/// The loaded version of a task's plugin that the run pinned.
-fn plugin_of(resident: &mut Resident, catalog: &Catalog, task: TaskIndex) -> Option<Arc<Plugin>> {
-    let name = resident.state.workflow.task(task).task_type.plugin();
-    if let Some(plugin) = resident.plugins.get(&name) {
-        return Some(Arc::clone(plugin));
-    }
-    let digest = resident.state.pins.get(&name)?;
-    let plugin = catalog.plugin(&name, digest)?;
-    resident.plugins.insert(name, Arc::clone(&plugin));
-    Some(plugin)
-}
-
-/// Tells everybody who waits for a part that it was not written.
-fn refuse(part: Part, why: &str) {
-    for release in part.releases {
-        match release {
-            Release::Started(reply) => {
-                let _ = reply.send(Err(StartError::Store(why.to_owned())));
-            }
-            Release::Done(reply) => {
-                let _ = reply.send(Err(CommandError::Store(why.to_owned())));
-            }
-            _ => {}
         }
     }
 }

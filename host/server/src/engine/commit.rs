@@ -1,0 +1,158 @@
+//! From a batch to the disk, and what follows: the only place where effects are released.
+
+use taskloom_core::id::RunId;
+use taskloom_core::workflow::TaskIndex;
+use taskloom_store::{Committed, Conflict};
+
+use super::batch::{Part, Release};
+use super::handle::{CommandError, StartError, Started};
+use super::service::{Input, Service};
+
+impl Service {
+    /// Sends the batch to the store, unless one is being written: then it goes on filling.
+    pub(super) fn flush(&mut self) {
+        if self.in_flight.is_some() || self.batch.is_empty() {
+            return;
+        }
+        let batch = std::mem::take(&mut self.batch);
+        let (batch, parts) = batch.close(|run| Some(self.runs.get(&run)?.row()));
+        self.in_flight = Some(parts);
+        let sender = self.sender.clone();
+        self.store.commit(batch, move |result| {
+            // The service outlives its commits: it ends only when none is in flight.
+            let _ = sender.send(Input::Committed(result));
+        });
+    }
+
+    pub(super) fn committed(&mut self, result: Result<Committed, taskloom_store::Error>) {
+        let parts = self.in_flight.take().unwrap_or_default();
+        match result {
+            Ok(committed) => {
+                let mut results = committed.appends.into_iter();
+                for part in parts {
+                    match results.next() {
+                        Some(Err(conflict)) => self.reject(part, conflict),
+                        Some(Ok(_)) | None => self.release(part),
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "the journal could not be written; the host stops");
+                for part in parts {
+                    refuse(part, &error.to_string());
+                }
+                self.fatal = Some(format!("the journal could not be written: {error}"));
+            }
+        }
+    }
+
+    fn release(&mut self, part: Part) {
+        let run = part.run;
+        for release in part.releases {
+            match release {
+                Release::Perform(job) => {
+                    self.under_way += 1;
+                    self.performer.perform(job);
+                }
+                Release::StopAttempt { task, number, reason } => {
+                    self.stop_attempt(run, task, number, reason);
+                }
+                Release::ResolveOutput => {
+                    if let Some(resident) = self.runs.get(&run) {
+                        self.performer.resolve_output(&resident.state);
+                    }
+                }
+                Release::Finish => {
+                    self.runs.remove(&run);
+                    self.dispatcher.dismiss(run);
+                }
+                // Whoever asked may be gone; the run goes on.
+                Release::Started(reply) => {
+                    let _ = reply.send(Ok(Started { run, existing: false }));
+                }
+                Release::Done(reply) => {
+                    let _ = reply.send(Ok(()));
+                }
+            }
+        }
+        self.watchers.wake(run);
+    }
+
+    /// Stops every attempt that is under way, without counting it.
+    pub(super) fn stop_all(&self) {
+        for cancel in self.runs.values().flat_map(|resident| resident.cancels.values()) {
+            cancel.cancel("the host is shutting down");
+        }
+    }
+
+    fn stop_attempt(&self, run: RunId, task: TaskIndex, number: u32, reason: &str) {
+        let Some(resident) = self.runs.get(&run) else { return };
+        if resident.state.task(task).status.active_attempt() == Some(number) {
+            if let Some(cancel) = resident.cancels.get(&task) {
+                cancel.cancel(reason);
+            }
+        }
+    }
+
+    /// A run whose part was not written is read again; what it was about to do is forgotten.
+    fn reject(&mut self, part: Part, conflict: Conflict) {
+        let run = part.run;
+        match conflict {
+            Conflict::DuplicateKey { run: existing, request } => {
+                let asked = self.runs.get(&run).and_then(|r| r.state.start.idempotency.clone());
+                let same = asked.is_some_and(|key| key.request == request);
+                self.free_slots(&part);
+                for release in part.releases {
+                    if let Release::Started(reply) = release {
+                        let _ = reply.send(if same {
+                            Ok(Started { run: existing, existing: true })
+                        } else {
+                            Err(StartError::KeyReused { run: existing })
+                        });
+                    }
+                }
+                self.forget(run);
+            }
+            Conflict::Sequence { expected, found } => {
+                tracing::error!(%run, expected, found, "somebody else wrote to the run; reading it again");
+                self.free_slots(&part);
+                refuse(part, "the run was changed by somebody else");
+                self.reload(run);
+            }
+        }
+    }
+
+    /// Forgets a run that is not on disk.
+    pub(super) fn forget(&mut self, run: RunId) {
+        if let Some(part) = self.batch.discard(run) {
+            self.free_slots(&part);
+            refuse(part, "the run is not on disk");
+        }
+        self.runs.remove(&run);
+        self.dispatcher.dismiss(run);
+    }
+
+    /// Frees the slots of attempts that will not be performed.
+    fn free_slots(&mut self, part: &Part) {
+        for release in &part.releases {
+            if let Release::Perform(job) = release {
+                self.dispatcher.release(part.run, job.class);
+            }
+        }
+    }
+}
+
+/// Tells everybody who waits for a part that it was not written.
+fn refuse(part: Part, why: &str) {
+    for release in part.releases {
+        match release {
+            Release::Started(reply) => {
+                let _ = reply.send(Err(StartError::Store(why.to_owned())));
+            }
+            Release::Done(reply) => {
+                let _ = reply.send(Err(CommandError::Store(why.to_owned())));
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Which tasks may be claimed: those whose plugin is there; and their claims, in the batch of what
+//! made them ready.
+
+use std::sync::Arc;
+
+use taskloom_core::dispatch::Offer;
+use taskloom_core::id::{RunId, TaskId};
+use taskloom_core::run::Command;
+use taskloom_core::workflow::TaskIndex;
+use taskloom_wasm::{Catalog, Plugin};
+
+use super::batch::Release;
+use super::handle::CommandError;
+use super::perform;
+use super::resident::Resident;
+use super::service::Service;
+
+impl Service {
+    /// Offers a ready task to the dispatcher, or keeps it until its plugin is there.
+    pub(super) fn offer(&mut self, run: RunId, task: TaskIndex) {
+        let Some(resident) = self.runs.get_mut(&run) else { return };
+        let task_type = resident.state.workflow.task(task).task_type.clone();
+        let class = plugin_of(resident, &self.catalog, task)
+            .and_then(|plugin| Some(plugin.manifest().task_types.get(&task_type)?.resource_class));
+        match class {
+            Some(class) => {
+                let rank = f64::from(resident.state.workflow.graph.depth(task));
+                self.dispatcher.offer(Offer { run, task, class, rank });
+            }
+            None => resident.blocked.push(task),
+        }
+    }
+
+    pub(super) fn plugins_changed(&mut self) {
+        let waiting: Vec<RunId> =
+            self.runs.iter().filter(|(_, r)| !r.blocked.is_empty()).map(|(run, _)| *run).collect();
+        for run in waiting {
+            self.pin_plugins(run);
+            let Some(resident) = self.runs.get_mut(&run) else { continue };
+            for task in std::mem::take(&mut resident.blocked) {
+                self.offer(run, task);
+            }
+        }
+    }
+
+    /// Pins the plugins that were not loaded when the run started and are now.
+    fn pin_plugins(&mut self, run: RunId) {
+        let Some(resident) = self.runs.get(&run) else { return };
+        let missing: Vec<_> = resident
+            .state
+            .workflow
+            .plugins()
+            .into_iter()
+            .filter(|plugin| !resident.state.pins.contains_key(plugin))
+            .filter_map(|plugin| Some((self.catalog.current(&plugin)?.digest(), plugin)))
+            .collect();
+        for (digest, plugin) in missing {
+            if let Err(error) = self.command(run, Command::PinPlugin { plugin, digest }) {
+                tracing::warn!(%run, %error, "a plugin could not be pinned");
+            }
+        }
+    }
+
+    pub(super) fn waits(&self, run: RunId) -> Vec<(TaskId, String)> {
+        let Some(resident) = self.runs.get(&run) else { return Vec::new() };
+        let workflow = &resident.state.workflow;
+        let of = |task: &TaskIndex| {
+            let task = workflow.task(*task);
+            let plugin = task.task_type.plugin();
+            let why = match resident.state.pins.get(&plugin) {
+                None => format!("plugin `{plugin}` is not loaded"),
+                Some(digest) if self.catalog.plugin(&plugin, digest).is_none() => {
+                    format!(
+                        "version {digest} of plugin `{plugin}`, which the run keeps, is not loaded"
+                    )
+                }
+                Some(_) => format!("plugin `{plugin}` offers no task type `{}`", task.task_type),
+            };
+            (task.id.clone(), why)
+        };
+        resident.blocked.iter().map(of).collect()
+    }
+
+    /// Claims ready tasks for free slots, in the batch of what made them ready.
+    pub(super) fn dispatch(&mut self) {
+        if self.draining.is_some() {
+            return;
+        }
+        while let Some(offer) = self.dispatcher.take() {
+            if let Err(error) = self.claim(offer) {
+                self.dispatcher.release(offer.run, offer.class);
+                tracing::debug!(run = %offer.run, %error, "an offer was out of date");
+            }
+        }
+    }
+
+    fn claim(&mut self, offer: Offer) -> Result<(), CommandError> {
+        let Offer { run, task, class, rank } = offer;
+        let (host, epoch) = (Arc::clone(&self.settings.host), self.store.epoch());
+        self.command(run, Command::Claim { task, class, rank, host, epoch })?;
+        let resident = self.runs.get_mut(&run).ok_or(CommandError::NotLive)?;
+        let plugin = plugin_of(resident, &self.catalog, task).ok_or(CommandError::NotLive)?;
+        let job = perform::job(resident, plugin, task, class);
+        resident.cancels.insert(task, job.cancel.clone());
+        self.batch.release(run, Release::Perform(Box::new(job)));
+        Ok(())
+    }
+}
+
+/// The loaded version of a task's plugin that the run pinned.
+fn plugin_of(resident: &mut Resident, catalog: &Catalog, task: TaskIndex) -> Option<Arc<Plugin>> {
+    let name = resident.state.workflow.task(task).task_type.plugin();
+    if let Some(plugin) = resident.plugins.get(&name) {
+        return Some(Arc::clone(plugin));
+    }
+    let digest = resident.state.pins.get(&name)?;
+    let plugin = catalog.plugin(&name, digest)?;
+    resident.plugins.insert(name, Arc::clone(&plugin));
+    Some(plugin)
+}

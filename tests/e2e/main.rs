@@ -1,0 +1,12 @@
+//! The program as its users see it: started for real, spoken to over HTTP, killed for real.
+//!
+//! The plugins and test guests must have been built: `cargo xtask plugins --all`.
+
+mod bad_input;
+mod crash;
+mod endings;
+mod host;
+mod issue_analysis;
+mod reload;
+mod shutdown;
+mod spinning;

@@ -1,0 +1,67 @@
+//! SIGTERM: what runs gets a grace period, the rest resumes at the next start, uncounted.
+
+use serde_json::json;
+
+use crate::host::{Folders, Host, tasks};
+
+const WORKFLOW: &str = r#"
+id = "slow"
+version = "1.0.0"
+
+[[tasks]]
+id = "quick"
+type = "hostile.busy"
+input = { ms = 200 }
+
+[[tasks]]
+id = "slow"
+type = "hostile.ignore-cancel"
+timeout = "60s"
+limits = { fuel = 1_000_000_000_000 }
+retry = { max_attempts = 1 }
+
+[[tasks]]
+id = "after"
+type = "noop.run"
+needs = ["quick"]
+"#;
+
+#[test]
+fn a_stop_gives_what_runs_a_grace_period_and_the_rest_to_the_next_start() {
+    let folders = Folders::new(&["hostile", "noop"], &[("slow.toml", WORKFLOW)]);
+    let environment = [("TASKLOOM_SERVER_SHUTDOWN_GRACE", "1s"), ("TASKLOOM_SLOTS_CPU", "2")];
+    let host = Host::start_with(&folders, &environment);
+    let run = host.start_run("slow", &json!({}));
+    host.when(&run, |run| {
+        let tasks = tasks(run);
+        tasks["slow"]["status"] == "running" && tasks["quick"]["status"] != "pending"
+    });
+    assert!(host.stop().success(), "a stop that was asked for is a success");
+
+    let host = Host::start_with(&folders, &environment);
+    let now = host.when(&run, |run| tasks(run)["slow"]["status"] == "running");
+    let slow = &tasks(&now)["slow"];
+    let first = &slow["attempts"][0];
+    assert_eq!(first["outcome"], "cancelled", "{slow:#}");
+    assert_eq!(first["failure"]["code"], "shutdown", "{slow:#}");
+    assert_eq!(first["counted"], false, "{slow:#}");
+    assert_eq!(slow["attempts"][1]["number"], 2, "the numbers go on: {slow:#}");
+    assert_eq!(tasks(&now)["quick"]["outcome"], "succeeded", "it ended within the grace period");
+
+    let (status, answer) = host.post(&format!("/runs/{run}/cancel"), &json!({}), &[]);
+    assert!(status == 202 || status == 200, "{answer}");
+    assert_eq!(host.finished(&run)["outcome"], "cancelled");
+}
+
+#[test]
+fn a_stopping_host_starts_nothing_new() {
+    let folders = Folders::new(&["hostile", "noop"], &[("slow.toml", WORKFLOW)]);
+    let environment = [("TASKLOOM_SERVER_SHUTDOWN_GRACE", "1s")];
+    let host = Host::start_with(&folders, &environment);
+    let run = host.start_run("slow", &json!({}));
+    host.when(&run, |run| tasks(run)["slow"]["status"] == "running");
+    host.terminate();
+    let second = host.start_run_once_or_refused("slow", &json!({}));
+    assert!(second.is_none(), "a stopping host took a run");
+    assert!(host.wait().success());
+}
