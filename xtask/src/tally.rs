@@ -45,7 +45,7 @@ impl Tally {
         let Ok(number) = number.parse::<u64>() else { return };
         match what {
             "pass" => self.passed += number,
-            "fail" => self.failed += number,
+            "fail" | "cancelled" => self.failed += number,
             "skipped" | "todo" => self.ignored += number,
             _ => {}
         }
