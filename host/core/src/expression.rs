@@ -47,6 +47,8 @@ pub use path::{Path, PathStep, RUN_FIELDS, Root};
 pub use scan::NESTING_MAX;
 pub use template::{Template, TemplateError, TemplateReader};
 
+pub(crate) use template::{Node, Piece};
+
 use program::Program;
 
 /// The longest expression, in bytes.

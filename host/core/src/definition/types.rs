@@ -1,0 +1,283 @@
+//! A definition against the task types that are loaded.
+
+use std::collections::{BTreeSet, HashMap};
+
+use serde_json::{Map, Value};
+
+use super::paths::impossible_reads;
+use super::{Definition, step_of};
+use crate::document::{Document, Problem, Step};
+use crate::expression::{Node, PathStep, Piece, Root, Template};
+use crate::id::{PluginName, TaskType};
+use crate::plugin::TaskTypeSpec;
+use crate::schema::{Detail, Schema, Segment};
+use crate::workflow::{KnownTypes, Task, TaskIndex};
+
+/// Keywords whose verdict on an object or a list does not depend on what its parts hold.
+const ABOUT_SHAPE: [&str; 11] = [
+    "type",
+    "required",
+    "additionalProperties",
+    "minProperties",
+    "maxProperties",
+    "minItems",
+    "maxItems",
+    "propertyNames",
+    "dependentRequired",
+    "falseSchema",
+    "false_schema",
+];
+
+/// Keywords below which a verdict depends on other verdicts.
+const CONDITIONAL: [&str; 11] = [
+    "anyOf",
+    "oneOf",
+    "not",
+    "if",
+    "then",
+    "else",
+    "contains",
+    "dependentSchemas",
+    "unevaluatedProperties",
+    "unevaluatedItems",
+    "$dynamicRef",
+];
+
+impl Definition {
+    /// What is wrong with the workflow given the task types that are loaded: unknown types, inputs
+    /// that cannot fit the schema of their type, reads that the output of a task cannot have.
+    ///
+    /// Inputs without expressions are checked fully; of others only what no value of the
+    /// expressions could mend is a problem.
+    pub fn check_types(&self, known: &KnownTypes<'_>) -> Vec<Problem> {
+        let mut check =
+            Check { definition: self, known, schemas: HashMap::new(), found: Vec::new() };
+        for place in 0..self.workflow.tasks.len() {
+            check.task(place);
+        }
+        if let Some(output) = &self.workflow.output {
+            check.reads(output, &[PathStep::Key("output".to_owned())]);
+        }
+        self.place(check.found, known)
+    }
+
+    /// Puts positions to what was found, by reading the text again: it is rarely needed, and
+    /// keeping the position of everything would cost more than the workflow itself.
+    fn place(&self, found: Vec<Found>, known: &KnownTypes<'_>) -> Vec<Problem> {
+        if found.is_empty() {
+            return Vec::new();
+        }
+        let document = Document::parse(&self.origin, &self.source);
+        for Found { path, byte, code, message, help } in found {
+            let mut steps: Vec<_> = path.iter().map(step_of).collect();
+            steps.extend(byte.map(Step::Byte));
+            let help = match help {
+                Help::Text(help) => help,
+                Help::Similar(task_type) => {
+                    let names = known.keys().map(|known| known.as_str());
+                    document
+                        .did_you_mean(task_type.as_str(), names)
+                        .or_else(|| Some(no_such_type(&task_type, known)))
+                }
+            };
+            document.root().report(&steps, code, message, help);
+        }
+        document.problems()
+    }
+}
+
+/// A problem whose position is still a path.
+struct Found {
+    path: Vec<PathStep>,
+    byte: Option<usize>,
+    code: &'static str,
+    message: String,
+    help: Help,
+}
+
+/// What to say besides.
+enum Help {
+    Text(Option<String>),
+    /// A task type that is like this one.
+    Similar(TaskType),
+}
+
+struct Check<'a> {
+    definition: &'a Definition,
+    known: &'a KnownTypes<'a>,
+    /// Schemas of inputs, each compiled once; `None` for one that does not compile.
+    schemas: HashMap<&'a TaskType, Option<Schema>>,
+    found: Vec<Found>,
+}
+
+impl<'a> Check<'a> {
+    fn task(&mut self, place: usize) {
+        let task = &self.definition.workflow.tasks[place];
+        let at = |key: &str| {
+            vec![
+                PathStep::Key("tasks".to_owned()),
+                PathStep::Item(place),
+                PathStep::Key(key.to_owned()),
+            ]
+        };
+        self.reads(&task.input, &at("input"));
+        let Some((task_type, spec)) = self.known.get_key_value(&task.task_type) else {
+            self.found.push(Found {
+                path: at("type"),
+                byte: None,
+                code: "unknown-task-type",
+                message: format!("unknown task type `{}`", task.task_type),
+                help: Help::Similar(task.task_type.clone()),
+            });
+            return;
+        };
+        self.input(task, task_type, spec, &at("input"));
+    }
+
+    /// Notes where the input of a task cannot fit the schema of its type.
+    fn input(
+        &mut self,
+        task: &Task,
+        task_type: &'a TaskType,
+        spec: &TaskTypeSpec,
+        path: &[PathStep],
+    ) {
+        let compile = || Schema::compile(&spec.input_schema).ok();
+        let Some(schema) = self.schemas.entry(task_type).or_insert_with(compile) else { return };
+        let mut unknowns = Unknowns::default();
+        let value = unknowns.fill(task.input.node(), &mut Vec::new());
+        for detail in schema.details(&value) {
+            if !unknowns.allow(&detail) {
+                continue;
+            }
+            let mut path = path.to_vec();
+            path.extend(detail.place.iter().map(|segment| match segment {
+                Segment::Key(key) => PathStep::Key(key.clone()),
+                Segment::Item(place) => PathStep::Item(*place),
+            }));
+            path.extend(detail.unexpected.first().map(|key| PathStep::Key(key.clone())));
+            self.found.push(Found {
+                path,
+                byte: None,
+                code: "invalid-input",
+                message: format!("the input does not fit `{task_type}`: {}", detail.message),
+                help: Help::Text(None),
+            });
+        }
+    }
+
+    /// Notes every path into the output of a task that the schema of its type does not allow.
+    fn reads(&mut self, template: &Template, path: &[PathStep]) {
+        let (workflow, known) = (&self.definition.workflow, self.known);
+        let schema_of = |root: &Root| -> Option<&'a Value> {
+            let Root::Output(id) = root else { return None };
+            let index: TaskIndex = workflow.task_index(id)?;
+            Some(&known.get(&workflow.task(index).task_type)?.output_schema)
+        };
+        for (inside, offset, (message, help)) in impossible_reads(template, schema_of) {
+            let mut path = path.to_vec();
+            path.extend(inside);
+            self.found.push(Found {
+                path,
+                byte: Some(offset),
+                code: "unknown-output",
+                message,
+                help: Help::Text(help),
+            });
+        }
+    }
+}
+
+/// The parts of an input that are not known before a run.
+#[derive(Default)]
+struct Unknowns {
+    /// Where anything may come to stand.
+    anything: BTreeSet<Vec<Segment>>,
+    /// Where some text will stand.
+    texts: BTreeSet<Vec<Segment>>,
+}
+
+impl Unknowns {
+    /// The value of a template with stand-ins for what is not known.
+    fn fill(&mut self, node: &Node, place: &mut Vec<Segment>) -> Value {
+        match node {
+            Node::Constant(value) => value.clone(),
+            Node::Whole(_) => {
+                self.anything.insert(place.clone());
+                Value::Null
+            }
+            Node::Text(pieces) => {
+                self.texts.insert(place.clone());
+                let literal = |piece: &Piece| match piece {
+                    Piece::Literal(text) => text.clone(),
+                    Piece::Expression(..) => String::new(),
+                };
+                Value::String(pieces.iter().map(literal).collect())
+            }
+            Node::List(nodes) => {
+                let item = |(place_in_list, node)| {
+                    place.push(Segment::Item(place_in_list));
+                    let value = self.fill(node, place);
+                    place.pop();
+                    value
+                };
+                nodes.iter().enumerate().map(item).collect()
+            }
+            Node::Object(entries) => {
+                let entry = |(key, node): &(String, Node)| {
+                    place.push(Segment::Key(key.clone()));
+                    let value = self.fill(node, place);
+                    place.pop();
+                    (key.clone(), value)
+                };
+                Value::Object(entries.iter().map(entry).collect::<Map<_, _>>())
+            }
+        }
+    }
+
+    /// Whether a violation stands whatever the unknown parts come to be.
+    fn allow(&self, detail: &Detail) -> bool {
+        if self.anything.is_empty() && self.texts.is_empty() {
+            return true;
+        }
+        let keyword = detail.keyword.as_str();
+        let conditional = |word: &str| CONDITIONAL.contains(&word);
+        if conditional(keyword) || detail.way.iter().any(|word| conditional(word)) {
+            return false;
+        }
+        let within = |unknowns: &BTreeSet<Vec<Segment>>| {
+            (0..=detail.place.len()).any(|length| unknowns.contains(&detail.place[..length]))
+        };
+        if within(&self.anything) {
+            return false;
+        }
+        if within(&self.texts) {
+            return keyword == "type";
+        }
+        ABOUT_SHAPE.contains(&keyword) || !self.is_above(&detail.place)
+    }
+
+    /// Whether something below `place` is not known.
+    fn is_above(&self, place: &[Segment]) -> bool {
+        let below = |unknowns: &BTreeSet<Vec<Segment>>| {
+            unknowns.range(place.to_vec()..).next().is_some_and(|next| next.starts_with(place))
+        };
+        below(&self.anything) || below(&self.texts)
+    }
+}
+
+/// What to do about a task type that nothing is like.
+fn no_such_type(task_type: &TaskType, known: &KnownTypes<'_>) -> String {
+    let plugin: PluginName = task_type.plugin();
+    let siblings: Vec<_> = known
+        .keys()
+        .filter(|known| known.plugin() == plugin)
+        .take(8)
+        .map(|known| format!("`{known}`"))
+        .collect();
+    if siblings.is_empty() {
+        format!("no plugin `{plugin}` is loaded; it would be `{plugin}.wasm` in the plugins folder")
+    } else {
+        format!("plugin `{plugin}` offers {}", siblings.join(", "))
+    }
+}
