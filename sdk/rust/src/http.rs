@@ -46,8 +46,5 @@ pub fn get(url: &str) -> Result<Response, Error> {
 
 /// The first value of the header `name`, which is compared without regard to case.
 fn header_value<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
-    headers
-        .iter()
-        .find(|(own, _)| own.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.as_str())
+    headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }

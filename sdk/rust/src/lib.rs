@@ -40,6 +40,8 @@
 //!
 //! The guide is the crate's `README.md`; the contract is in `wit/README.md`.
 
+#![cfg_attr(doctest, doc = include_str!("../README.md"))]
+
 mod error;
 mod manifest;
 mod task;

@@ -61,7 +61,11 @@ mod tests {
             (Some("-5"), None, None),
             (None, date, None),
         ] {
-            assert_eq!(delay(retry_after, date), seconds.map(Duration::from_secs), "{retry_after:?}");
+            assert_eq!(
+                delay(retry_after, date),
+                seconds.map(Duration::from_secs),
+                "{retry_after:?}"
+            );
         }
     }
 }

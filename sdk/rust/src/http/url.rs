@@ -53,9 +53,12 @@ fn check_authority(authority: &str) -> Result<(), &'static str> {
     }
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
     if !host.chars().all(is_plain) {
-        return Err("the host may hold letters, digits, `-`, `.` and `_` (others in their `xn--` form)");
+        return Err(
+            "the host may hold letters, digits, `-`, `.` and `_` (others in their `xn--` form)",
+        );
     }
-    let is_port = |port: &str| port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
+    let is_port =
+        |port: &str| port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
     if !port.is_empty() && !is_port(port) {
         return Err("the port must be a number up to 65535");
     }
@@ -110,7 +113,11 @@ mod tests {
             ("https://example.org#/x", true, "example.org", "/"),
         ] {
             let (authority, path_with_query) = (authority.into(), path_with_query.into());
-            assert_eq!(Url::parse(text), Ok(Url { is_https, authority, path_with_query }), "{text}");
+            assert_eq!(
+                Url::parse(text),
+                Ok(Url { is_https, authority, path_with_query }),
+                "{text}"
+            );
         }
     }
 

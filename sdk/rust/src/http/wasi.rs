@@ -25,8 +25,8 @@ pub(crate) fn send(request: Request) -> Result<Response, Error> {
     let outgoing = outgoing(&request, &url)?;
     let body = if request.body.is_empty() { None } else { outgoing.body().ok() };
     let options = request.timeout.map(options);
-    let future = outgoing_handler::handle(outgoing, options)
-        .map_err(|code| error(&code, &request))?;
+    let future =
+        outgoing_handler::handle(outgoing, options).map_err(|code| error(&code, &request))?;
     // When the body cannot be written, the answer says why.
     let written = body.map_or(Ok(()), |body| write(body, &request.body));
     future.subscribe().block();
