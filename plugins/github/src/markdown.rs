@@ -128,6 +128,19 @@ pub fn read(field: Field, text: &str) -> Document<'_> {
     Document { field, lines: reader.lines, blocks: reader.blocks, truncated }
 }
 
+/// Reads `text` as the title of an issue: one line, without blocks.
+pub fn read_title(text: &str) -> Document<'_> {
+    let (text, truncated) = cut(text, LINE_BYTES_MAX);
+    let line = Line {
+        number: 1,
+        text: Cow::Borrowed(text),
+        place: if text.trim().is_empty() { Place::Blank } else { Place::Paragraph },
+        quoted: false,
+        content_at: 0,
+    };
+    Document { field: Field::Title, lines: vec![line], blocks: Vec::new(), truncated }
+}
+
 /// The first `bytes_max` bytes of `text`, at a character's border, and whether that is less.
 fn cut(text: &str, bytes_max: usize) -> (&str, bool) {
     let end = text.floor_char_boundary(bytes_max);
@@ -210,7 +223,8 @@ impl<'a> Reader<'a> {
         }
         if self.underlines_heading(trimmed) {
             if let Some(title) = self.lines.last_mut() {
-                title.place = Place::Heading { level: if trimmed.starts_with('=') { 1 } else { 2 } };
+                title.place =
+                    Place::Heading { level: if trimmed.starts_with('=') { 1 } else { 2 } };
             }
             return (Place::Blank, 0);
         }
@@ -242,8 +256,8 @@ impl<'a> Reader<'a> {
 
     fn underlines_heading(&self, trimmed: &str) -> bool {
         let rule = trimmed.trim_end();
-        let is_rule = rule.len() >= 3
-            && (rule.bytes().all(|b| b == b'=') || rule.bytes().all(|b| b == b'-'));
+        let is_rule =
+            rule.len() >= 3 && (rule.bytes().all(|b| b == b'=') || rule.bytes().all(|b| b == b'-'));
         is_rule && self.lines.last().is_some_and(|line| line.place == Place::Paragraph)
     }
 

@@ -373,10 +373,7 @@ impl Open {
 }
 
 /// The error that stands right above the line at `index`, with its line.
-fn error_above<'d>(
-    document: &'d Document<'_>,
-    index: usize,
-) -> Option<(&'d Line<'d>, TraceError)> {
+fn error_above<'d>(document: &'d Document<'_>, index: usize) -> Option<(&'d Line<'d>, TraceError)> {
     let first = index.saturating_sub(ERROR_ABOVE_MAX);
     document.lines[first..index].iter().rev().filter(|line| line.place != Place::Blank).find_map(
         |line| {

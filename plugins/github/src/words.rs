@@ -19,9 +19,18 @@ pub fn normalised(text: &str) -> String {
 }
 
 /// Whether a [`normalised`] text has `phrase`, which is lower case with single spaces.
+///
+/// Looks at the begins of words only: texts are short and phrases many, so the preparations of a
+/// general search would cost more than the search.
 pub fn has_phrase(normalised: &str, phrase: &str) -> bool {
-    normalised.match_indices(phrase).any(|(at, _)| {
-        normalised[..at].ends_with(' ') && normalised[at + phrase.len()..].starts_with(' ')
+    let (text, phrase) = (normalised.as_bytes(), phrase.as_bytes());
+    let Some(&first) = phrase.first() else { return false };
+    let length = phrase.len() + 2;
+    text.windows(length).any(|window| {
+        window[0] == b' '
+            && window[1] == first
+            && window[length - 1] == b' '
+            && &window[1..length - 1] == phrase
     })
 }
 
@@ -43,23 +52,29 @@ pub struct Token<'a> {
 
 /// The pieces of `line` between blanks, brackets, quotes, table cells and emphasis.
 pub fn tokens(line: &str) -> Vec<Token<'_>> {
-    line.split(|c: char| c.is_whitespace() || "|()[]{}\"'`*<>“”„".contains(c))
-        .filter_map(token)
-        .collect()
+    let mut tokens: Vec<Token<'_>> = Vec::new();
+    for raw in line.split(|c: char| c.is_whitespace() || "|()[]{}\"'`*<>“”„".contains(c)) {
+        let token = token(raw);
+        if !token.text.is_empty() {
+            tokens.push(token);
+        } else if let Some(before) = tokens.last_mut() {
+            // Punctuation on its own belongs to what stands before it: `name = "1.0"`.
+            before.labels |= token.labels;
+            before.ends |= token.ends;
+        }
+    }
+    tokens
 }
 
-fn token(raw: &str) -> Option<Token<'_>> {
+fn token(raw: &str) -> Token<'_> {
     let behind = raw.trim_end_matches(['.', ',', ';', ':', '=', '!', '?', '…']);
     let punctuation = &raw[behind.len()..];
     let text = behind.trim_start_matches([',', ';', ':', '=']);
-    if text.is_empty() {
-        return None;
-    }
-    Some(Token {
+    Token {
         text,
         labels: punctuation.contains([':', '=']),
         ends: punctuation.contains(['.', ';', '!', '?', ',']),
-    })
+    }
 }
 
 /// Whether `text` equals one of `words`, which are in lower case.
@@ -89,12 +104,11 @@ mod tests {
 
     #[test]
     fn tokens_lose_their_punctuation_and_remember_it() {
-        let found: Vec<_> =
-            tokens("Node: **20.1.0**, (`rust`).").iter().map(|t| (t.text, t.labels, t.ends)).collect();
-        assert_eq!(
-            found,
-            [("Node", true, false), ("20.1.0", false, false), ("rust", false, false)]
-        );
+        let found: Vec<_> = tokens("Node: **20.1.0**, (`rust`).")
+            .iter()
+            .map(|t| (t.text, t.labels, t.ends))
+            .collect();
+        assert_eq!(found, [("Node", true, false), ("20.1.0", false, true), ("rust", false, true)]);
         assert!(tokens("a. b")[0].ends);
     }
 }

@@ -4,15 +4,60 @@ use std::borrow::Cow;
 
 /// Tags that people put into issues. Anything else between angle brackets is text: `Vec<T>`.
 const TAGS: &[&str] = &[
-    "a", "b", "blockquote", "br", "center", "code", "dd", "del", "details", "div", "dl", "dt", "em",
-    "font", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "ins", "kbd", "li", "ol", "p",
-    "picture", "pre", "s", "samp", "small", "source", "span", "strong", "sub", "summary", "sup",
-    "table", "tbody", "td", "th", "thead", "tr", "u", "ul", "var", "video",
+    "a",
+    "b",
+    "blockquote",
+    "br",
+    "center",
+    "code",
+    "dd",
+    "del",
+    "details",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "font",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "i",
+    "img",
+    "ins",
+    "kbd",
+    "li",
+    "ol",
+    "p",
+    "picture",
+    "pre",
+    "s",
+    "samp",
+    "small",
+    "source",
+    "span",
+    "strong",
+    "sub",
+    "summary",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "th",
+    "thead",
+    "tr",
+    "u",
+    "ul",
+    "var",
+    "video",
 ];
 
 /// `raw` without comments. `inside` says whether the line begins in one, and then whether it ends
 /// in one. A comment's begin in a code span is text.
-pub fn without_comments<'a>(raw: &'a str, inside: &mut bool) -> Cow<'a, str> {
+pub(super) fn without_comments<'a>(raw: &'a str, inside: &mut bool) -> Cow<'a, str> {
     if !*inside && !raw.contains("<!--") {
         return Cow::Borrowed(raw);
     }
@@ -36,7 +81,7 @@ pub fn without_comments<'a>(raw: &'a str, inside: &mut bool) -> Cow<'a, str> {
 }
 
 /// `text` without known tags; the `src` or `href` of a tag takes its place.
-pub fn without_tags(text: Cow<'_, str>) -> Cow<'_, str> {
+pub(super) fn without_tags(text: Cow<'_, str>) -> Cow<'_, str> {
     if !text.contains('<') || outside_code(&text, "<").is_none() {
         return text;
     }

@@ -5,7 +5,15 @@ const WORDS_MAX: usize = 12;
 
 /// How names of errors end.
 const ENDINGS: &[&str] = &[
-    "Error", "Exception", "Warning", "Fault", "Interrupt", "Failure", "Throwable", "Exit", "Panic",
+    "Error",
+    "Exception",
+    "Warning",
+    "Fault",
+    "Interrupt",
+    "Failure",
+    "Throwable",
+    "Exit",
+    "Panic",
 ];
 
 /// The error's name and message, if `text` names one.

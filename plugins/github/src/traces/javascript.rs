@@ -17,7 +17,8 @@ fn v8(call: &str) -> Option<FrameReading<'_>> {
     let call = call.strip_prefix("async ").unwrap_or(call);
     let Some(begin) = call.rfind(" (") else {
         let file_and_column = location::read(call)?;
-        return (file_and_column.column.is_some() && !call.contains('(')).then_some(file_and_column);
+        return (file_and_column.column.is_some() && !call.contains('('))
+            .then_some(file_and_column);
     };
     let place = call[begin + 2..].strip_suffix(')')?;
     let function = Some(call[..begin].strip_prefix("new ").unwrap_or(&call[..begin]));
@@ -33,7 +34,8 @@ fn at_sign(line: &str) -> Option<FrameReading<'_>> {
     let (function, place) = line.split_once('@')?;
     let at = location::read(place)?;
     let is_script = at.file.is_some_and(|file| {
-        file.contains("://") || [".js", ".mjs", ".ts", ".jsx", ".tsx"].iter().any(|e| file.ends_with(e))
+        file.contains("://")
+            || [".js", ".mjs", ".ts", ".jsx", ".tsx"].iter().any(|e| file.ends_with(e))
     });
     let is_name = !function.contains(char::is_whitespace);
     (at.column.is_some() && is_script && is_name)

@@ -7,18 +7,67 @@ const DIGITS_MAX: usize = 9;
 
 /// Parts of paths under which lives what a project did not write.
 const LIBRARY_PATHS: &[&str] = &[
-    "/rustc/", "/.cargo/", "\\.cargo\\", "/rust/deps/", "node_modules", "node:", "internal/",
-    "site-packages", "dist-packages", "/lib/python", "\\lib\\python", "/usr/lib", "/lib/x86_64",
-    "/lib64/", "/usr/local/go/", "/go/pkg/mod/", "/goroot/", "/gems/", "/lib/ruby/", "<frozen",
-    "<internal:", "/vendor/", "/sysdeps/", "/nptl/", "<anonymous>", "native", "webpack/",
+    "/rustc/",
+    "/.cargo/",
+    "\\.cargo\\",
+    "/rust/deps/",
+    "node_modules",
+    "node:",
+    "internal/",
+    "site-packages",
+    "dist-packages",
+    "/lib/python",
+    "\\lib\\python",
+    "/usr/lib",
+    "/lib/x86_64",
+    "/lib64/",
+    "/usr/local/go/",
+    "/go/pkg/mod/",
+    "/goroot/",
+    "/gems/",
+    "/lib/ruby/",
+    "<frozen",
+    "<internal:",
+    "/vendor/",
+    "/sysdeps/",
+    "/nptl/",
+    "<anonymous>",
+    "native",
+    "webpack/",
 ];
 
 /// Begins of functions that belong to a language's own library.
 const LIBRARY_FUNCTIONS: &[&str] = &[
-    "std::", "core::", "alloc::", "rust_begin_unwind", "<alloc::", "<core::", "<std::", "__rust_",
-    "tokio::", "java.", "javax.", "jdk.", "sun.", "kotlin.", "kotlinx.", "android.", "androidx.",
-    "org.springframework.", "org.junit.", "System.", "Microsoft.", "runtime.", "net/http.",
-    "testing.", "__libc_", "__GI_", "raise", "abort", "_start", "__pthread",
+    "std::",
+    "core::",
+    "alloc::",
+    "rust_begin_unwind",
+    "<alloc::",
+    "<core::",
+    "<std::",
+    "__rust_",
+    "tokio::",
+    "java.",
+    "javax.",
+    "jdk.",
+    "sun.",
+    "kotlin.",
+    "kotlinx.",
+    "android.",
+    "androidx.",
+    "org.springframework.",
+    "org.junit.",
+    "System.",
+    "Microsoft.",
+    "runtime.",
+    "net/http.",
+    "testing.",
+    "__libc_",
+    "__GI_",
+    "raise",
+    "abort",
+    "_start",
+    "__pthread",
 ];
 
 /// Reads `file:line` or `file:line:column`.
@@ -50,8 +99,8 @@ fn numbered(text: &str) -> Option<(&str, u64)> {
 /// Whether the call is a runtime's or a dependency's.
 pub(super) fn is_library(frame: &FrameReading<'_>) -> bool {
     let path = frame.file.is_some_and(|file| LIBRARY_PATHS.iter().any(|part| file.contains(part)));
-    let function = frame.function.is_some_and(|function| {
-        LIBRARY_FUNCTIONS.iter().any(|begin| function.starts_with(begin))
-    });
+    let function = frame
+        .function
+        .is_some_and(|function| LIBRARY_FUNCTIONS.iter().any(|begin| function.starts_with(begin)));
     path || function
 }
