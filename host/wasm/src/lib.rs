@@ -1,1 +1,40 @@
-//! placeholder
+//! Runs plugins: loads, links, limits and calls WebAssembly components.
+//!
+//! ```text
+//!  Catalog ── watches the plugins folder ──▶ Runtime::load ──▶ Plugin (compiled, described)
+//!                                                                │
+//!  engine ── Runtime::call(plugin, call) ──▶ guest threads ──▶ fresh store and instance ──▶ CallReport
+//!                                              │                  limits: fuel, memory, deadline, …
+//!                                              └ timers and sockets live on other threads
+//! ```
+//!
+//! The only crate that knows wasmtime. What an ending means for a task is in `docs/plugins.md`.
+
+mod bindings;
+mod cache;
+mod call;
+mod cancel;
+mod ending;
+mod engine;
+mod guest;
+mod limits;
+mod load;
+mod manifest;
+mod memory;
+mod outside;
+mod perform;
+mod plugin;
+mod policy;
+mod runtime;
+mod threads;
+mod watched;
+
+pub use cache::CacheError;
+pub use call::{Call, CallIdentity, CallObserver, CallReport, Ending, LogRecord};
+pub use cancel::CancelToken;
+pub use limits::CallLimits;
+pub use load::{COMPONENT_BYTES_MAX, LoadError};
+pub use manifest::CONTRACT;
+pub use plugin::Plugin;
+pub use policy::Policy;
+pub use runtime::{Runtime, RuntimeConfig, RuntimeError};

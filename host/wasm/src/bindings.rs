@@ -1,0 +1,11 @@
+//! The contract's types and functions, made from its WIT.
+
+#![allow(missing_docs, unreachable_pub, reason = "generated")]
+
+wasmtime::component::bindgen!({
+    path: "../../wit/0.1.0",
+    world: "plugin",
+    imports: { default: trappable },
+    exports: { default: async },
+    ownership: Borrowing { duplicate_if_necessary: true },
+});

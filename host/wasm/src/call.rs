@@ -1,0 +1,108 @@
+//! One call of a handler: what goes in and what comes back.
+
+use std::sync::Arc;
+
+use taskloom_core::attempt::{AttemptUse, ReleaseReason};
+use taskloom_core::failure::Failure;
+use taskloom_core::id::{RunId, TaskId, TaskType, WorkflowId};
+use taskloom_core::time::Timestamp;
+
+use crate::cancel::CancelToken;
+use crate::limits::CallLimits;
+
+/// A call of a handler.
+#[derive(Clone)]
+pub struct Call {
+    /// What to run.
+    pub task_type: TaskType,
+    /// Its input, a JSON text; it is checked against the task type's schema.
+    pub input: Arc<str>,
+    /// What the handler may ask about itself.
+    pub identity: CallIdentity,
+    /// What it may use; see [`crate::Runtime::limits`].
+    pub limits: CallLimits,
+    /// Stops it.
+    pub cancel: CancelToken,
+    /// Hears what it says while it runs.
+    pub observer: Arc<dyn CallObserver>,
+}
+
+/// Which attempt of which task a call is.
+#[derive(Debug, Clone)]
+pub struct CallIdentity {
+    /// The run.
+    pub run_id: RunId,
+    /// The run's workflow.
+    pub workflow_id: WorkflowId,
+    /// The task within the run.
+    pub task_id: TaskId,
+    /// The number of the attempt.
+    pub attempt: u32,
+    /// How many counted attempts the task may have.
+    pub max_attempts: u32,
+    /// The same for every attempt of the task.
+    pub idempotency_key: String,
+    /// The W3C trace context, if the run is traced.
+    pub traceparent: Option<String>,
+}
+
+/// Hears what happens during a call. The functions are called on the guest's thread, and the guest
+/// waits for them: they must be quick and never block.
+pub trait CallObserver: Send + Sync {
+    /// The handler is about to start; answers the time at which.
+    fn started(&self) -> Timestamp;
+
+    /// The handler, or the host on its behalf, logged a line.
+    fn log(&self, record: LogRecord);
+
+    /// The handler says how far it is: a fraction from 0 to 1 and a note. Nothing is done by default.
+    fn progress(&self, fraction: f64, note: &str) {
+        let _ = (fraction, note);
+    }
+}
+
+/// A line of an attempt's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogRecord {
+    /// Its place among the lines of the call, from 0.
+    pub seq: u32,
+    /// `trace`, `debug`, `info`, `warn` or `error`.
+    pub level: &'static str,
+    /// The text.
+    pub message: String,
+    /// More, as a JSON text.
+    pub fields: Option<String>,
+}
+
+/// How a call ended, and what it used, each beside its limit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallReport {
+    /// How it ended.
+    pub ending: Ending,
+    /// What it used; filled in whatever the ending is.
+    pub usage: AttemptUse,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// The handler returned this JSON text, which fits its schema.
+    Succeeded(String),
+    /// The handler or the host ended it with a failure.
+    Failed {
+        /// Why.
+        failure: Failure,
+        /// Not before this many milliseconds, if the handler asked for a wait.
+        retry_after_ms: Option<u64>,
+    },
+    /// It was cancelled, and the handler stopped or was stopped.
+    Cancelled(Failure),
+    /// It could not run for a reason that is not its own.
+    Waiting(ReleaseReason),
+}
+
+impl From<Failure> for Ending {
+    fn from(failure: Failure) -> Self {
+        Self::Failed { failure, retry_after_ms: None }
+    }
+}

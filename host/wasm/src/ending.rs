@@ -1,0 +1,202 @@
+//! What it means when a guest returns, traps or is stopped; the table is in `docs/plugins.md`.
+
+use serde_json::Value;
+use taskloom_core::attempt::ReleaseReason;
+use taskloom_core::failure::{Failure, FailureClass};
+use taskloom_core::schema::{Schema, join};
+use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
+use wasmtime_wasi::I32Exit;
+
+use crate::bindings::taskloom::plugin::types;
+use crate::call::Ending;
+use crate::guest::{Guest, HostCallsExceeded, cut};
+use crate::memory::Refused;
+use crate::outside::Denial;
+use crate::watched::Stop;
+
+/// The longest code of a failure, in bytes.
+const CODE_BYTES_MAX: usize = 64;
+
+/// The longest message of a failure, in bytes.
+const MESSAGE_BYTES_MAX: usize = 16 * 1024;
+
+/// The longest details of a failure, in bytes.
+const DETAILS_BYTES_MAX: usize = 64 * 1024;
+
+/// What came out of a guest: what `execute` returned, a trap, or that it was stopped.
+pub(crate) type Outcome = Result<wasmtime::Result<Result<String, types::TaskError>>, Stop>;
+
+/// The ending that `outcome` means; `guest` knows what happened on the way.
+pub(crate) fn of(outcome: Outcome, guest: &Guest, output_schema: &Schema) -> Ending {
+    match outcome {
+        Ok(Ok(Ok(output))) => returned(output, guest, output_schema),
+        Ok(Ok(Err(error))) => with_denial(failed(error, guest), guest),
+        Ok(Err(error)) => with_denial(trapped(&error, guest), guest),
+        Err(Stop::TimedOut) => {
+            let message = format!("the attempt took longer than {:?}", guest.call.limits.timeout);
+            Failure::new(FailureClass::Timeout, "timeout", message).into()
+        }
+        Err(Stop::Cancelled(reason)) => cancelled(&reason),
+    }
+}
+
+/// The text that `describe` returned; else why not, or `None` when the host is busy.
+pub(crate) fn of_text(
+    outcome: Result<wasmtime::Result<String>, Stop>,
+    guest: &Guest,
+) -> Result<String, Option<Failure>> {
+    let outcome = outcome.map(|returned| returned.map(Ok));
+    match of(outcome, guest, &Schema::compile(&Value::Bool(true)).expect("a schema")) {
+        Ending::Succeeded(text) => Ok(text),
+        Ending::Failed { failure, .. } | Ending::Cancelled(failure) => Err(Some(failure)),
+        Ending::Waiting(_) => Err(None),
+    }
+}
+
+/// The ending of a call that was cancelled.
+pub(crate) fn cancelled(reason: &str) -> Ending {
+    Ending::Cancelled(Failure::new(FailureClass::Cancelled, "cancelled", reason))
+}
+
+/// A failure because of a limit.
+pub(crate) fn limit(code: &str, message: impl Into<String>) -> Ending {
+    Failure::new(FailureClass::Limit, code, message).into()
+}
+
+fn returned(output: String, guest: &Guest, schema: &Schema) -> Ending {
+    let most = guest.call.limits.output_bytes;
+    if output.len() as u64 > most {
+        let message = format!("the output has {} bytes; at most {most} are allowed", output.len());
+        return limit("output-too-large", message);
+    }
+    let invalid = |message: String| {
+        let message = format!("the handler's output is wrong: {message}");
+        Ending::from(Failure::new(FailureClass::Permanent, "invalid-output", message))
+    };
+    let value: Value = match serde_json::from_str(&output) {
+        Ok(value) => value,
+        Err(error) => return invalid(format!("it is not JSON: {error}")),
+    };
+    match schema.violations(&value) {
+        violations if violations.is_empty() => Ending::Succeeded(output),
+        violations => invalid(join(&violations)),
+    }
+}
+
+fn failed(error: types::TaskError, guest: &Guest) -> Ending {
+    let (class, failure, retry_after_ms) = match error {
+        types::TaskError::Retryable(failure) => (FailureClass::Retryable, failure, None),
+        types::TaskError::RetryAfter((failure, ms)) => (FailureClass::Retryable, failure, Some(ms)),
+        types::TaskError::InvalidInput(failure) | types::TaskError::Permanent(failure) => {
+            (FailureClass::Permanent, failure, None)
+        }
+        types::TaskError::Cancelled => {
+            return match guest.call.cancel.reason() {
+                Some(reason) => cancelled(reason),
+                None => Failure::new(
+                    FailureClass::Permanent,
+                    "cancelled-by-itself",
+                    "the handler says that it was cancelled, but nobody cancelled it",
+                )
+                .into(),
+            };
+        }
+    };
+    let code = match cut(failure.code.trim(), CODE_BYTES_MAX) {
+        "" => "unspecified",
+        code => code,
+    };
+    let details = failure.details.map(|text| {
+        let short = cut(&text, DETAILS_BYTES_MAX);
+        serde_json::from_str(short).unwrap_or_else(|_| Value::String(short.to_owned()))
+    });
+    let message = cut(&failure.message, MESSAGE_BYTES_MAX);
+    let failure = Failure { details, ..Failure::new(class, code, message) };
+    Ending::Failed { failure, retry_after_ms }
+}
+
+fn trapped(error: &wasmtime::Error, guest: &Guest) -> Ending {
+    let limits = &guest.call.limits;
+    if error.is::<PoolConcurrencyLimitError>() {
+        return Ending::Waiting(ReleaseReason::HostBusy);
+    }
+    if let Some(exceeded) = error.downcast_ref::<HostCallsExceeded>() {
+        return limit("host-calls-exceeded", exceeded.to_string());
+    }
+    if error.downcast_ref::<Trap>() == Some(&Trap::OutOfFuel) {
+        let message = format!("the call used up its {} units of fuel", limits.fuel);
+        return limit("out-of-fuel", message);
+    }
+    match guest.memory.refused() {
+        Some(Refused::Host) => return Ending::Waiting(ReleaseReason::HostBusy),
+        Some(Refused::Limit) => {
+            let message = format!(
+                "the call asked for more than its {} bytes of memory{}",
+                limits.memory_bytes,
+                place(error)
+            );
+            return limit("out-of-memory", message);
+        }
+        None => {}
+    }
+    // Without a type of its own in the library.
+    if format!("{error:#}").contains("fuel allocated for hostcalls") {
+        let message = "the call handed more to the host at once than it may".to_owned();
+        return limit("output-too-large", message);
+    }
+    crashed(error, guest)
+}
+
+fn crashed(error: &wasmtime::Error, guest: &Guest) -> Ending {
+    let (code, what) = if let Some(panic) = &guest.panic {
+        ("panic", format!("the handler panicked: {panic}"))
+    } else if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        ("exited", format!("the handler exited with status {}", exit.0))
+    } else if let Some(trap) = error.downcast_ref::<Trap>() {
+        let code = if *trap == Trap::StackOverflow { "stack-overflow" } else { "trap" };
+        (code, format!("the handler crashed: {trap}"))
+    } else {
+        ("trap", format!("the handler crashed: {}", error.root_cause()))
+    };
+    let message = format!("{}{}", cut(&what, MESSAGE_BYTES_MAX), place(error));
+    Failure::new(FailureClass::Crash, code, message).into()
+}
+
+/// Where in the guest it happened: the functions on the stack, innermost first.
+fn place(error: &wasmtime::Error) -> String {
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return String::new() };
+    // The library's own text is the only place that demangles names.
+    let text = backtrace.to_string();
+    let functions: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.split_once(" - ").map(|(_, function)| function.trim()))
+        .map(|function| function.split_once('!').map_or(function, |(_, name)| name))
+        .collect();
+    if functions.is_empty() { String::new() } else { format!("; in {}", functions.join(" < ")) }
+}
+
+/// A failure that follows from a request that was not let through says so.
+fn with_denial(ending: Ending, guest: &Guest) -> Ending {
+    let Some(denial) = guest.outside().and_then(crate::outside::Outside::denial) else {
+        return ending;
+    };
+    let Ending::Failed { mut failure, retry_after_ms } = ending else { return ending };
+    let own = std::mem::take(&mut failure.message);
+    match denial {
+        Denial::NotGranted(why) => {
+            failure.message = format!("{why} (the handler: {own})");
+            // A retry would be refused again.
+            if failure.class == FailureClass::Retryable || failure.class == FailureClass::Crash {
+                failure.class = FailureClass::Permanent;
+                failure.code = "not-granted".to_owned();
+            }
+        }
+        Denial::Limit(code, why) => {
+            failure.message = format!("{why} (the handler: {own})");
+            failure.class = FailureClass::Limit;
+            failure.code = code.to_owned();
+        }
+    }
+    let retry_after_ms = retry_after_ms.filter(|_| failure.class == FailureClass::Retryable);
+    Ending::Failed { failure, retry_after_ms }
+}

@@ -1,0 +1,255 @@
+//! The host's side of one call: what the guest's imports answer, and what they count.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::bindings::taskloom::plugin::{runtime, types};
+use crate::call::{Call, CallObserver, LogRecord};
+use crate::memory::{Memory, MemoryBudget};
+use crate::outside::{Outside, OutsideParts};
+
+/// The longest log line that is kept whole, in bytes; a longer one is cut.
+const LINE_BYTES_MAX: usize = 16 * 1024;
+
+/// The code by which the SDK marks the log line of a panic.
+const PANIC_CODE: &str = "panic";
+
+/// What belongs to one call; lives in the call's store.
+pub(crate) struct Guest {
+    pub(crate) call: Call,
+    pub(crate) memory: Memory,
+    pub(crate) log: Log,
+    pub(crate) host_calls: u64,
+    pub(crate) deadline: Instant,
+    /// The message of a panic, if the guest logged one.
+    pub(crate) panic: Option<String>,
+    /// WASI and HTTP, made when the guest first asks for them: most guests never do.
+    outside: Option<Box<Outside>>,
+    parts: Arc<OutsideParts>,
+}
+
+/// The guest asked the host more often than it may.
+#[derive(Debug, thiserror::Error)]
+#[error("more than {limit} calls into the host")]
+pub(crate) struct HostCallsExceeded {
+    pub(crate) limit: u64,
+}
+
+impl Guest {
+    pub(crate) fn new(
+        call: Call,
+        deadline: Instant,
+        budget: Arc<MemoryBudget>,
+        parts: Arc<OutsideParts>,
+    ) -> Self {
+        let log = Log::new(call.limits.log_lines, call.limits.log_bytes);
+        let memory = Memory::new(call.limits.memory_bytes, budget);
+        Self { memory, log, host_calls: 0, deadline, panic: None, outside: None, parts, call }
+    }
+
+    /// WASI and HTTP, if the guest ever asked for them.
+    pub(crate) fn outside(&self) -> Option<&Outside> {
+        self.outside.as_deref()
+    }
+
+    /// WASI and HTTP for a host call, which is counted. It cannot be refused here, so the next epoch
+    /// stops a guest that exceeds its limit by these calls.
+    pub(crate) fn outside_mut(&mut self) -> &mut Outside {
+        self.host_calls += 1;
+        self.log_outside();
+        let (call, parts) = (&self.call, &self.parts);
+        self.outside.get_or_insert_with(|| Box::new(Outside::new(call, parts)))
+    }
+
+    /// Logs what the guest printed and what the host has to say about its requests.
+    pub(crate) fn log_outside(&mut self) {
+        let Some(outside) = &self.outside else { return };
+        for (level, message) in outside.take_lines() {
+            self.log.write(&*self.call.observer, level, message, None);
+        }
+    }
+
+    /// Logs what is left to log.
+    pub(crate) fn finish_log(&mut self) {
+        if let Some(outside) = &self.outside {
+            outside.end_lines();
+        }
+        self.log_outside();
+        self.log.finish(&*self.call.observer);
+    }
+
+    /// Refuses to go on after too many calls into the host.
+    pub(crate) fn check_host_calls(&self) -> Result<(), HostCallsExceeded> {
+        let limit = self.call.limits.host_calls;
+        if self.host_calls > limit { Err(HostCallsExceeded { limit }) } else { Ok(()) }
+    }
+
+    fn count(&mut self) -> wasmtime::Result<()> {
+        self.host_calls += 1;
+        Ok(self.check_host_calls()?)
+    }
+}
+
+impl types::Host for Guest {}
+
+impl runtime::Host for Guest {
+    fn run_id(&mut self) -> wasmtime::Result<String> {
+        self.count()?;
+        Ok(self.call.identity.run_id.to_string())
+    }
+
+    fn workflow_id(&mut self) -> wasmtime::Result<String> {
+        self.count()?;
+        Ok(self.call.identity.workflow_id.as_str().to_owned())
+    }
+
+    fn task_id(&mut self) -> wasmtime::Result<String> {
+        self.count()?;
+        Ok(self.call.identity.task_id.as_str().to_owned())
+    }
+
+    fn attempt(&mut self) -> wasmtime::Result<u32> {
+        self.count()?;
+        Ok(self.call.identity.attempt)
+    }
+
+    fn max_attempts(&mut self) -> wasmtime::Result<u32> {
+        self.count()?;
+        Ok(self.call.identity.max_attempts)
+    }
+
+    fn idempotency_key(&mut self) -> wasmtime::Result<String> {
+        self.count()?;
+        Ok(self.call.identity.idempotency_key.clone())
+    }
+
+    fn remaining_ms(&mut self) -> wasmtime::Result<u64> {
+        self.count()?;
+        let remaining = self.deadline.saturating_duration_since(Instant::now());
+        Ok(u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn traceparent(&mut self) -> wasmtime::Result<Option<String>> {
+        self.count()?;
+        Ok(self.call.identity.traceparent.clone())
+    }
+
+    fn log(
+        &mut self,
+        level: runtime::Level,
+        message: String,
+        fields: Option<String>,
+    ) -> wasmtime::Result<()> {
+        self.count()?;
+        let level = match level {
+            runtime::Level::Trace => "trace",
+            runtime::Level::Debug => "debug",
+            runtime::Level::Info => "info",
+            runtime::Level::Warn => "warn",
+            runtime::Level::Error => "error",
+        };
+        if level == "error" && fields.as_deref().is_some_and(|fields| fields.contains(PANIC_CODE)) {
+            self.note_panic(&message, fields.as_deref());
+        }
+        self.log.write(&*self.call.observer, level, message, fields);
+        Ok(())
+    }
+
+    fn progress(&mut self, fraction: f64, note: String) -> wasmtime::Result<()> {
+        self.count()?;
+        let fraction = if fraction.is_finite() { fraction.clamp(0.0, 1.0) } else { 0.0 };
+        self.call.observer.progress(fraction, cut(&note, LINE_BYTES_MAX));
+        Ok(())
+    }
+
+    fn is_cancelled(&mut self) -> wasmtime::Result<bool> {
+        self.count()?;
+        Ok(self.call.cancel.is_cancelled())
+    }
+}
+
+impl Guest {
+    fn note_panic(&mut self, message: &str, fields: Option<&str>) {
+        #[derive(serde::Deserialize)]
+        struct Marked<'t> {
+            code: Option<std::borrow::Cow<'t, str>>,
+        }
+        let marked = fields.and_then(|fields| serde_json::from_str::<Marked<'_>>(fields).ok());
+        if marked.and_then(|marked| marked.code).is_some_and(|code| code == PANIC_CODE) {
+            self.panic = Some(cut(message, LINE_BYTES_MAX).to_owned());
+        }
+    }
+}
+
+/// Counts and bounds the log of one call.
+#[derive(Debug)]
+pub(crate) struct Log {
+    lines_max: u64,
+    bytes_max: u64,
+    lines: u64,
+    bytes: u64,
+    dropped: u64,
+}
+
+impl Log {
+    const fn new(lines_max: u64, bytes_max: u64) -> Self {
+        Self { lines_max, bytes_max, lines: 0, bytes: 0, dropped: 0 }
+    }
+
+    /// Lines kept.
+    pub(crate) const fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// Bytes kept.
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Hands a line on, if the limits allow it.
+    pub(crate) fn write(
+        &mut self,
+        observer: &dyn CallObserver,
+        level: &'static str,
+        mut message: String,
+        fields: Option<String>,
+    ) {
+        if message.len() > LINE_BYTES_MAX {
+            let kept = cut(&message, LINE_BYTES_MAX).len();
+            message.truncate(kept);
+            message.push('…');
+        }
+        // Fields that are no JSON, or too long, would be trouble for every reader of the log.
+        let fields = fields.filter(|fields| {
+            fields.len() <= LINE_BYTES_MAX
+                && serde_json::from_str::<serde::de::IgnoredAny>(fields).is_ok()
+        });
+        let bytes = (message.len() + fields.as_ref().map_or(0, String::len)) as u64;
+        if self.lines >= self.lines_max || self.bytes + bytes > self.bytes_max {
+            self.dropped += 1;
+            return;
+        }
+        let seq = u32::try_from(self.lines).unwrap_or(u32::MAX);
+        self.lines += 1;
+        self.bytes += bytes;
+        observer.log(LogRecord { seq, level, message, fields });
+    }
+
+    /// Says in one last line how many were dropped, if any were.
+    pub(crate) fn finish(&self, observer: &dyn CallObserver) {
+        if self.dropped == 0 {
+            return;
+        }
+        let message = format!(
+            "{} more lines were dropped: an attempt may log {} lines and {} bytes",
+            self.dropped, self.lines_max, self.bytes_max
+        );
+        let seq = u32::try_from(self.lines).unwrap_or(u32::MAX);
+        observer.log(LogRecord { seq, level: "warn", message, fields: None });
+    }
+}
+
+/// The beginning of `text`, at most `bytes` long.
+pub(crate) fn cut(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
+}

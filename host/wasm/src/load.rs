@@ -1,0 +1,318 @@
+//! Turns the bytes of a file into a plugin: checked, compiled, linked, described.
+
+use std::collections::HashMap;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use taskloom_connectors::egress::Egress;
+use taskloom_core::failure::Failure;
+use taskloom_core::id::{Digest, PluginName, RunId, TaskId, TaskType, WorkflowId};
+use taskloom_core::plugin::{Effects, ResourceClass};
+use taskloom_core::time::Timestamp;
+use wasmtime::Engine;
+use wasmtime::component::{Component, HasSelf, Linker};
+
+use crate::bindings::{self, PluginPre};
+use crate::cache::CodeCache;
+use crate::call::{Call, CallIdentity, CallObserver, LogRecord};
+use crate::cancel::CancelToken;
+use crate::ending;
+use crate::guest::Guest;
+use crate::limits::CallLimits;
+use crate::manifest::{self, CONTRACT};
+use crate::outside::OutsideParts;
+use crate::perform::{self, Stage};
+use crate::plugin::{Offer, Plugin};
+use crate::policy::Policy;
+
+/// The largest file that is loaded, in bytes. Components that carry a language's engine have 20 MB.
+pub const COMPONENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// How long compiling one component may take.
+const COMPILE_TIME_MAX: Duration = Duration::from_secs(120);
+
+/// The interface that makes a component a plugin, without its version.
+const HANDLER: &str = "taskloom:plugin/handler";
+
+/// The package of the contract.
+const PACKAGE: &str = "taskloom:plugin/";
+
+/// The file is no plugin that this host can run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// Longer than [`COMPONENT_BYTES_MAX`].
+    #[error("it has {bytes} bytes; at most {COMPONENT_BYTES_MAX} are loaded")]
+    TooLarge {
+        /// Its length.
+        bytes: u64,
+    },
+    /// Its first bytes are not those of WebAssembly.
+    #[error("it is no WebAssembly file; is it still being copied?")]
+    NotWasm,
+    /// A module without the component around it.
+    #[error(
+        "it is a core WebAssembly module, not a component: build it with the SDK's tool, or wrap it \
+         with `wasm-tools component new`"
+    )]
+    CoreModule,
+    /// Native code.
+    #[error("it is precompiled native code; only WebAssembly components are loaded")]
+    Precompiled,
+    /// Not valid, or cut off.
+    #[error("it is no valid component: {0}")]
+    Invalid(String),
+    /// The compiler did not come to an end.
+    #[error("compiling it took longer than {} s", COMPILE_TIME_MAX.as_secs())]
+    CompileTimeout,
+    /// A component, but of another kind.
+    #[error("it is a component, but no plugin: it does not export `{HANDLER}@{CONTRACT}`")]
+    NotAPlugin,
+    /// Made for another version of the contract.
+    #[error(
+        "it was made for contract {found}; this host speaks {CONTRACT}: build it again with an SDK \
+         of that version"
+    )]
+    OtherContract {
+        /// The version.
+        found: String,
+    },
+    /// It needs what this host does not offer.
+    #[error("it does not fit this host: {0}")]
+    Link(String),
+    /// `describe` did not work.
+    #[error("its `describe` failed: {}: {}", failure.code, failure.message)]
+    Describe {
+        /// How.
+        failure: Box<Failure>,
+    },
+    /// No instance is free to call `describe` in.
+    #[error("the host is busy; it is tried again")]
+    HostBusy,
+    /// What `describe` returns is wrong.
+    #[error("its manifest is wrong: {}", .0.join("; "))]
+    Manifest(Vec<String>),
+}
+
+impl LoadError {
+    /// Whether the rest of the file may still be on its way.
+    pub const fn may_be_incomplete(&self) -> bool {
+        matches!(self, Self::NotWasm | Self::Invalid(_))
+    }
+}
+
+/// What loading needs of the runtime.
+pub(crate) struct Loader {
+    pub(crate) linker: Linker<Guest>,
+    pub(crate) cache: Option<CodeCache>,
+    pub(crate) egress: Egress,
+    pub(crate) stage: Stage,
+}
+
+impl Loader {
+    pub(crate) fn new(
+        engine: &Engine,
+        cache: Option<CodeCache>,
+        egress: Egress,
+        stage: Stage,
+    ) -> wasmtime::Result<Self> {
+        let mut linker = Linker::new(engine);
+        bindings::Plugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest: &mut Guest| guest)?;
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+        Ok(Self { linker, cache, egress, stage })
+    }
+
+    /// Loads the plugin in the file `stem`. Blocks.
+    pub(crate) fn load(
+        &self,
+        threads: &tokio::runtime::Handle,
+        stem: &PluginName,
+        bytes: &[u8],
+        policy: Policy,
+    ) -> Result<Plugin, LoadError> {
+        check_header(bytes)?;
+        let digest = Digest::of(bytes);
+        let component = self.component(&digest, bytes)?;
+        let engine = &self.stage.engine;
+        check_contract(engine, &component)?;
+        let component_type = component.component_type();
+        let imports = component_type.imports(engine).map(|(name, _)| name.to_owned()).collect();
+        let link = |error: wasmtime::Error| LoadError::Link(format!("{error:#}"));
+        let pre = self.linker.instantiate_pre(&component).map_err(link)?;
+        let pre = PluginPre::new(pre).map_err(link)?;
+        let policy = Arc::new(policy);
+        let parts = |effects| {
+            let (policy, egress) = (Arc::clone(&policy), self.egress.clone());
+            Arc::new(OutsideParts { effects, policy, egress })
+        };
+        let text = self.describe(threads, stem, &pre, parts(Effects::Pure))?;
+        let described = manifest::read(stem, &text).map_err(LoadError::Manifest)?;
+        let offers = offers(&described.manifest, described.schemas, &parts);
+        let manifest = described.manifest;
+        let bytes = bytes.len() as u64;
+        Ok(Plugin { digest, bytes, manifest, policy, imports, pre, offers })
+    }
+
+    /// The compiled component, from the cache if it is there.
+    fn component(&self, digest: &Digest, bytes: &[u8]) -> Result<Component, LoadError> {
+        let engine = &self.stage.engine;
+        let cached = || self.cache.as_ref()?.load(engine, digest);
+        if let Some(component) = cached() {
+            return Ok(component);
+        }
+        let component = compile(engine, bytes)?;
+        let Some(cache) = &self.cache else { return Ok(component) };
+        if let Err(error) = cache.store(&component, digest) {
+            tracing::warn!(%error, "compiled code cannot be kept; it is compiled again at next start");
+            return Ok(component);
+        }
+        // From the file: its pages belong to the system's cache, not to this process.
+        let component = cached().unwrap_or(component);
+        give_memory_back();
+        Ok(component)
+    }
+
+    /// Calls `describe`, on the guests' threads, under limits.
+    fn describe(
+        &self,
+        threads: &tokio::runtime::Handle,
+        stem: &PluginName,
+        pre: &PluginPre<Guest>,
+        outside: Arc<OutsideParts>,
+    ) -> Result<String, LoadError> {
+        let (answer, answered) = mpsc::channel();
+        let (stage, pre) = (self.stage.clone(), pre.clone());
+        let call = describe_call(stem);
+        threads.spawn(async move {
+            let run = perform::run(&stage, &pre, &outside, call, async |plugin, store| {
+                plugin.taskloom_plugin_handler().call_describe(store).await
+            });
+            let (outcome, store, _) = run.await;
+            // A loader that is gone needs no answer.
+            let _ = answer.send(ending::of_text(outcome, store.data()));
+        });
+        match answered.recv() {
+            Ok(Ok(text)) => Ok(text),
+            Ok(Err(Some(failure))) => Err(LoadError::Describe { failure: Box::new(failure) }),
+            Ok(Err(None)) | Err(_) => Err(LoadError::HostBusy),
+        }
+    }
+}
+
+fn offers(
+    manifest: &taskloom_core::plugin::Manifest,
+    mut schemas: std::collections::BTreeMap<TaskType, manifest::Schemas>,
+    parts: &dyn Fn(Effects) -> Arc<OutsideParts>,
+) -> HashMap<TaskType, Offer> {
+    let offer = |(name, spec): (&TaskType, &taskloom_core::plugin::TaskTypeSpec)| {
+        let schemas = schemas.remove(name)?;
+        let (wish, class) = (spec.limits, spec.resource_class);
+        Some((name.clone(), Offer { schemas, wish, outside: parts(spec.effects), class }))
+    };
+    manifest.task_types.iter().filter_map(offer).collect()
+}
+
+/// Refuses by the first bytes what is not even meant to be a component.
+fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
+    let length = bytes.len() as u64;
+    if length > COMPONENT_BYTES_MAX {
+        return Err(LoadError::TooLarge { bytes: length });
+    }
+    if Engine::detect_precompiled(bytes).is_some() || bytes.starts_with(b"\x7fELF") {
+        return Err(LoadError::Precompiled);
+    }
+    match bytes.get(..8) {
+        Some([0, b'a', b's', b'm', _, _, 1, 0]) => Ok(()),
+        Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => Err(LoadError::CoreModule),
+        _ => Err(LoadError::NotWasm),
+    }
+}
+
+/// Compiles on a thread that can be left behind.
+fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, LoadError> {
+    let (done, compiled) = mpsc::channel();
+    let (engine, bytes) = (engine.clone(), bytes.to_vec());
+    let compile = move || {
+        let _ = done.send(Component::from_binary(&engine, &bytes));
+    };
+    let started = std::thread::Builder::new().name("taskloom-compile".to_owned()).spawn(compile);
+    if started.is_err() {
+        return Err(LoadError::HostBusy);
+    }
+    match compiled.recv_timeout(COMPILE_TIME_MAX) {
+        Ok(Ok(component)) => Ok(component),
+        Ok(Err(error)) => Err(LoadError::Invalid(format!("{error:#}"))),
+        Err(mpsc::RecvTimeoutError::Timeout) => Err(LoadError::CompileTimeout),
+        Err(mpsc::RecvTimeoutError::Disconnected) => {
+            Err(LoadError::Invalid("the compiler gave up on it".to_owned()))
+        }
+    }
+}
+
+/// The compiler takes a hundred times the memory of its result, and the allocator keeps it.
+fn give_memory_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: may be called at any time, from any thread.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+fn check_contract(engine: &Engine, component: &Component) -> Result<(), LoadError> {
+    let component_type = component.component_type();
+    let versions = component_type
+        .imports(engine)
+        .map(|(name, _)| name.to_owned())
+        .chain(component_type.exports(engine).map(|(name, _)| name.to_owned()))
+        .filter(|name| name.starts_with(PACKAGE));
+    for name in versions {
+        let found = name.rsplit_once('@').map_or("", |(_, version)| version);
+        if !manifest::speaks_our_contract(found) {
+            return Err(LoadError::OtherContract { found: found.to_owned() });
+        }
+    }
+    let is_handler =
+        |(name, _): (&str, _)| name.split('@').next().is_some_and(|name| name == HANDLER);
+    match component_type.exports(engine).any(|(name, export)| is_handler((name, export))) {
+        true => Ok(()),
+        false => Err(LoadError::NotAPlugin),
+    }
+}
+
+fn describe_call(stem: &PluginName) -> Call {
+    let fixed = "describe";
+    let run_id = "00000000-0000-7000-8000-000000000000".parse::<RunId>();
+    Call {
+        task_type: TaskType::new(&format!("{stem}.{fixed}"))
+            .unwrap_or_else(|_| TaskType::new("plugin.describe").expect("valid")),
+        input: "".into(),
+        identity: CallIdentity {
+            run_id: run_id.expect("valid"),
+            workflow_id: WorkflowId::new(fixed).expect("valid"),
+            task_id: TaskId::new(fixed).expect("valid"),
+            attempt: 1,
+            max_attempts: 1,
+            idempotency_key: fixed.to_owned(),
+            traceparent: None,
+        },
+        limits: CallLimits::DESCRIBE,
+        cancel: CancelToken::new(),
+        observer: Arc::new(DescribeLog(stem.clone())),
+    }
+}
+
+/// Puts what a plugin logs while it is described into the host's log.
+struct DescribeLog(PluginName);
+
+impl CallObserver for DescribeLog {
+    fn started(&self) -> Timestamp {
+        Timestamp::from_ms(0)
+    }
+
+    fn log(&self, record: LogRecord) {
+        tracing::debug!(plugin = %self.0, level = record.level, "{}", record.message);
+    }
+}
+
+/// The class of `describe`'s threads: it may start a language's runtime, so it computes.
+pub(crate) const DESCRIBE_CLASS: ResourceClass = ResourceClass::Cpu;

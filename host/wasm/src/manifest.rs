@@ -1,0 +1,242 @@
+//! Reads what a plugin's `describe` returns.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+use taskloom_core::id::{PluginName, TaskType};
+use taskloom_core::plugin::{
+    Capabilities, Effects, LimitsWish, Manifest, ResourceClass, TaskTypeSpec,
+};
+use taskloom_core::schema::Schema;
+
+/// The contract that this host speaks; plugins of the same minor version are accepted.
+pub const CONTRACT: &str = "0.1.0";
+
+/// The most task types that a plugin can offer.
+const TASK_TYPES_MAX: usize = 256;
+
+/// The longest name, summary or host in a manifest, in bytes.
+const TEXT_BYTES_MAX: usize = 1024;
+
+/// A checked manifest and its compiled schemas, by full task type.
+pub(crate) struct Described {
+    pub(crate) manifest: Manifest,
+    pub(crate) schemas: BTreeMap<TaskType, Schemas>,
+}
+
+/// The compiled schemas of a task type.
+#[derive(Debug)]
+pub(crate) struct Schemas {
+    pub(crate) input: Schema,
+    pub(crate) output: Schema,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawManifest {
+    name: String,
+    version: String,
+    #[serde(default)]
+    summary: String,
+    contract: String,
+    #[serde(default)]
+    capabilities: RawCapabilities,
+    task_types: BTreeMap<String, RawTaskType>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCapabilities {
+    #[serde(default)]
+    http: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawTaskType {
+    #[serde(default)]
+    summary: String,
+    #[serde(default)]
+    docs: String,
+    input_schema: Value,
+    output_schema: Value,
+    effects: Effects,
+    resource_class: ResourceClass,
+    idempotent: bool,
+    #[serde(default)]
+    limits: LimitsWish,
+}
+
+/// Reads and checks the manifest of the plugin in the file `stem`.
+///
+/// # Errors
+/// Everything that is wrong with it, one reason a line.
+pub(crate) fn read(stem: &PluginName, text: &str) -> Result<Described, Vec<String>> {
+    let raw: RawManifest = serde_json::from_str(text).map_err(|error| vec![error.to_string()])?;
+    let mut problems = Vec::new();
+    if raw.name != stem.as_str() {
+        problems.push(format!(
+            "the file is `{stem}.wasm`, but the plugin's name is `{}`; grants belong to the file's \
+             name, so both must be the same: rename the file or the plugin",
+            crate::guest::cut(&raw.name, 80)
+        ));
+    }
+    if !speaks_our_contract(&raw.contract) {
+        problems.push(format!(
+            "contract: it was made for contract {}; this host speaks {CONTRACT}",
+            crate::guest::cut(&raw.contract, 40)
+        ));
+    }
+    if !is_version(&raw.version) {
+        problems.push(format!(
+            "version: `{}` is no version such as `1.2.3`",
+            crate::guest::cut(&raw.version, 40)
+        ));
+    }
+    if raw.task_types.is_empty() || raw.task_types.len() > TASK_TYPES_MAX {
+        problems.push(format!(
+            "task_types: there are {}; a plugin offers 1 to {TASK_TYPES_MAX}",
+            raw.task_types.len()
+        ));
+    }
+    let texts = [&raw.summary].into_iter().chain(&raw.capabilities.http);
+    if texts.into_iter().any(|text| text.len() > TEXT_BYTES_MAX) {
+        problems.push(format!("a summary or host is longer than {TEXT_BYTES_MAX} bytes"));
+    }
+    let mut task_types = BTreeMap::new();
+    let mut schemas = BTreeMap::new();
+    for (short, raw) in raw.task_types.into_iter().take(TASK_TYPES_MAX) {
+        match read_task_type(stem, &short, raw) {
+            Ok((task_type, spec, compiled)) => {
+                schemas.insert(task_type.clone(), compiled);
+                task_types.insert(task_type, spec);
+            }
+            Err(found) => {
+                let place = format!("task_types.{}", crate::guest::cut(&short, 80));
+                problems.extend(found.into_iter().map(|problem| format!("{place}: {problem}")));
+            }
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let capabilities = Capabilities { http: raw.capabilities.http };
+    let manifest = Manifest {
+        name: stem.clone(),
+        version: raw.version,
+        summary: raw.summary,
+        capabilities,
+        task_types,
+    };
+    Ok(Described { manifest, schemas })
+}
+
+fn read_task_type(
+    plugin: &PluginName,
+    short: &str,
+    raw: RawTaskType,
+) -> Result<(TaskType, TaskTypeSpec, Schemas), Vec<String>> {
+    let mut problems = Vec::new();
+    let name = TaskType::new(&format!("{plugin}.{short}"));
+    if let Err(error) = &name {
+        problems.push(error.to_string());
+    }
+    let mut compile = |key: &str, schema: &Value| {
+        Schema::compile(schema).map_err(|error| problems.push(format!("{key}: {error}"))).ok()
+    };
+    let input = compile("input_schema", &raw.input_schema);
+    let output = compile("output_schema", &raw.output_schema);
+    let (Ok(name), Some(input), Some(output)) = (name, input, output) else { return Err(problems) };
+    let spec = TaskTypeSpec {
+        summary: raw.summary,
+        docs: raw.docs,
+        input_schema: raw.input_schema,
+        output_schema: raw.output_schema,
+        effects: raw.effects,
+        resource_class: raw.resource_class,
+        idempotent: raw.idempotent,
+        limits: raw.limits,
+    };
+    Ok((name, spec, Schemas { input, output }))
+}
+
+/// Before 1.0, each minor version is a contract of its own.
+pub(crate) fn speaks_our_contract(version: &str) -> bool {
+    let minor = |version: &str| {
+        let mut parts = version.splitn(3, '.');
+        Some((parts.next()?.to_owned(), parts.next()?.to_owned(), parts.next().is_some()))
+    };
+    minor(version).is_some_and(|version| Some(version) == minor(CONTRACT))
+}
+
+fn is_version(text: &str) -> bool {
+    let core = text.split(['-', '+']).next().unwrap_or_default();
+    let numbers: Vec<_> = core.split('.').collect();
+    let number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    text.len() <= 128 && numbers.len() == 3 && numbers.iter().all(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn manifest() -> Value {
+        json!({
+            "name": "text", "version": "0.1.0", "summary": "Texts.", "contract": "0.1.0",
+            "task_types": { "render": {
+                "summary": "Renders.", "input_schema": {"type": "object"}, "output_schema": true,
+                "effects": "pure", "resource_class": "cpu", "idempotent": true,
+                "limits": { "fuel": 5 },
+            } },
+        })
+    }
+
+    fn check(change: impl FnOnce(&mut Value), expected: &str) {
+        let mut manifest = manifest();
+        change(&mut manifest);
+        let stem = PluginName::new("text").expect("valid");
+        let problems = read(&stem, &manifest.to_string()).err().unwrap_or_default().join("\n");
+        assert!(problems.contains(expected), "`{expected}` is not in `{problems}`");
+        assert_eq!(problems.is_empty(), expected.is_empty());
+    }
+
+    #[test]
+    fn a_manifest_offers_task_types_by_their_full_name() {
+        let stem = PluginName::new("text").expect("valid");
+        let described = read(&stem, &manifest().to_string()).expect("fine");
+        let render = TaskType::new("text.render").expect("valid");
+        assert_eq!(described.manifest.task_types[&render].limits.fuel, Some(5));
+        assert!(described.schemas[&render].input.accepts(&json!({})));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        check(|_| {}, "");
+        check(
+            |m| m["name"] = json!("other"),
+            "the file is `text.wasm`, but the plugin's name is `other`",
+        );
+        check(
+            |m| m["contract"] = json!("0.2.0"),
+            "made for contract 0.2.0; this host speaks 0.1.0",
+        );
+        check(|m| m["version"] = json!("1"), "`1` is no version");
+        check(|m| m["extra"] = json!(1), "unknown field `extra`");
+        check(|m| m["task_types"] = json!({}), "there are 0");
+        check(|m| m["task_types"]["render"]["effects"] = json!("none"), "unknown variant `none`");
+        check(
+            |m| m["task_types"]["render"]["input_schema"] = json!({"type": "strng"}),
+            "task_types.render: input_schema: /type",
+        );
+        check(
+            |m| {
+                let render = m["task_types"]["render"].take();
+                m["task_types"] = json!({ "Bad Name": render });
+            },
+            "task_types.Bad Name: `text.Bad Name` is no task type",
+        );
+    }
+}

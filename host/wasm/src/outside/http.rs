@@ -1,0 +1,179 @@
+//! `wasi:http`: every request of a guest goes through here to the egress.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use http::Method;
+use http_body_util::BodyExt;
+use taskloom_connectors::egress::{
+    Budget, Incoming, Outgoing, Patience, ReceivedError, SendError, Target, TargetError,
+};
+use taskloom_core::plugin::Effects;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use super::{Denial, Notes, OutsideParts};
+
+/// The longest body of a request, in bytes. It is gathered before it is sent.
+const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
+type Answer = Result<(http::Response<WasiBody>, Io), Error>;
+
+/// Decides about the requests of one call, and sends what is allowed.
+pub(super) struct Hooks {
+    parts: Arc<OutsideParts>,
+    budget: Arc<Budget>,
+    notes: Notes,
+}
+
+impl Hooks {
+    pub(super) const fn new(parts: Arc<OutsideParts>, budget: Arc<Budget>, notes: Notes) -> Self {
+        Self { parts, budget, notes }
+    }
+
+    /// Where a request goes, if it may.
+    fn check(&self, method: &Method, uri: &http::Uri) -> Result<Target, Error> {
+        let target = Target::of(method.clone(), &uri.to_string()).map_err(|error| {
+            self.notes.line("warn", format!("a request was not sent: {error}"));
+            match error {
+                TargetError::Credentials => Error::HttpRequestDenied,
+                TargetError::Scheme(_) | TargetError::Invalid { .. } => {
+                    Error::HttpRequestUriInvalid
+                }
+            }
+        })?;
+        let effects = self.parts.effects;
+        let read = *target.method() == Method::GET || *target.method() == Method::HEAD;
+        let refusal = match effects {
+            Effects::Pure => {
+                Some(format!("{target} was refused: the task type is declared `pure`"))
+            }
+            Effects::Reads if !read => Some(format!(
+                "{target} was refused: the task type is declared `reads`, which allows GET and HEAD"
+            )),
+            Effects::Reads | Effects::Writes => {
+                let policy = &self.parts.policy;
+                policy.grants().check(&target).err().map(|why| format!("{} {why}", policy.origin()))
+            }
+        };
+        match refusal {
+            None => Ok(target),
+            Some(message) => {
+                self.notes.deny(Denial::NotGranted(message));
+                Err(Error::HttpRequestDenied)
+            }
+        }
+    }
+}
+
+impl WasiHttpHooks for Hooks {
+    fn set_host_header(&mut self) -> bool {
+        // The client writes it, from the URL that was checked.
+        false
+    }
+
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _fut: Io,
+    ) -> Box<dyn Future<Output = Answer> + Send> {
+        let (head, body) = request.into_parts();
+        let target = match self.check(&head.method, &head.uri) {
+            Ok(target) => target,
+            Err(error) => return Box::new(std::future::ready(Err(error))),
+        };
+        let patience = patience(options);
+        let (egress, budget) = (self.parts.egress.clone(), Arc::clone(&self.budget));
+        let notes = self.notes.clone();
+        Box::new(async move {
+            let body = gather(body).await?;
+            let outgoing = Outgoing { target, headers: head.headers, body };
+            let sent = egress.send(outgoing, patience, &budget).await;
+            let Incoming { status, headers, body } = sent.map_err(|error| unsent(error, &notes))?;
+            let body = body.map_err(move |error| unreceived(error, &notes)).boxed_unsync();
+            let mut response = http::Response::new(body);
+            *response.status_mut() = status;
+            *response.headers_mut() = headers;
+            // Nothing is left to do beside reading the body.
+            Ok((response, Box::new(std::future::ready(Ok(()))) as Io))
+        })
+    }
+}
+
+fn patience(options: Option<RequestOptions>) -> Patience {
+    let options = options.unwrap_or_default();
+    let most = Patience::default();
+    let first_byte = match (options.connect_timeout, options.first_byte_timeout) {
+        (None, None) => most.first_byte,
+        (connect, first_byte) => {
+            connect.unwrap_or(most.first_byte).saturating_add(first_byte.unwrap_or(most.first_byte))
+        }
+    };
+    Patience {
+        // The timeout of the call is above these, so a guest may be more patient than the default.
+        first_byte,
+        between_bytes: options.between_bytes_timeout.unwrap_or(most.between_bytes),
+    }
+}
+
+/// The whole body of a request.
+async fn gather(mut body: WasiBody) -> Result<Bytes, Error> {
+    let mut gathered = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            if gathered.len() + data.len() > REQUEST_BYTES_MAX {
+                return Err(Error::HttpRequestBodySize(Some(REQUEST_BYTES_MAX as u64)));
+            }
+            gathered.extend_from_slice(&data);
+        }
+    }
+    Ok(gathered.freeze())
+}
+
+/// A request that was not answered, as the guest and the log see it.
+fn unsent(error: SendError, notes: &Notes) -> Error {
+    let message = error.to_string();
+    match error {
+        SendError::TooManyRequests { .. } => {
+            notes.deny(Denial::Limit("requests-exceeded", message));
+            Error::HttpRequestDenied
+        }
+        SendError::ResponseTooLarge { limit } => {
+            notes.deny(Denial::Limit("response-too-large", message));
+            Error::HttpResponseBodySize(Some(limit))
+        }
+        SendError::AddressRefused(_) => {
+            notes.deny(Denial::NotGranted(message));
+            Error::DestinationIpProhibited
+        }
+        other => {
+            notes.line("debug", message);
+            match other {
+                SendError::NameNotFound { reason, .. } => {
+                    Error::DnsError { rcode: Some(reason), info_code: None }
+                }
+                SendError::Connect { .. } => Error::ConnectionRefused,
+                SendError::Tls { .. } => Error::TlsProtocolError,
+                SendError::Timeout { .. } => Error::ConnectionTimeout,
+                _ => Error::HttpProtocolError,
+            }
+        }
+    }
+}
+
+/// A body that did not arrive whole, as the guest and the log see it.
+fn unreceived(error: ReceivedError, notes: &Notes) -> Error {
+    let message = error.to_string();
+    match error {
+        ReceivedError::TooLarge { limit } => {
+            notes.deny(Denial::Limit("response-too-large", message));
+            Error::HttpResponseBodySize(Some(limit))
+        }
+        ReceivedError::Timeout => Error::ConnectionReadTimeout,
+        ReceivedError::Broken(_) => {
+            notes.line("debug", message);
+            Error::HttpResponseIncomplete
+        }
+    }
+}

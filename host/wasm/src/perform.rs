@@ -1,0 +1,166 @@
+//! Performs one call: a fresh store and instance, bounded and watched, dropped afterwards.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use taskloom_core::attempt::AttemptUse;
+use taskloom_core::failure::{Failure, FailureClass};
+use taskloom_core::schema::{Schema, join};
+use tokio::runtime::Handle;
+use wasmtime::{Engine, Store, UpdateDeadline};
+
+use crate::bindings::PluginPre;
+use crate::call::{Call, CallReport, Ending};
+use crate::ending;
+use crate::guest::Guest;
+use crate::limits::CallLimits;
+use crate::memory::MemoryBudget;
+use crate::outside::OutsideParts;
+use crate::plugin::Plugin;
+use crate::watched::{Stop, TimeUse, Watched, note_giving_way};
+
+/// Bytes that a guest may hand to the host in one host call, when its output limit is lower: room for
+/// a piece of a request's body.
+const HOST_CALL_BYTES: u64 = 4 * 1024 * 1024;
+
+/// What performing needs of the runtime.
+#[derive(Clone)]
+pub(crate) struct Stage {
+    pub(crate) engine: Engine,
+    pub(crate) memory: Arc<MemoryBudget>,
+    pub(crate) services: Handle,
+    pub(crate) cancel_grace: Duration,
+}
+
+/// Performs `call` on this thread.
+pub(crate) async fn perform(stage: &Stage, plugin: &Plugin, call: Call) -> CallReport {
+    let mut usage = granted(&call.limits);
+    usage.plugin_digest = Some(plugin.digest());
+    usage.input_bytes = call.input.len() as u64;
+    let Some(offer) = plugin.offers.get(&call.task_type) else {
+        let message = format!("plugin `{}` offers no `{}`", plugin.name(), call.task_type);
+        let failure = Failure::new(FailureClass::Permanent, "unknown-task-type", message);
+        return CallReport { ending: failure.into(), usage };
+    };
+    if let Err(ending) = check_input(&call, &offer.schemas.input) {
+        return CallReport { ending, usage };
+    }
+    if let Some(reason) = call.cancel.reason() {
+        return CallReport { ending: ending::cancelled(reason), usage };
+    }
+    usage.started_at = Some(call.observer.started());
+    let task_type = call.task_type.clone();
+    let input = Arc::clone(&call.input);
+    let (outcome, store, time) =
+        run(stage, &plugin.pre, &offer.outside, call, async move |plugin, store| {
+            plugin.taskloom_plugin_handler().call_execute(store, task_type.name(), &input).await
+        })
+        .await;
+    if let Ok(Ok(Ok(output))) = &outcome {
+        usage.output_bytes = output.len() as u64;
+    }
+    let ending = ending::of(outcome, store.data(), &offer.schemas.output);
+    measure(&mut usage, &store, time);
+    CallReport { ending, usage }
+}
+
+/// Instantiates a plugin in a fresh store and lets `body` call it, within the limits of `call`. The
+/// store comes back to be read, and is good for nothing else.
+pub(crate) async fn run<R>(
+    stage: &Stage,
+    pre: &PluginPre<Guest>,
+    outside: &Arc<OutsideParts>,
+    call: Call,
+    body: impl AsyncFnOnce(crate::bindings::Plugin, &mut Store<Guest>) -> wasmtime::Result<R>,
+) -> (Result<wasmtime::Result<R>, Stop>, Store<Guest>, TimeUse) {
+    let mut time = TimeUse::default();
+    let deadline = Instant::now() + call.limits.timeout;
+    let cancel = call.cancel.clone();
+    let guest = Guest::new(call, deadline, Arc::clone(&stage.memory), Arc::clone(outside));
+    let mut store = store(&stage.engine, guest);
+    let outcome = {
+        let guest = pin!(async {
+            let plugin = pre.instantiate_async(&mut store).await?;
+            body(plugin, &mut store).await
+        });
+        let grace = stage.cancel_grace;
+        Watched::new(guest, &stage.services, deadline, grace, &cancel, &mut time).await
+    };
+    store.data_mut().finish_log();
+    (outcome, store, time)
+}
+
+/// A store with every bound in place.
+fn store(engine: &Engine, guest: Guest) -> Store<Guest> {
+    let limits = guest.call.limits;
+    let mut store = Store::new(engine, guest);
+    store.set_fuel(limits.fuel).expect("fuel is switched on");
+    store.limiter(|guest| &mut guest.memory);
+    let bytes = limits.output_bytes.max(HOST_CALL_BYTES);
+    // A little more, so that an output that is only just too long is told as such.
+    store.set_hostcall_fuel(usize::try_from(bytes).unwrap_or(usize::MAX).saturating_add(64 * 1024));
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|mut store| {
+        store.data_mut().log_outside();
+        store.data().check_host_calls()?;
+        note_giving_way();
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+    });
+    store
+}
+
+fn check_input(call: &Call, schema: &Schema) -> Result<(), Ending> {
+    let (bytes, most) = (call.input.len() as u64, call.limits.input_bytes);
+    if bytes > most {
+        let message = format!("the input has {bytes} bytes; at most {most} are allowed");
+        return Err(ending::limit("input-too-large", message));
+    }
+    let invalid = |message: String| {
+        let message = format!("the input is wrong: {message}");
+        Err(Failure::new(FailureClass::Permanent, "invalid-input", message).into())
+    };
+    let value: Value = match serde_json::from_str(&call.input) {
+        Ok(value) => value,
+        Err(error) => return invalid(format!("it is not JSON: {error}")),
+    };
+    match schema.violations(&value) {
+        violations if violations.is_empty() => Ok(()),
+        violations => invalid(join(&violations)),
+    }
+}
+
+/// The record of a call that has used nothing yet.
+fn granted(limits: &CallLimits) -> AttemptUse {
+    AttemptUse {
+        fuel_limit: limits.fuel,
+        memory_limit_bytes: limits.memory_bytes,
+        output_limit_bytes: limits.output_bytes,
+        log_lines_limit: limits.log_lines,
+        log_bytes_limit: limits.log_bytes,
+        host_calls_limit: limits.host_calls,
+        timeout_ms: ms(limits.timeout),
+        ..AttemptUse::default()
+    }
+}
+
+/// Records what the call in `store` used.
+fn measure(usage: &mut AttemptUse, store: &Store<Guest>, time: TimeUse) {
+    let guest = store.data();
+    usage.cpu_ms = ms(time.cpu);
+    usage.host_wait_ms = ms(time.waited);
+    usage.fuel_used = usage.fuel_limit.saturating_sub(store.get_fuel().unwrap_or(0));
+    usage.memory_peak_bytes = guest.memory.peak();
+    usage.log_lines = guest.log.lines();
+    usage.log_bytes = guest.log.bytes();
+    usage.host_calls = guest.host_calls;
+    if let Some(outside) = guest.outside() {
+        usage.requests = outside.budget().requests();
+        usage.response_bytes = outside.budget().response_bytes();
+    }
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,128 @@
+//! Watches a guest while it runs: its deadline, its cancellation, its processor time and its waiting.
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+use tokio::runtime::Handle;
+
+use crate::cancel::CancelToken;
+
+/// Why a guest was stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// It took longer than its timeout.
+    TimedOut,
+    /// It was cancelled for this reason and did not return within the grace period.
+    Cancelled(Arc<str>),
+}
+
+/// What a guest used of the clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct TimeUse {
+    /// Processor time of the guest and of the host functions it called.
+    pub(crate) cpu: Duration,
+    /// Time in which it waited for the host.
+    pub(crate) waited: Duration,
+}
+
+thread_local! {
+    /// Whether the guest that this thread is polling gave way because of an epoch, and so is not
+    /// waiting for anything. Set by the store's epoch callback, which cannot reach the watcher.
+    static GAVE_WAY: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Notes that the guest on this thread gives way to others.
+pub(crate) fn note_giving_way() {
+    GAVE_WAY.set(true);
+}
+
+type Alarm = Pin<Box<dyn Future<Output = Stop> + Send>>;
+
+/// A guest's future, with everything that bounds it.
+pub(crate) struct Watched<'s, F> {
+    guest: Pin<&'s mut F>,
+    services: &'s Handle,
+    deadline: Instant,
+    grace: Duration,
+    cancel: &'s CancelToken,
+    /// Made when the guest first gives up its thread: most calls end before.
+    alarm: Option<Alarm>,
+    waiting_since: Option<Instant>,
+    time: &'s mut TimeUse,
+}
+
+impl<'s, F: Future> Watched<'s, F> {
+    pub(crate) fn new(
+        guest: Pin<&'s mut F>,
+        services: &'s Handle,
+        deadline: Instant,
+        grace: Duration,
+        cancel: &'s CancelToken,
+        time: &'s mut TimeUse,
+    ) -> Self {
+        let (alarm, waiting_since) = (None, None);
+        Self { guest, services, deadline, grace, cancel, alarm, waiting_since, time }
+    }
+
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<Stop> {
+        let alarm = self
+            .alarm
+            .get_or_insert_with(|| Box::pin(alarm(self.deadline, self.grace, self.cancel.clone())));
+        alarm.as_mut().poll(cx)
+    }
+}
+
+impl<F: Future> Future for Watched<'_, F> {
+    type Output = Result<F::Output, Stop>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        // Timers and sockets that the guest asks for belong to the services' threads.
+        let _services = this.services.enter();
+        if let Some(since) = this.waiting_since.take() {
+            this.time.waited += since.elapsed();
+        }
+        if this.alarm.is_some()
+            && let Poll::Ready(stop) = this.poll_alarm(cx)
+        {
+            return Poll::Ready(Err(stop));
+        }
+        GAVE_WAY.set(false);
+        let before = thread_time();
+        let polled = this.guest.as_mut().poll(cx);
+        this.time.cpu += thread_time().saturating_sub(before);
+        if let Poll::Ready(output) = polled {
+            return Poll::Ready(Ok(output));
+        }
+        if let Poll::Ready(stop) = this.poll_alarm(cx) {
+            return Poll::Ready(Err(stop));
+        }
+        if !GAVE_WAY.take() {
+            this.waiting_since = Some(Instant::now());
+        }
+        Poll::Pending
+    }
+}
+
+/// Goes off at the deadline, or when the grace period after a cancellation is over.
+async fn alarm(deadline: Instant, grace: Duration, cancel: CancelToken) -> Stop {
+    let reason = tokio::select! {
+        biased;
+        reason = cancel.cancelled() => reason,
+        () = tokio::time::sleep_until(deadline.into()) => return Stop::TimedOut,
+    };
+    let last = deadline.min(Instant::now() + grace);
+    tokio::time::sleep_until(last.into()).await;
+    Stop::Cancelled(reason)
+}
+
+/// Processor time of this thread.
+fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+}
