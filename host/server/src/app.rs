@@ -1,0 +1,198 @@
+//! Puts the parts of a host together, and takes them apart in the right order.
+//!
+//! ```text
+//! start:  store (locks the data folder) ▶ runtime ▶ catalog ▶ workflows ▶ engine ▶ HTTP
+//! stop:   HTTP takes no new requests ▶ engine drains ▶ journal is flushed ▶ folder is unlocked
+//! ```
+
+mod plugin_journal;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use taskloom_store::{Options, Store};
+use taskloom_wasm::{Catalog, CatalogConfig, CatalogEvent, Runtime, RuntimeConfig};
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::engine::{self, Clock, Engine, Settings};
+use crate::payloads::Payloads;
+use crate::reader::Reader;
+use crate::workflows::Workflows;
+
+use plugin_journal::PluginJournal;
+
+/// Connections that read for the API.
+const READERS: usize = 4;
+
+/// A host without its HTTP server: what `serve` serves and `run` uses alone.
+pub struct App {
+    /// Starts and stops runs.
+    pub engine: Engine,
+    /// Reads runs.
+    pub reader: Reader,
+    /// The plugins.
+    pub catalog: Arc<Catalog>,
+    /// The workflows.
+    pub workflows: Workflows,
+    /// What it was started with.
+    pub config: Arc<Config>,
+    store: Store,
+    thread: Mutex<Option<JoinHandle<Result<(), engine::Fatal>>>>,
+    stopped: CancellationToken,
+}
+
+impl App {
+    /// Starts a host: reads the workflows, goes on with unfinished runs, and does not wait for
+    /// plugins to compile. Must be called within a tokio runtime that runs no guests.
+    ///
+    /// # Errors
+    /// When the data folder, the WebAssembly engine or a folder cannot be used; the error says
+    /// which, why, and what to do.
+    pub fn start(config: Arc<Config>) -> Result<Self> {
+        let options =
+            Options { durability: config.data.durability, readers: READERS, ..Options::default() };
+        let store = Store::open(&config.data.folder, options)?;
+        let runtime = Runtime::new(runtime_config(&config))?;
+        let changed = Arc::new(Changed::default());
+        let catalog = open_catalog(&config, &runtime, &store, &changed)?;
+        let workflows = Workflows::open(&config.workflows_folder, Arc::clone(&catalog))
+            .context("reading the workflows")?;
+        let payloads = Payloads::new(store.clone());
+        let launched = engine::launch(
+            store.clone(),
+            Arc::clone(&catalog),
+            runtime,
+            payloads.clone(),
+            settings(&config),
+            Clock::start(),
+        )?;
+        changed.tell(launched.engine.clone(), workflows.clone());
+        if launched.resumed > 0 {
+            tracing::info!(runs = launched.resumed, "going on with unfinished runs");
+        }
+        let stopped = CancellationToken::new();
+        Ok(Self {
+            engine: launched.engine,
+            reader: Reader::new(store.clone(), payloads),
+            catalog,
+            workflows,
+            config,
+            store,
+            thread: Mutex::new(Some(watch_thread(launched.thread, stopped.clone()))),
+            stopped,
+        })
+    }
+
+    /// Waits until the engine has ended, whether it was asked to or could not go on.
+    pub async fn stopped(&self) {
+        self.stopped.cancelled().await;
+    }
+
+    /// Stops: no new attempts, `grace` for those that run; the rest is given back uncounted and
+    /// resumes at the next start. Returns when everything is on disk.
+    ///
+    /// # Errors
+    /// When the engine could not go on before it was asked to stop; the error says why.
+    pub async fn shut_down(&self, grace: Duration) -> Result<()> {
+        self.engine.shut_down(grace);
+        self.stopped().await;
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let ended = thread.map_or(Ok(Ok(())), JoinHandle::join);
+        let store = self.store.clone();
+        tokio::task::spawn_blocking(move || store.close()).await.context("closing the store")?;
+        match ended {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(fatal)) => Err(anyhow!(fatal)),
+            Err(_) => Err(anyhow!("the engine failed; the log says where")),
+        }
+    }
+}
+
+fn runtime_config(config: &Config) -> RuntimeConfig {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let [cpu, ..] = config.slots.per_class;
+    RuntimeConfig {
+        cache_folder: Some(config.data.folder.join("cache")),
+        // More threads than cores would only make computing guests wait for each other.
+        cpu_threads: (cpu as usize).min(cores),
+        instances_max: config.plugins.instances_max,
+        memory_budget_bytes: config.plugins.memory_total,
+        defaults: config.limits.defaults,
+        ceilings: config.limits.ceilings,
+        cancel_grace: config.limits.cancel_grace,
+        services: Some(Handle::current()),
+        ..RuntimeConfig::default()
+    }
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        slots: config.slots,
+        runs_max: config.runs_max,
+        losses: config.limits.losses,
+        host: Arc::clone(&config.server.name),
+    }
+}
+
+fn open_catalog(
+    config: &Config,
+    runtime: &Runtime,
+    store: &Store,
+    changed: &Arc<Changed>,
+) -> Result<Arc<Catalog>> {
+    let journal = PluginJournal::new(store.clone());
+    let changed = Arc::clone(changed);
+    let catalog_config = CatalogConfig {
+        folder: config.plugins.folder.clone(),
+        versions_folder: config.data.folder.join("plugins"),
+        settle: config.plugins.settle,
+    };
+    let sink = move |event: CatalogEvent| {
+        journal.record(&event);
+        changed.plugins();
+    };
+    Ok(Arc::new(Catalog::open(runtime.clone(), catalog_config, sink)?))
+}
+
+/// Who is told that plugins changed, once they exist: the catalog begins before them.
+#[derive(Default)]
+struct Changed {
+    listeners: Mutex<Option<(Engine, Workflows)>>,
+}
+
+impl Changed {
+    fn tell(&self, engine: Engine, workflows: Workflows) {
+        let listeners = Some((engine, workflows));
+        *self.listeners.lock().unwrap_or_else(PoisonError::into_inner) = listeners;
+        // What changed before is told now.
+        self.plugins();
+    }
+
+    fn plugins(&self) {
+        let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((engine, workflows)) = &*listeners {
+            workflows.plugins_changed();
+            engine.plugins_changed();
+        }
+    }
+}
+
+/// Cancels `stopped` when the engine's thread ends, however it ends.
+fn watch_thread(
+    thread: JoinHandle<Result<(), engine::Fatal>>,
+    stopped: CancellationToken,
+) -> JoinHandle<Result<(), engine::Fatal>> {
+    let wait = move || {
+        let ended = thread.join();
+        stopped.cancel();
+        ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    };
+    std::thread::Builder::new()
+        .name("taskloom-watch".to_owned())
+        .spawn(wait)
+        .expect("a thread can be started beside the engine's")
+}
