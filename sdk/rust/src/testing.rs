@@ -166,6 +166,7 @@ pub const fn unused_outside_a_component(
 /// The manifest that a plugin's `describe` returns, for tests of it: `testing::manifest!()` in the
 /// plugin's own crate.
 #[doc(hidden)]
+#[expect(clippy::crate_in_macro_def, reason = "the plugin's crate is meant")]
 #[macro_export]
 macro_rules! __testing_manifest {
     () => {
@@ -175,6 +176,7 @@ macro_rules! __testing_manifest {
 
 /// Calls a task type by its short name with JSON text, as a host does: `testing::execute!("greet", text)`.
 #[doc(hidden)]
+#[expect(clippy::crate_in_macro_def, reason = "the plugin's crate is meant")]
 #[macro_export]
 macro_rules! __testing_execute {
     ($task_type:expr, $input:expr) => {
