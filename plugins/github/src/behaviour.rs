@@ -160,7 +160,7 @@ mod tests {
             "### What did you expect to happen?\n\nThe boat floats.\n\n### What happened instead?\n\n```\nblub\n  blub\n```\n\n### Steps to reproduce\n\n1. Build a boat\n   of paper\n2. Swim:\n   ```sh\n   boat swim --far\n   ```\n\nThis happens daily.\n\n### Anything else?\n\n_No response_",
             expect![[r#"
                 step at 14: "Build a boat\nof paper"
-                step at 16: "Swim:\n   boat swim --far"
+                step at 16: "Swim:\nboat swim --far"
                 expected at 3 by Section: "The boat floats."
                 actual at 8 by Section: "blub\n  blub"
             "#]],

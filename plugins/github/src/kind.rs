@@ -236,7 +236,8 @@ fn of_documents(paths: &[AffectedPath]) -> Option<KindReason> {
     let is_text = |path: &AffectedPath| {
         let name = path.path.to_ascii_lowercase();
         let ending = [".md", ".mdx", ".rst", ".txt"].iter().any(|ending| name.ends_with(ending));
-        !path.in_trace && (ending || name.starts_with("docs/") || name.contains("/docs/"))
+        let named = ["readme", "changelog", "license"].contains(&name.as_str());
+        !path.in_trace && (ending || named || name.starts_with("docs/") || name.contains("/docs/"))
     };
     let first = paths.first().filter(|_| paths.iter().all(is_text))?;
     let text = "the files it names are documents".to_owned();

@@ -164,6 +164,8 @@ struct Fence {
     mark: char,
     length: usize,
     quoted: bool,
+    /// Blanks before it: as many are taken from its lines, so that code in a list is not indented.
+    indent: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -184,7 +186,8 @@ impl<'a> Reader<'a> {
         if length >= fence.length && length == closing.len() {
             self.fence = None;
         } else {
-            self.push(number, Cow::Borrowed(text), self.code(), fence.quoted, 0);
+            let blanks = text.bytes().take(fence.indent).take_while(|byte| *byte == b' ').count();
+            self.push(number, Cow::Borrowed(&text[blanks..]), self.code(), fence.quoted, 0);
         }
     }
 
@@ -304,7 +307,9 @@ fn opening_fence(raw: &str, quoted: bool) -> Option<(Fence, Option<&str>)> {
         return None;
     }
     let language = info.split([' ', ',', '{', '\t']).next().filter(|word| !word.is_empty());
-    Some((Fence { mark, length, quoted }, language))
+    // Behind a list marker the fence's own column counts.
+    let indent = raw.len() - text.len();
+    Some((Fence { mark, length, quoted, indent }, language))
 }
 
 /// `text` behind a list marker that has a fence right after it.

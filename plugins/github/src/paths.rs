@@ -224,7 +224,7 @@ pub fn find(documents: &[Document<'_>], traces: &Traces) -> Found<AffectedPath> 
     let mut paths = Found::up_to(PATHS_MAX);
     for frame in traces.found.items.iter().flat_map(|trace| &trace.frames) {
         if let Some(file) = frame.file.as_deref().filter(|_| !frame.library) {
-            let path = file.trim_start_matches("file://").to_owned();
+            let path = file.trim_start_matches("file://").trim_start_matches("./").to_owned();
             let source = frame.source.clone();
             add(&mut paths, AffectedPath { path, line: frame.line, in_trace: true, source });
         }
@@ -239,7 +239,7 @@ pub fn find(documents: &[Document<'_>], traces: &Traces) -> Found<AffectedPath> 
             for span in line.text.split('`') {
                 for piece in span.split(is_border) {
                     if let Some((path, number)) = read(piece, is_code) {
-                        let path = clean(path, PATH_CHARS_MAX);
+                        let path = clean(path.trim_start_matches("./"), PATH_CHARS_MAX);
                         let source = document.source(line);
                         add(
                             &mut paths,
@@ -322,7 +322,8 @@ fn is_path(path: &str, is_code: bool) -> bool {
     let is_file = has_extension(last) || FILES.contains(last);
     let has_separator = path.contains(['/', '\\']);
     if !has_separator {
-        return has_extension(last) && !last.contains("..") || (is_code && FILES.contains(last));
+        return has_extension(last) && !last.contains("..")
+            || (FILES.contains(last) && (is_code || is_document_name(last)));
     }
     let is_drive = first.len() == 2 && first.ends_with(':');
     let is_system = path.starts_with('/') && crate::words::is_one_of(first, SYSTEM_ROOTS);
@@ -334,6 +335,11 @@ fn is_path(path: &str, is_code: bool) -> bool {
         || (many && (is_drive || is_system || is_relative))
         || (is_tree && (many || path.ends_with('/')) && (is_code || segments.len() >= 3))
         || (is_code && many && path.ends_with('/') && !path.starts_with('/'))
+}
+
+/// Names in capitals are files in prose, too: README, LICENSE.
+fn is_document_name(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_uppercase())
 }
 
 fn has_extension(name: &str) -> bool {
@@ -367,11 +373,12 @@ mod tests {
     #[test]
     fn files_and_folders() {
         check(
-            "In src/weave/loom.rs:10:5, `crates/warp/` and **docs/guide.md**: see Cargo.toml, `Makefile`, ./run me, C:\\mill\\Belt.cs(3) and /etc/mill/conf.d. https://github.com/a/b/blob/main/lib/x.py#L7-L9",
+            "In src/weave/loom.rs:10:5, `crates/warp/` and **docs/guide.md**: see the README, Cargo.toml, `Makefile`, ./run me, C:\\mill\\Belt.cs(3) and /etc/mill/conf.d. https://github.com/a/b/blob/main/lib/x.py#L7-L9",
             expect![[r#"
                 src/weave/loom.rs:10
                 crates/warp/
                 docs/guide.md
+                README
                 Cargo.toml
                 Makefile
                 C:\mill\Belt.cs
