@@ -14,6 +14,9 @@ use taskloom_store::Store;
 /// under way, little enough not to be noticed beside the guests.
 const RECENT_BYTES_MAX: usize = 32 * 1024 * 1024;
 
+/// A text that the store must keep, since it is too long to lie in an event.
+pub type Kept = (Digest, Arc<str>);
+
 /// Reads and keeps JSON texts; cheap to clone.
 #[derive(Clone)]
 pub struct Payloads {
@@ -63,10 +66,7 @@ impl Payloads {
     ///
     /// # Errors
     /// When the text is not JSON.
-    pub fn keep(
-        &self,
-        text: String,
-    ) -> Result<(PayloadRef, Option<(Digest, Arc<str>)>), serde_json::Error> {
+    pub fn keep(&self, text: String) -> Result<(PayloadRef, Option<Kept>), serde_json::Error> {
         let payload = PayloadRef::of(&text)?;
         if payload.inline.is_some() {
             return Ok((payload, None));

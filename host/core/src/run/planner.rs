@@ -314,10 +314,11 @@ fn settle(
     while let Some(index) = state.marks.ended_badly.pop() {
         skip_dependents(state, events, index, now)?;
     }
-    if state.open == 0 && state.finish.is_none() {
-        if let Some(event) = finished(state) {
-            push(state, events, event, now)?;
-        }
+    if state.open == 0
+        && state.finish.is_none()
+        && let Some(event) = finished(state)
+    {
+        push(state, events, event, now)?;
     }
     Ok(())
 }

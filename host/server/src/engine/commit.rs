@@ -87,10 +87,9 @@ impl Service {
 
     fn stop_attempt(&self, run: RunId, task: TaskIndex, number: u32, reason: &str) {
         let Some(resident) = self.runs.get(&run) else { return };
-        if resident.state.task(task).status.active_attempt() == Some(number) {
-            if let Some(cancel) = resident.cancels.get(&task) {
-                cancel.cancel(reason);
-            }
+        let is_under_way = resident.state.task(task).status.active_attempt() == Some(number);
+        if let Some(cancel) = resident.cancels.get(&task).filter(|_| is_under_way) {
+            cancel.cancel(reason);
         }
     }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use taskloom_core::attempt::{AttemptEnd, AttemptUse, ReleaseReason};
 use taskloom_core::expression::{References, Scope, TaskScope, Template};
 use taskloom_core::failure::{Failure, FailureClass, Outcome};
-use taskloom_core::id::{Digest, RunId, TaskId};
+use taskloom_core::id::{RunId, TaskId};
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::plugin::ResourceClass;
 use taskloom_core::run::{AttemptResult, RunState};
@@ -25,10 +25,7 @@ use tokio::sync::Semaphore;
 use super::clock::Clock;
 use super::resident::Resident;
 use super::service::Input;
-use crate::payloads::Payloads;
-
-/// A text that the store must keep, since it is too long to lie in an event.
-pub(super) type Kept = (Digest, Arc<str>);
+use crate::payloads::{Kept, PayloadError, Payloads};
 
 /// The value of a workflow's `output`, or why it has none, and what the store must keep for it.
 pub(super) type ResolvedOutput = (Result<PayloadRef, Failure>, Option<Kept>);
@@ -373,6 +370,6 @@ fn cancelled(reason: &str) -> AttemptEnd {
     AttemptEnd::Failed { failure, retry_after_ms: None }
 }
 
-fn lost_payload(error: crate::payloads::PayloadError) -> Failure {
+fn lost_payload(error: PayloadError) -> Failure {
     Failure::new(FailureClass::Permanent, "payload-unreadable", error.to_string())
 }

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use taskloom_core::attempt::AttemptEnding;
-use taskloom_core::definition::Definition;
 use taskloom_core::failure::FailureClass;
 use taskloom_core::id::PluginName;
 use taskloom_core::run::RunState;
@@ -15,8 +14,6 @@ use taskloom_wasm::{CancelToken, Plugin};
 /// A live run: its state, and what belongs to it but is no truth.
 pub(super) struct Resident {
     pub(super) state: RunState,
-    /// Keeps the source for the store, and the workflow for everybody.
-    pub(super) definition: Arc<Definition>,
     /// The loaded versions of the plugins it pinned.
     pub(super) plugins: HashMap<PluginName, Arc<Plugin>>,
     /// Ready tasks that wait for a plugin.
@@ -26,14 +23,8 @@ pub(super) struct Resident {
 }
 
 impl Resident {
-    pub(super) fn new(state: RunState, definition: Arc<Definition>) -> Self {
-        Self {
-            state,
-            definition,
-            plugins: HashMap::new(),
-            blocked: Vec::new(),
-            cancels: HashMap::new(),
-        }
+    pub(super) fn new(state: RunState) -> Self {
+        Self { state, plugins: HashMap::new(), blocked: Vec::new(), cancels: HashMap::new() }
     }
 
     /// The run as the list of runs has it.

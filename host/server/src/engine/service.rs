@@ -20,10 +20,11 @@ use tokio::sync::oneshot;
 use super::batch::{OpenBatch, Part, Release};
 use super::clock::Clock;
 use super::handle::{CommandError, StartError, StartRun, Started};
-use super::perform::{Kept, Performed, Performer, ResolvedOutput};
+use super::perform::{Performed, Performer, ResolvedOutput};
 use super::resident::Resident;
 use super::timers::{Timer, Timers};
 use super::watch::Watchers;
+use crate::payloads::Kept;
 
 /// Inputs that are folded before their batch is closed. Large enough to make a commit worth its
 /// while, small enough that a caller does not wait behind a long row of others.
@@ -244,7 +245,7 @@ impl Service {
         let (result, kept) = output;
         match self.command(run, Command::OutputResolved(result)) {
             Ok(()) => {
-                for (digest, text) in kept {
+                if let Some((digest, text)) = kept {
                     self.batch.payload(digest, text);
                 }
             }
@@ -303,7 +304,7 @@ impl Service {
         }
     }
 
-    fn carry_out(&mut self, run: RunId, effect: Effect) {
+    pub(super) fn carry_out(&mut self, run: RunId, effect: Effect) {
         match effect {
             Effect::Offer { task } => self.offer(run, task),
             Effect::WakeAt { task, at } => self.timers.set(at, Timer::Task(run, task)),

@@ -162,12 +162,12 @@ impl Service {
             traceparent,
         });
         self.keep_definition(&definition);
-        for (digest, text) in kept {
+        if let Some((digest, text)) = kept {
             self.batch.payload(digest, text);
         }
         let event = RunEvent::RunStarted(start.clone());
         self.batch.events(run, 0, vec![Entry { at: now, event }]);
-        self.settle_in(Resident::new(RunState::begin(run, workflow, start, now), definition));
+        self.settle_in(Resident::new(RunState::begin(run, workflow, start, now)));
         Ok(run)
     }
 
@@ -260,7 +260,7 @@ impl Service {
         let definition = self.definition(start.definition)?;
         let workflow = Arc::clone(&definition.workflow);
         let state = RunState::replay(run, workflow, &entries).map_err(|error| error.to_string())?;
-        Ok(Resident::new(state, definition))
+        Ok(Resident::new(state))
     }
 
     fn definition(&mut self, digest: Digest) -> Result<Arc<Definition>, String> {
