@@ -18,6 +18,9 @@ use crate::{command, packages, setup, tool};
 const GUESTS: &str = "plugins/Cargo.toml";
 const GUESTS_TARGET: &str = "target/guests";
 
+/// Recorded payloads, as npm installs them.
+const WEBHOOKS: &str = "tests/node_modules/@octokit/webhooks-examples/api.github.com";
+
 const BROWSER_TESTS: &str = "tests/browser";
 
 /// What to run.
@@ -102,16 +105,22 @@ fn run(root: &Path, steps: &[Step]) -> Result<()> {
         match result {
             Ok(tally) => report.tally += tally,
             Err(error) => {
+                eprintln!("error: {error:#}");
                 report.tally +=
                     error.downcast_ref().map_or_else(Tally::default, |Failed(tally)| *tally);
                 report.print(started.elapsed());
-                return Err(error);
+                return Err(Told.into());
             }
         }
     }
     report.print(started.elapsed());
     Ok(())
 }
+
+/// A failure that was told above the summary, so that the count of tests is the last line.
+#[derive(Debug, thiserror::Error)]
+#[error("the gate is not passed")]
+pub(crate) struct Told;
 
 /// What the gate says at its end.
 #[derive(Debug, Default)]
@@ -133,16 +142,9 @@ impl Report {
 }
 
 /// Tests that did not all pass, with how many did.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the tests did not all pass: {0}")]
 struct Failed(Tally);
-
-impl std::fmt::Display for Failed {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "the tests did not all pass: {}", self.0)
-    }
-}
-
-impl std::error::Error for Failed {}
 
 fn format(root: &Path) -> Result<()> {
     command::run("cargo fmt", command::cargo(root).args(["fmt", "--all", "--check"]))?;
@@ -155,16 +157,8 @@ fn dependencies(root: &Path) -> Result<()> {
     setup::dependency_check(root)?;
     for manifest in ["Cargo.toml", GUESTS] {
         let mut deny = tool::DENY.command(root);
-        deny.args([
-            "--log-level",
-            "error",
-            "--manifest-path",
-            manifest,
-            "check",
-            "--config",
-            "deny.toml",
-        ]);
-        deny.args(["bans", "licenses", "sources"]);
+        deny.args(["--log-level", "error", "--config", "deny.toml", "--manifest-path", manifest]);
+        deny.args(["check", "bans", "licenses", "sources"]);
         command::run(&format!("cargo deny of {manifest}"), &mut deny)?;
     }
     Ok(())
@@ -197,8 +191,9 @@ fn tests(root: &Path) -> Result<Tally> {
 }
 
 fn guest_tests(root: &Path) -> Result<Tally> {
+    packages::install(root)?;
     let mut tests = guest_cargo(root, "test");
-    tests.arg("--no-fail-fast");
+    tests.arg("--no-fail-fast").env("TASKLOOM_WEBHOOKS", root.join(WEBHOOKS));
     counted("cargo test of the guests", &mut tests)
 }
 

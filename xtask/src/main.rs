@@ -51,6 +51,7 @@ enum Command {
 fn main() -> ExitCode {
     match run(&root(), Arguments::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<gate::Told>() => ExitCode::FAILURE,
         // Without a backtrace: what failed is a program that xtask called, or a file.
         Err(error) => {
             eprintln!("error: {error:#}");

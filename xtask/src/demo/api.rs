@@ -72,7 +72,10 @@ impl Api {
     ///
     /// When the host does not answer, or does not know the run.
     pub(crate) fn events(&self, id: &str, after: Option<&str>) -> Result<impl Read + use<>> {
-        let mut request = self.agent.get(format!("{}/runs/{id}/events", self.base));
+        let mut request = self
+            .agent
+            .get(format!("{}/runs/{id}/events", self.base))
+            .header("accept", "text/event-stream");
         if let Some(after) = after {
             request = request.header("last-event-id", after);
         }
@@ -169,20 +172,20 @@ fn problem(status: u16, text: &str) -> String {
     if member("detail").is_empty() {
         lines[0].push_str(member("title"));
     }
-    for error in problem.get("errors").and_then(Value::as_array).into_iter().flatten() {
-        lines.push(format!("  - {}", violation(error)));
+    for one in problem.get("problems").and_then(Value::as_array).into_iter().flatten() {
+        lines.push(format!("  - {}", single(one)));
     }
     lines.join("\n")
 }
 
-/// One of several errors in problem details: a sentence, or an object with a place and a message.
-fn violation(error: &Value) -> String {
-    let member = |names: &[&str]| names.iter().find_map(|name| error.get(name)?.as_str());
-    match (member(&["pointer", "path", "at"]), member(&["message", "detail"])) {
-        (Some(place), Some(message)) if !place.is_empty() => format!("{place}: {message}"),
-        (_, Some(message)) => message.to_owned(),
-        _ => error.as_str().map_or_else(|| error.to_string(), str::to_owned),
-    }
+/// One of several problems: its place, if it has one, what is wrong there, and what to do.
+fn single(problem: &Value) -> String {
+    let member =
+        |name: &str| problem.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let place = member("pointer").or_else(|| member("field"));
+    let message = member("message").unwrap_or("no message");
+    let told = place.map_or_else(|| message.to_owned(), |place| format!("{place}: {message}"));
+    member("help").map_or_else(|| told.clone(), |help| format!("{told}; {help}"))
 }
 
 #[cfg(test)]
@@ -199,13 +202,14 @@ mod tests {
     fn problem_details_are_told_with_every_error() {
         check(
             422,
-            r#"{"type": "about:blank", "title": "Input refused", "code": "invalid-input", "detail": "the input does not fit the schema",
-                "errors": [{"pointer": "/issue", "message": "is missing"}, {"pointer": "", "message": "has too few keys"}, "plain"]}"#,
+            r#"{"title": "Invalid input", "code": "invalid-input", "detail": "the input does not fit",
+                "problems": [{"pointer": "/issue", "message": "is missing"}, {"pointer": "", "message": "has too few keys"},
+                             {"field": "tasks[2].retry", "message": "is unknown", "help": "did you mean `retries`?"}]}"#,
             expect![[r#"
-                HTTP 422 invalid-input: the input does not fit the schema
+                HTTP 422 invalid-input: the input does not fit
                   - /issue: is missing
                   - has too few keys
-                  - plain"#]],
+                  - tasks[2].retry: is unknown; did you mean `retries`?"#]],
         );
     }
 
