@@ -33,6 +33,8 @@ fn main() -> Result<(), taskloom_store::Error> {
     one_by_one(&folder, &store)?;
     in_groups(&store)?;
     lists(&store)?;
+    let log = std::fs::metadata(folder.join("taskloom.db-wal")).map_or(0, |log| log.len());
+    println!("the log has grown to {} MiB", log / 1024 / 1024);
     store.close();
     let _ = std::fs::remove_dir_all(&folder);
     Ok(())
@@ -41,10 +43,11 @@ fn main() -> Result<(), taskloom_store::Error> {
 /// Commits of one thing at a time, in turns with the yardsticks: the disk's mood is shared.
 fn one_by_one(folder: &Path, store: &Store) -> Result<(), taskloom_store::Error> {
     let (mut raw, mut bare, mut event, mut step) = (vec![], vec![], vec![], vec![]);
-    let mut nothing = vec![];
+    let (mut nothing, mut journal_step) = (vec![], vec![]);
     let mut events_run = Run::new(1);
     let mut chain = Run::new(2);
-    for append in [events_run.start(), chain.start()] {
+    let mut viewless = Run::new(3);
+    for append in [events_run.start(), chain.start(), viewless.start()] {
         commit(store, vec![append])?;
     }
     for _ in 0..10 {
@@ -53,6 +56,9 @@ fn one_by_one(folder: &Path, store: &Store) -> Result<(), taskloom_store::Error>
         for _ in 0..200 {
             event.push(commit(store, vec![events_run.note()])?);
             step.push(commit(store, vec![chain.step()])?);
+            let mut bare_step = viewless.step();
+            (bare_step.run_row, bare_step.attempts) = (None, vec![]);
+            journal_step.push(commit(store, vec![bare_step])?);
             nothing.push(commit(store, vec![])?);
         }
     }
@@ -60,6 +66,7 @@ fn one_by_one(folder: &Path, store: &Store) -> Result<(), taskloom_store::Error>
     print("raw 4 KiB append + fdatasync", raw);
     print("bare SQLite, one row", bare);
     print("store, one event", event);
+    print("store, one step of a chain, journal alone", journal_step);
     print("store, one step of a chain", step);
     Ok(())
 }
@@ -178,7 +185,8 @@ impl Run {
             traceparent: None,
         };
         let row = Some(self.row.clone());
-        Append { run_row: row, ..self.append(vec![RunEvent::RunStarted(Box::new(start))]) }
+        let events = vec![RunEvent::RunStarted(Box::new(start)), self.claim()];
+        Append { run_row: row, ..self.append(events) }
     }
 
     /// An event without a view.

@@ -5,6 +5,9 @@
 //! catches up, and only a log that is copied to its end is used again from its beginning, so the
 //! writer copies the small rest itself between two transactions.
 
+use std::fs::OpenOptions;
+use std::io::{self, Read as _};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -13,9 +16,12 @@ use rusqlite::{Connection, Result};
 
 use crate::inbox::Inbox;
 
-/// The log is copied when it has this many pages of 4 KiB: 16 MiB. Larger means rarer, each page
+/// The log is copied when it has this many pages of 4 KiB: 8 MiB. Larger means rarer, each page
 /// copied once for more changes; smaller means less to read again after a crash.
-const LOG_PAGES: i64 = 4_000;
+const LOG_PAGES: i64 = 2_000;
+
+/// Bytes that the log has from the start: it grows past [`LOG_PAGES`] while they are copied.
+const LOG_BYTES: u64 = LOG_PAGES as u64 * 4_120 * 5 / 4;
 
 /// Rows that the writer changes between two looks at the log's length.
 const ROWS_BETWEEN_LOOKS: u64 = 1_000;
@@ -42,7 +48,7 @@ pub(crate) struct Checkpointer {
 
 impl Checkpointer {
     /// Starts the thread with a connection of its own.
-    pub(crate) fn spawn(connection: Connection, inbox: Arc<Inbox>) -> std::io::Result<Self> {
+    pub(crate) fn spawn(connection: Connection, inbox: Arc<Inbox>) -> io::Result<Self> {
         // One wake-up is enough: it carries no data.
         let (wake, wakes) = sync_channel(1);
         let thread = thread::Builder::new()
@@ -81,6 +87,19 @@ impl Checkpointer {
             tracing::error!("the checkpointing thread panicked");
         }
     }
+}
+
+/// Fills the log up with zeros, which SQLite reads as its end.
+///
+/// A sync of a file that grows writes the file system's journal too: measured, a commit into a log
+/// that has its length already takes half as long. Must be called before the writer starts.
+pub(crate) fn fill_log(database: &Path) -> io::Result<()> {
+    let mut path = database.to_owned().into_os_string();
+    path.push("-wal");
+    let mut log = OpenOptions::new().append(true).open(path)?;
+    let missing = LOG_BYTES.saturating_sub(log.metadata()?.len());
+    io::copy(&mut io::repeat(0).take(missing), &mut log)?;
+    log.sync_all()
 }
 
 /// Copies as much of the log as no reader and no writer is disturbed by.

@@ -21,7 +21,9 @@ use crate::readers::Readers;
 use crate::rows::{AttemptRow, LogFilter, LogLine, RunFilter, RunRow};
 use crate::streams::Heads;
 use crate::writer::{Counters, Writer, tell};
-use crate::{attempts, check, connection, idempotency, journal, logs, payloads, runs, schema};
+use crate::{
+    attempts, check, checkpoint, connection, idempotency, journal, logs, payloads, runs, schema,
+};
 
 /// How a store is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +110,11 @@ impl Store {
         schema::migrate(&mut connection, schema::MIGRATIONS)
             .map_err(sql("bringing the schema up to date"))?;
         let epoch = schema::next_epoch(&connection).map_err(sql("raising the epoch"))?;
+        if options.durability == Durability::Full
+            && let Err(error) = checkpoint::fill_log(&path)
+        {
+            tracing::warn!(%error, "the write-ahead log has to grow; commits are slower meanwhile");
+        }
 
         let readers = Readers::open(&path, options.readers)?;
         let inbox = Arc::new(Inbox::default());

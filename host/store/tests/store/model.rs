@@ -8,7 +8,7 @@ use taskloom_core::run::RunStatus;
 use taskloom_store::{Append, Conflict, Events, LogFilter, LogLine, RunFilter, RunRow, Store};
 
 use crate::conformance::{assert_healthy, pages, passes};
-use crate::script::{Place, Script, batch, json, log_line, sqlite};
+use crate::script::{Place, Script, batch, json, log_line, sqlite_without_sync};
 
 /// Something done to one of the runs.
 #[derive(Debug, Clone)]
@@ -215,7 +215,7 @@ proptest! {
     fn the_store_shows_what_the_model_shows(
         operations in prop::collection::vec((operation(), any::<bool>()), 1..80)
     ) {
-        compare(&sqlite(), &operations);
+        compare(&sqlite_without_sync(), &operations);
     }
 }
 

@@ -13,7 +13,8 @@ use taskloom_core::plugin::ResourceClass;
 use taskloom_core::run::RunStatus;
 use taskloom_core::time::Timestamp;
 use taskloom_store::{
-    Append, AttemptRow, Batch, Committed, Conflict, Events, LogLine, Options, RunRow, Store,
+    Append, AttemptRow, Batch, Committed, Conflict, Durability, Events, LogLine, Options, RunRow,
+    Store,
 };
 use tempfile::TempDir;
 
@@ -35,6 +36,16 @@ impl Place {
 pub(crate) fn sqlite() -> Place {
     let folder = tempfile::tempdir().expect("a folder");
     Place { open: |folder| Store::open(folder.path(), Options::default()).expect("opens"), folder }
+}
+
+/// A place for stores that are opened very often: without syncs.
+pub(crate) fn sqlite_without_sync() -> Place {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = |folder: &TempDir| {
+        let options = Options { durability: Durability::Process, ..Options::default() };
+        Store::open(folder.path(), options).expect("opens")
+    };
+    Place { open, folder }
 }
 
 /// The source of every made-up run's definition.

@@ -3,12 +3,12 @@
 use rusqlite::Connection;
 use taskloom_core::failure::Outcome;
 
-use crate::script::{Script, batch, json, plugin_removed, put, sqlite};
+use crate::script::{Script, batch, json, plugin_removed, put, sqlite_without_sync};
 
 /// Breaks a healthy database with `sql` and looks for a problem that says `expected`.
 #[track_caller]
 fn check(sql: &str, expected: &str) {
-    let place = sqlite();
+    let place = sqlite_without_sync();
     let store = place.open();
     let mut run = Script::new(1, "triage").with_key("k", "request");
     let appends = vec![
