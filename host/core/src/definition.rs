@@ -22,10 +22,12 @@ mod version;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::document::{Document, Problem, Step};
+use serde_json::Value;
+
+use crate::document::{Document, Problem, Step, Table};
 use crate::expression::{PathStep, Template, TemplateError, TemplateReader};
 use crate::id::Digest;
-use crate::workflow::Workflow;
+use crate::workflow::{TaskIndex, Workflow};
 
 pub use policy::{
     FUEL_MAX, MAX_PARALLEL_MAX, MEMORY_MAX, MEMORY_MIN, OUTPUT_MAX, PRIORITY_MAX, RETRY_WAIT_MAX,
@@ -88,37 +90,35 @@ fn read_workflow(document: &Document<'_>, source: &str) -> Option<Workflow> {
     root.finish();
 
     paths::check(document, &head, &tasks);
-    let links = links::link(document, &tasks, head.output.as_ref());
-    let (graph, order) = (links?, head);
-    let Head { id, name, description, version, input_schema, config, output } = order;
-    let id = id?;
+    let graph = links::link(document, &tasks, head.output.as_ref())?;
+    let id = head.id?;
     let tasks: Option<Vec<_>> = tasks.into_iter().map(RawTask::into_task).collect();
     let tasks = tasks?;
     let index: HashMap<_, _> = tasks
         .iter()
         .enumerate()
-        .map(|(place, task)| (task.id.clone(), crate::workflow::TaskIndex::new(place)))
+        .map(|(place, task)| (task.id.clone(), TaskIndex::new(place)))
         .collect();
     Some(Workflow {
-        name: name.unwrap_or_else(|| id.to_string()),
+        name: head.name.unwrap_or_else(|| id.to_string()),
         id,
-        description: description.unwrap_or_default(),
-        version: version?,
+        description: head.description.unwrap_or_default(),
+        version: head.version?,
         digest: Digest::of(source.as_bytes()),
-        input_schema,
-        config,
+        input_schema: head.input_schema,
+        config: head.config,
         tasks,
         graph,
-        output,
+        output: head.output,
         index,
     })
 }
 
 /// Parses the value at `path` as a template, and notes what is wrong in it.
 fn read_template(
-    table: &crate::document::Table<'_>,
+    table: &Table<'_>,
     path: &[Step<'_>],
-    value: &serde_json::Value,
+    value: &Value,
     templates: &mut TemplateReader,
 ) -> Option<Template> {
     match templates.read(value) {

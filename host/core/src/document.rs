@@ -95,9 +95,6 @@ impl<'s> Document<'s> {
             let message = format!("the text has {} bytes", source.len());
             let help = format!("the most that is read is {SOURCE_BYTES_MAX}");
             document.note(0, String::new(), "too-large", message, Some(help));
-        } else if let Some(offset) = too_deep(source) {
-            let message = format!("tables and arrays are nested deeper than {DEPTH_MAX}");
-            document.note(offset, String::new(), "too-deep", message, None);
         } else {
             document.read();
         }
@@ -120,14 +117,19 @@ impl<'s> Document<'s> {
         self.findings.borrow().is_empty()
     }
 
+    /// How many things are wrong so far.
+    pub(crate) fn count(&self) -> usize {
+        self.findings.borrow().len() + self.uncounted.get()
+    }
+
     /// The problems so far, in the order of their positions, at most [`PROBLEMS_MAX`] and one that
     /// says how many there are besides.
     pub fn problems(&self) -> Vec<Problem> {
         let mut findings = self.findings.borrow().clone();
         findings.sort_by_key(|finding| finding.offset);
-        let total = findings.len() + self.uncounted.get();
         let mut problems = problem::place(&self.origin, self.source, &findings, PROBLEMS_MAX);
-        if total > problems.len() {
+        let rest = self.count() - problems.len();
+        if rest > 0 {
             let (line, column) = problems.last().map_or((1, 1), |last| (last.line, last.column));
             problems.push(Problem {
                 origin: self.origin.clone(),
@@ -135,7 +137,7 @@ impl<'s> Document<'s> {
                 column,
                 field: String::new(),
                 code: "more-problems",
-                message: format!("and {} more problems", total - problems.len()),
+                message: format!("and {rest} more problems"),
                 help: None,
             });
         }
@@ -166,9 +168,24 @@ impl<'s> Document<'s> {
             Err(_) => {
                 let (root, errors) = DeTable::parse_recoverable(self.source);
                 self.root = root.into_inner();
-                for error in &errors {
-                    self.note_syntax(error);
-                }
+                self.note_syntax_by_line(&errors);
+            }
+        }
+    }
+
+    /// Notes the first error of each line: one that is not closed makes many of what follows it.
+    fn note_syntax_by_line(&self, errors: &[Error]) {
+        let offset = |error: &Error| error.span().map_or(0, |span| span.start);
+        let mut errors: Vec<_> = errors.iter().collect();
+        errors.sort_by_key(|error| offset(error));
+        let mut noted: Option<usize> = None;
+        for error in errors {
+            let here = offset(error).min(self.source.len());
+            let is_new_line =
+                noted.is_none_or(|last| self.source.as_bytes()[last..here].contains(&b'\n'));
+            if is_new_line {
+                self.note_syntax(error);
+                noted = Some(here);
             }
         }
     }
@@ -197,12 +214,5 @@ impl<'s> Document<'s> {
     }
 }
 
-/// The deepest nesting of brackets and dots that is handed to the parser, which recurses on each.
-const DEPTH_MAX: usize = 80;
-
-/// Where the brackets and braces of a value, counted with the dots of the keys inside them, nest
-/// deeper than the stack should be asked for. The parser bounds brackets and the dots of one key,
-/// but not their product.
-fn too_deep(_source: &str) -> Option<usize> {
-    None
-}
+#[cfg(test)]
+mod tests;

@@ -69,7 +69,14 @@ fn forbids(schema: &Value, path: &Path) -> Option<(String, Option<String>)> {
         }
         let kind = if matches!(step, PathStep::Key(_)) { "object" } else { "array" };
         if let Some(types) = other_types(here, kind) {
-            return Some((format!("{} is {types}, by its schema", reached()), None));
+            let what = match step {
+                PathStep::Key(key) => format!("key `{key}`"),
+                PathStep::Item(_) => "items".to_owned(),
+            };
+            return Some((
+                format!("{} has no {what}: it is {types}, by its schema", reached()),
+                None,
+            ));
         }
         here = match step {
             PathStep::Key(key) => match property(here, key) {

@@ -50,7 +50,7 @@ pub(super) fn read_all<'d>(
     defaults: &Defaults,
     templates: &mut TemplateReader,
 ) -> Vec<RawTask> {
-    let is_wrong = root.has("tasks");
+    let wrong_before = root.document().count();
     let tables = root.tables("tasks");
     if tables.len() > TASKS_MAX {
         let message = format!("the workflow has {} tasks", tables.len());
@@ -58,7 +58,8 @@ pub(super) fn read_all<'d>(
         root.report(&[Step::Key("tasks")], "too-many-tasks", message, Some(help));
         return Vec::new();
     }
-    if tables.is_empty() && !is_wrong && !root.document().is_damaged() {
+    let is_sound = root.document().count() == wrong_before && !root.document().is_damaged();
+    if tables.is_empty() && is_sound {
         let help = "add one: `[[tasks]]` with an `id` and a `type`".to_owned();
         root.report(&[], "no-tasks", "a workflow needs at least one task", Some(help));
     }

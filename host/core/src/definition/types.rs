@@ -198,21 +198,21 @@ struct Unknowns {
 }
 
 impl Unknowns {
-    /// The value of a template with stand-ins for what is not known.
+    /// The value of a template. What is not known stands as it is written, for messages.
     fn fill(&mut self, node: &Node, place: &mut Vec<Segment>) -> Value {
         match node {
             Node::Constant(value) => value.clone(),
-            Node::Whole(_) => {
+            Node::Whole(expression) => {
                 self.anything.insert(place.clone());
-                Value::Null
+                Value::String(format!("${{{}}}", expression.text()))
             }
             Node::Text(pieces) => {
                 self.texts.insert(place.clone());
-                let literal = |piece: &Piece| match piece {
+                let shown = |piece: &Piece| match piece {
                     Piece::Literal(text) => text.clone(),
-                    Piece::Expression(..) => String::new(),
+                    Piece::Expression(expression, _) => format!("${{{}}}", expression.text()),
                 };
-                Value::String(pieces.iter().map(literal).collect())
+                Value::String(pieces.iter().map(shown).collect())
             }
             Node::List(nodes) => {
                 let item = |(place_in_list, node)| {

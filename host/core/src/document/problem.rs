@@ -126,7 +126,8 @@ const CANDIDATES_MAX: usize = 2_000;
 /// The candidate that `word` may have been meant to be: the nearest by edits (insert, delete,
 /// replace, swap neighbours), when at most a third of its letters differ.
 pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    if word.len() > SUGGESTION_BYTES_MAX {
+    // Every single letter is one edit away from every other.
+    if !(2..=SUGGESTION_BYTES_MAX).contains(&word.len()) {
         return None;
     }
     let most = (word.len() / 3).max(1);

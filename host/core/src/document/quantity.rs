@@ -32,14 +32,23 @@ const SIZE_UNITS: [(&str, u64); 7] = [
 /// The duration that `text` stands for: a whole number and a unit. `None` when it is not one, or
 /// is longer than [`DURATION_MAX`].
 pub fn parse_duration(text: &str) -> Option<Duration> {
-    let ms = parse(text, &DURATION_UNITS)?;
-    Some(Duration::from_millis(ms)).filter(|duration| *duration <= DURATION_MAX)
+    any_duration(text).filter(|duration| *duration <= DURATION_MAX)
 }
 
 /// The bytes that `text` stands for: a whole number and a unit. `None` when it is not one, or is
 /// larger than [`SIZE_MAX`].
 pub fn parse_size(text: &str) -> Option<u64> {
-    parse(text, &SIZE_UNITS).filter(|bytes| *bytes <= SIZE_MAX)
+    any_size(text).filter(|bytes| *bytes <= SIZE_MAX)
+}
+
+/// As [`parse_duration`], however long.
+pub(super) fn any_duration(text: &str) -> Option<Duration> {
+    parse(text, &DURATION_UNITS).map(Duration::from_millis)
+}
+
+/// As [`parse_size`], however large.
+pub(super) fn any_size(text: &str) -> Option<u64> {
+    parse(text, &SIZE_UNITS)
 }
 
 /// `duration` as it would be written, in the largest unit that is exact.

@@ -9,12 +9,12 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::Document;
 use super::json::{to_f64, to_i64, to_json};
 use super::problem::{Step, clip, join};
 use super::quantity::{
-    DURATION_RULE, SIZE_RULE, parse_duration, parse_size, print_duration, print_size,
+    DURATION_RULE, SIZE_RULE, any_duration, any_size, print_duration, print_size,
 };
-use super::{Document, SIZE_MAX};
 
 /// A table of a [`Document`]. Each getter takes note of the key it was asked for.
 #[must_use = "call `finish`, or unknown keys go unnoticed"]
@@ -73,7 +73,12 @@ impl<'d> Table<'d> {
         let text = self.text(key)?;
         match text.parse() {
             Ok(value) => Some(value),
-            Err(error) => self.refuse(key, "invalid-value", format!("{error}"), None),
+            Err(error) => {
+                let why = error.to_string();
+                let names_it = why.contains(text);
+                let message = if names_it { why } else { format!("`{}`: {why}", clip(text)) };
+                self.refuse(key, "invalid-value", message, None)
+            }
         }
     }
 
@@ -126,27 +131,23 @@ impl<'d> Table<'d> {
 
     /// A duration such as `"250ms"`, `"10s"`, `"1m"`, `"2h"`, `"1d"`, within `range`.
     pub fn duration(&mut self, key: &'d str, range: RangeInclusive<Duration>) -> Option<Duration> {
-        let help = || Some(DURATION_RULE.to_owned());
-        match self.entry(key)?.get_ref() {
-            DeValue::String(text) => match parse_duration(text) {
-                Some(duration) if range.contains(&duration) => Some(duration),
-                None if !text.starts_with(|c: char| c.is_ascii_digit()) => {
-                    let message = format!("`{}` is no duration", clip(text));
-                    self.refuse(key, "invalid-value", message, help())
-                }
-                None if !text.ends_with(['s', 'm', 'h', 'd']) || text.contains('.') => {
-                    let message = format!("`{}` is no duration", clip(text));
-                    self.refuse(key, "invalid-value", message, help())
-                }
-                _ => {
-                    let (least, most) =
-                        (print_duration(*range.start()), print_duration(*range.end()));
-                    self.refuse_range(key, clip(text), least, most)
-                }
-            },
+        let rule = || Some(DURATION_RULE.to_owned());
+        let text = match self.entry(key)?.get_ref() {
+            DeValue::String(text) => text,
             other => {
                 let message = format!("a duration is expected, not {}", name_of(other));
-                self.refuse(key, "wrong-type", message, help())
+                return self.refuse(key, "wrong-type", message, rule());
+            }
+        };
+        match any_duration(text) {
+            Some(duration) if range.contains(&duration) => Some(duration),
+            Some(_) => {
+                let (least, most) = (print_duration(*range.start()), print_duration(*range.end()));
+                self.refuse_range(key, clip(text), least, most)
+            }
+            None => {
+                let message = format!("`{}` is no duration", clip(text));
+                self.refuse(key, "invalid-value", message, rule())
             }
         }
     }
@@ -154,10 +155,11 @@ impl<'d> Table<'d> {
     /// A size in bytes, such as `"64MiB"`, `"8KB"` or `65536`, within `range`.
     pub fn bytes(&mut self, key: &'d str, range: RangeInclusive<u64>) -> Option<u64> {
         let (bytes, text) = match self.entry(key)?.get_ref() {
-            DeValue::String(text) => (parse_size(text), clip(text)),
+            DeValue::String(text) => (any_size(text), clip(text)),
             DeValue::Integer(integer) => {
+                // What does not fit is out of any range.
                 let bytes = to_i64(integer).and_then(|n| u64::try_from(n).ok());
-                (bytes.or(Some(SIZE_MAX + 1)), integer.to_string())
+                (bytes.or(Some(u64::MAX)), integer.to_string())
             }
             other => {
                 let message = format!("a size is expected, not {}", name_of(other));
@@ -179,9 +181,9 @@ impl<'d> Table<'d> {
 
     /// A list of texts; an item that is none is noted and left out.
     pub fn strings(&mut self, key: &'d str) -> Option<Vec<String>> {
-        let DeValue::Array(items) = self.entry(key)?.get_ref() else {
-            let other = self.entries.get(key)?.get_ref();
-            return self.refuse_type(key, "a list of strings", other);
+        let items = match self.entry(key)?.get_ref() {
+            DeValue::Array(items) => items,
+            other => return self.refuse_type(key, "a list of strings", other),
         };
         let mut texts = Vec::with_capacity(items.len());
         for (place, item) in items.iter().enumerate() {

@@ -76,8 +76,11 @@ impl Program {
 struct Reads<'s> {
     reads: &'s [Read],
     scope: &'s Scope,
-    values: Vec<OnceLock<Option<(Box<dyn Val + 's>, u64)>>>,
+    values: Vec<OnceLock<Option<Made<'s>>>>,
 }
+
+/// A value and what each reading of it costs.
+type Made<'s> = (Box<dyn Val + 's>, u64);
 
 impl<'s> Reads<'s> {
     fn new(reads: &'s [Read], scope: &'s Scope) -> Self {
@@ -86,7 +89,7 @@ impl<'s> Reads<'s> {
 
     /// The value of a read and what reading it costs; `None` when it leads nowhere or is more than
     /// what is left of the budget.
-    fn make(&self, place: usize) -> Option<(Box<dyn Val + 's>, u64)> {
+    fn make(&self, place: usize) -> Option<Made<'s>> {
         let read = self.reads.get(place)?;
         let truth = |truth| Some((Box::new(CelBool::from(truth)) as Box<dyn Val>, VALUE_COST));
         match &read.ask {
