@@ -4,6 +4,7 @@
 //! import nothing but what they use of the contract. Guests in the text format of WebAssembly
 //! (`tests/guests/*.wat`) hold what no compiler would write.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -110,11 +111,33 @@ fn compile(root: &Path, toolchain: &Toolchain, guests: &[Guest]) -> Result<()> {
     cargo.args(["build", "--profile", PROFILE, "--manifest-path", MANIFEST, "--target", TARGET]);
     cargo.args(guests.iter().flat_map(|guest| ["--package", guest.id.as_str()]));
     cargo.arg("--target-dir").arg(root.join(TARGET_FOLDER)).args(&toolchain.args);
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", remapped_paths(root));
     let status = cargo.status().context("starting cargo")?;
     if !status.success() {
         bail!("the guests do not build; what cargo says stands above");
     }
     Ok(())
+}
+
+/// Flags that shorten the paths in messages of panics, so that a component does not tell where it was
+/// built, and is the same wherever that was.
+fn remapped_paths(root: &Path) -> OsString {
+    let cargo_home = std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
+    let registry = cargo_home.map(|home| home.join("registry/src"));
+    let mut flags = OsString::new();
+    for folder in [Some(root.to_owned()), registry].into_iter().flatten() {
+        if !flags.is_empty() {
+            // What separates flags in this variable.
+            flags.push("\x1f");
+        }
+        flags.push("--remap-path-prefix=");
+        // With the slash behind it, what remains is a relative path.
+        flags.push(folder.join(""));
+        flags.push("=");
+    }
+    flags
 }
 
 /// Makes a component of the module that cargo made.
@@ -189,6 +212,14 @@ mod tests {
         assert!(is_component(&binary("(component)")));
         assert!(!is_component(&binary("(module)")));
         assert!(!is_component(b"\0as"));
+    }
+
+    #[test]
+    fn paths_of_this_machine_stay_here() {
+        let flags = remapped_paths(Path::new("/somewhere/a b"));
+        let flags = flags.to_str().expect("text");
+        assert!(flags.starts_with("--remap-path-prefix=/somewhere/a b/=\x1f--remap-path-prefix="));
+        assert!(flags.ends_with("/registry/src/="));
     }
 
     #[test]
