@@ -154,7 +154,8 @@ fn crashed(error: &wasmtime::Error, guest: &Guest) -> Ending {
         ("exited", format!("the handler exited with status {}", exit.0))
     } else if let Some(trap) = error.downcast_ref::<Trap>() {
         let code = if *trap == Trap::StackOverflow { "stack-overflow" } else { "trap" };
-        (code, format!("the handler crashed: {trap}"))
+        let trap = trap.to_string();
+        (code, format!("the handler crashed: {}", trap.trim_start_matches("wasm trap: ")))
     } else {
         ("trap", format!("the handler crashed: {}", error.root_cause()))
     };
@@ -171,8 +172,21 @@ fn place(error: &wasmtime::Error) -> String {
         .lines()
         .filter_map(|line| line.split_once(" - ").map(|(_, function)| function.trim()))
         .map(|function| function.split_once('!').map_or(function, |(_, name)| name))
+        .map(without_hash)
         .collect();
     if functions.is_empty() { String::new() } else { format!("; in {}", functions.join(" < ")) }
+}
+
+/// The name of a Rust function without the hash at its end.
+fn without_hash(function: &str) -> &str {
+    match function.rsplit_once("::h") {
+        Some((name, hash))
+            if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
+        {
+            name
+        }
+        _ => function,
+    }
 }
 
 /// A failure that follows from a request that was not let through says so.

@@ -23,7 +23,7 @@ use crate::manifest::{self, CONTRACT};
 use crate::outside::OutsideParts;
 use crate::perform::{self, Stage};
 use crate::plugin::{Offer, Plugin};
-use crate::policy::Policy;
+use crate::policy::{Policy, PolicyInForce};
 
 /// The largest file that is loaded, in bytes. Components that carry a language's engine have 20 MB.
 pub const COMPONENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -140,7 +140,7 @@ impl Loader {
         let link = |error: wasmtime::Error| LoadError::Link(format!("{error:#}"));
         let pre = self.linker.instantiate_pre(&component).map_err(link)?;
         let pre = PluginPre::new(pre).map_err(link)?;
-        let policy = Arc::new(policy);
+        let policy = Arc::new(PolicyInForce::new(policy));
         let parts = |effects| {
             let (policy, egress) = (Arc::clone(&policy), self.egress.clone());
             Arc::new(OutsideParts { effects, policy, egress })
@@ -154,7 +154,7 @@ impl Loader {
     }
 
     /// The compiled component, from the cache if it is there.
-    fn component(&self, digest: &Digest, bytes: &[u8]) -> Result<Component, LoadError> {
+    pub(crate) fn component(&self, digest: &Digest, bytes: &[u8]) -> Result<Component, LoadError> {
         let engine = &self.stage.engine;
         let cached = || self.cache.as_ref()?.load(engine, digest);
         if let Some(component) = cached() {

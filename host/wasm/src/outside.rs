@@ -20,7 +20,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::call::Call;
 use crate::guest::Guest;
-use crate::policy::Policy;
+use crate::policy::PolicyInForce;
 use http::Hooks;
 use print::Printed;
 use still::{StillClock, StillWallClock};
@@ -37,7 +37,7 @@ const WAITING_LINES_MAX: usize = 1_000;
 /// What the world outside is made of, for one task type of one plugin.
 pub(crate) struct OutsideParts {
     pub(crate) effects: Effects,
-    pub(crate) policy: Arc<Policy>,
+    pub(crate) policy: Arc<PolicyInForce>,
     pub(crate) egress: Egress,
 }
 

@@ -25,6 +25,9 @@ use crate::watched::{Stop, TimeUse, Watched, note_giving_way};
 /// a piece of a request's body.
 const HOST_CALL_BYTES: u64 = 4 * 1024 * 1024;
 
+/// Fuel after which a guest accounts for what it used, whatever it does: some milliseconds.
+const FUEL_INTERVAL: u64 = 10_000_000;
+
 /// What performing needs of the runtime.
 #[derive(Clone)]
 pub(crate) struct Stage {
@@ -97,6 +100,8 @@ fn store(engine: &Engine, guest: Guest) -> Store<Guest> {
     let limits = guest.call.limits;
     let mut store = Store::new(engine, guest);
     store.set_fuel(limits.fuel).expect("fuel is switched on");
+    // A guest that is stopped while it computes has not accounted for its fuel since it was last here.
+    store.fuel_async_yield_interval(Some(FUEL_INTERVAL)).expect("fuel is switched on");
     store.limiter(|guest| &mut guest.memory);
     let bytes = limits.output_bytes.max(HOST_CALL_BYTES);
     // A little more, so that an output that is only just too long is told as such.

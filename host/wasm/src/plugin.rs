@@ -11,14 +11,14 @@ use crate::bindings::PluginPre;
 use crate::guest::Guest;
 use crate::manifest::Schemas;
 use crate::outside::OutsideParts;
-use crate::policy::Policy;
+use crate::policy::{Policy, PolicyInForce};
 
 /// One version of a plugin, compiled, checked and ready to be called.
 pub struct Plugin {
     pub(crate) digest: Digest,
     pub(crate) bytes: u64,
     pub(crate) manifest: Manifest,
-    pub(crate) policy: Arc<Policy>,
+    pub(crate) policy: Arc<PolicyInForce>,
     pub(crate) imports: Vec<String>,
     pub(crate) pre: PluginPre<Guest>,
     pub(crate) offers: HashMap<TaskType, Offer>,
@@ -53,9 +53,14 @@ impl Plugin {
         &self.manifest
     }
 
-    /// What it was granted when it was loaded.
-    pub fn policy(&self) -> &Policy {
-        &self.policy
+    /// What it is granted now.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.get()
+    }
+
+    /// Grants something else from now on, to calls under way too.
+    pub(crate) fn set_policy(&self, policy: Arc<Policy>) {
+        self.policy.set(policy);
     }
 
     /// The interfaces it imports, such as `wasi:http/outgoing-handler@0.2.6`.
@@ -65,11 +70,11 @@ impl Plugin {
 
     /// The hosts it asks for that no grant names: its calls to them will be refused.
     pub fn ungranted_hosts(&self) -> Vec<&str> {
-        let granted = |host: &&String| {
-            self.policy.grants().iter().any(|grant| grant.host.to_string() == **host)
-        };
+        let policy = self.policy();
+        let granted =
+            |host: &&String| policy.grants().iter().any(|grant| grant.host.to_string() == **host);
         let asked = self.manifest.capabilities.http.iter();
-        let any = self.policy.grants().iter().next().is_some();
+        let any = policy.grants().iter().next().is_some();
         asked
             .filter(|host| if *host == "*" { !any } else { !granted(host) })
             .map(String::as_str)

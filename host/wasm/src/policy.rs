@@ -1,6 +1,6 @@
 //! What an operator grants a plugin: `plugins/<stem>.policy.toml`.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use http::Method;
@@ -71,6 +71,24 @@ impl Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self::nothing("the policy")
+    }
+}
+
+/// The policy that holds for a plugin now: an operator may change it at any time.
+#[derive(Debug)]
+pub(crate) struct PolicyInForce(RwLock<Arc<Policy>>);
+
+impl PolicyInForce {
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self(RwLock::new(Arc::new(policy)))
+    }
+
+    pub(crate) fn get(&self) -> Arc<Policy> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set(&self, policy: Arc<Policy>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = policy;
     }
 }
 

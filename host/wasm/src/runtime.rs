@@ -145,8 +145,8 @@ impl Runtime {
     pub fn limits(&self, plugin: &Plugin, task_type: &TaskType, wish: &LimitsWish) -> CallLimits {
         let own = plugin.offers.get(task_type).map(|offer| offer.wish).unwrap_or_default();
         let Shared { config, .. } = &*self.0;
-        let policy = plugin.policy().limits();
-        CallLimits::resolve(wish, &own, policy, &config.defaults, &config.ceilings)
+        let policy = plugin.policy();
+        CallLimits::resolve(wish, &own, policy.limits(), &config.defaults, &config.ceilings)
     }
 
     /// Performs a call. The guest runs on the threads of its task type's class, wherever this is
@@ -182,6 +182,15 @@ impl Runtime {
     /// The memory that guests hold now, in bytes.
     pub fn memory_used_bytes(&self) -> u64 {
         self.0.stage.memory.used()
+    }
+
+    /// A compiled component, from the cache if it is there.
+    pub(crate) fn component(
+        &self,
+        digest: &taskloom_core::id::Digest,
+        bytes: &[u8],
+    ) -> Result<wasmtime::component::Component, LoadError> {
+        self.0.loader.component(digest, bytes)
     }
 
     pub(crate) fn engine(&self) -> &wasmtime::Engine {

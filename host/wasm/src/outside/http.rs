@@ -52,7 +52,7 @@ impl Hooks {
                 "{target} was refused: the task type is declared `reads`, which allows GET and HEAD"
             )),
             Effects::Reads | Effects::Writes => {
-                let policy = &self.parts.policy;
+                let policy = self.parts.policy.get();
                 policy.grants().check(&target).err().map(|why| format!("{} {why}", policy.origin()))
             }
         };

@@ -1,0 +1,183 @@
+//! The loaded plugins, as everybody sees them.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
+
+use taskloom_core::id::{Digest, PluginName};
+use taskloom_core::time::Timestamp;
+
+use super::{PluginEntry, PluginState};
+use crate::plugin::Plugin;
+use crate::policy::Policy;
+
+/// Versions that are kept in memory though they are not current and nobody holds them. Few: a pinned
+/// version that is needed again is loaded from its file in a millisecond.
+const OLD_VERSIONS_MAX: usize = 8;
+
+/// How long a version that could not be loaded is not looked for again.
+const WANTED_AGAIN: Duration = Duration::from_secs(5);
+
+/// The loaded plugins.
+#[derive(Default)]
+pub(super) struct Shelf(RwLock<State>);
+
+#[derive(Default)]
+struct State {
+    entries: BTreeMap<PluginName, PluginEntry>,
+    current: HashMap<PluginName, Arc<Plugin>>,
+    versions: HashMap<Digest, Arc<Plugin>>,
+    /// Digests in the order they came.
+    order: Vec<Digest>,
+    /// Plugins whose policy cannot be read: nobody knows what they are granted.
+    blocked: HashSet<PluginName>,
+    /// Versions that are being looked for, or were not found at that time.
+    wanted: HashMap<Digest, Instant>,
+    settled: bool,
+}
+
+impl Shelf {
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_blocked(&self, name: &PluginName) -> bool {
+        self.read().blocked.contains(name)
+    }
+
+    pub(super) fn version(&self, digest: &Digest) -> Option<Arc<Plugin>> {
+        self.read().versions.get(digest).cloned()
+    }
+
+    pub(super) fn current(&self, name: &PluginName) -> Option<Arc<Plugin>> {
+        self.read().current.get(name).cloned()
+    }
+
+    pub(super) fn current_digests(&self) -> HashSet<Digest> {
+        self.read().current.values().map(|plugin| plugin.digest()).collect()
+    }
+
+    pub(super) fn entries(&self) -> Vec<PluginEntry> {
+        self.read().entries.values().cloned().collect()
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        self.read().settled
+    }
+
+    pub(super) fn settle(&self) {
+        self.write().settled = true;
+    }
+
+    /// Whether `digest` is to be looked for now; only one asks at a time.
+    pub(super) fn begin_wanting(&self, digest: &Digest) -> bool {
+        let now = Instant::now();
+        if let Some(at) = self.read().wanted.get(digest)
+            && now.duration_since(*at) < WANTED_AGAIN
+        {
+            return false;
+        }
+        self.write().wanted.insert(*digest, now);
+        true
+    }
+
+    /// A file is there and has never been looked at.
+    pub(super) fn begin_loading(&self, name: &PluginName) {
+        let mut state = self.write();
+        let entry = state.entry(name);
+        if !matches!(entry.state, PluginState::Active) {
+            entry.state = PluginState::Loading;
+        }
+    }
+
+    /// New runs use `plugin`, under `policy`, from now on.
+    pub(super) fn activate(&self, plugin: &Arc<Plugin>, policy: &Arc<Policy>, at: Timestamp) {
+        let mut state = self.write();
+        let name = plugin.name().clone();
+        state.blocked.remove(&name);
+        state.grant(&name, policy);
+        state.add(plugin);
+        let before = state.current.insert(name.clone(), Arc::clone(plugin));
+        let same = before.is_some_and(|before| before.digest() == plugin.digest());
+        let entry = state.entry(&name);
+        entry.state = PluginState::Active;
+        if !same {
+            entry.loaded_at = Some(at);
+        }
+        state.drop_old();
+    }
+
+    /// A version that a run has pinned is there.
+    pub(super) fn add_pinned(&self, plugin: &Arc<Plugin>) {
+        let mut state = self.write();
+        state.add(plugin);
+        state.drop_old();
+    }
+
+    /// The file of `name` is not taken. A version loaded before stays, unless it is the policy that
+    /// cannot be read: then nothing is granted and nothing is called until it can.
+    pub(super) fn refuse(&self, name: &PluginName, reason: String, policy: Option<Arc<Policy>>) {
+        let mut state = self.write();
+        if let Some(nothing) = policy {
+            state.blocked.insert(name.clone());
+            state.current.remove(name);
+            state.grant(name, &nothing);
+        }
+        state.entry(name).state = PluginState::Refused { reason };
+    }
+
+    /// The file of `name` is gone.
+    pub(super) fn remove(&self, name: &PluginName) {
+        let mut state = self.write();
+        state.current.remove(name);
+        state.blocked.remove(name);
+        let entry = state.entry(name);
+        entry.state = PluginState::Removed;
+        entry.loaded_at = None;
+        state.drop_old();
+    }
+}
+
+impl State {
+    fn entry(&mut self, name: &PluginName) -> &mut PluginEntry {
+        self.entries.entry(name.clone()).or_insert_with(|| PluginEntry {
+            stem: name.clone(),
+            state: PluginState::Loading,
+            loaded_at: None,
+        })
+    }
+
+    /// A policy holds for every version of its plugin.
+    fn grant(&self, name: &PluginName, policy: &Arc<Policy>) {
+        for plugin in self.versions.values().filter(|plugin| plugin.name() == name) {
+            plugin.set_policy(Arc::clone(policy));
+        }
+    }
+
+    fn add(&mut self, plugin: &Arc<Plugin>) {
+        let digest = plugin.digest();
+        self.wanted.remove(&digest);
+        self.order.retain(|known| *known != digest);
+        self.order.push(digest);
+        self.versions.insert(digest, Arc::clone(plugin));
+    }
+
+    /// Forgets the oldest versions that nobody uses.
+    fn drop_old(&mut self) {
+        let (current, versions) = (&self.current, &self.versions);
+        let is_unused = |digest: &&Digest| {
+            let is_current = current.values().any(|plugin| plugin.digest() == **digest);
+            !is_current && versions.get(digest).is_some_and(|plugin| Arc::strong_count(plugin) == 1)
+        };
+        let unused: Vec<Digest> = self.order.iter().filter(is_unused).copied().collect();
+        let too_many = unused.len().saturating_sub(OLD_VERSIONS_MAX);
+        for digest in &unused[..too_many] {
+            self.versions.remove(digest);
+            self.order.retain(|known| known != digest);
+        }
+    }
+}

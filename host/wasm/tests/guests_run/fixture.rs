@@ -1,0 +1,137 @@
+//! What every test here needs: a runtime, guests, calls, and somebody who listens.
+
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+use taskloom_core::id::{PluginName, RunId, TaskId, TaskType, WorkflowId};
+use taskloom_core::plugin::LimitsWish;
+use taskloom_core::time::Timestamp;
+use taskloom_wasm::{
+    Call, CallIdentity, CallLimits, CallObserver, CallReport, CancelToken, Ending, LogRecord,
+    Plugin, Policy, Runtime, RuntimeConfig,
+};
+
+/// The bytes of a guest of the tests.
+pub(crate) fn component(name: &str) -> Vec<u8> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/guests/components");
+    let path = PathBuf::from(folder).join(format!("{name}.wasm"));
+    std::fs::read(&path).unwrap_or_else(|error| {
+        panic!("{} is not there ({error}): run `cargo xtask plugins`", path.display())
+    })
+}
+
+pub(crate) fn name(text: &str) -> PluginName {
+    PluginName::new(text).expect("a plugin name")
+}
+
+/// One runtime for all tests of the process: each would reserve terabytes of address space.
+pub(crate) fn runtime() -> Runtime {
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+        let config = RuntimeConfig {
+            cpu_threads: 2,
+            io_threads: 2,
+            cancel_grace: Duration::from_millis(200),
+            ..RuntimeConfig::default()
+        };
+        Runtime::new(config).expect("a runtime")
+    });
+    RUNTIME.clone()
+}
+
+/// The hostile guest with nothing granted.
+pub(crate) fn hostile() -> Arc<Plugin> {
+    static HOSTILE: LazyLock<Arc<Plugin>> = LazyLock::new(|| hostile_with(Policy::default()));
+    Arc::clone(&HOSTILE)
+}
+
+pub(crate) fn hostile_with(policy: Policy) -> Arc<Plugin> {
+    let bytes = component("hostile");
+    let load = move || runtime().load(&name("hostile"), &bytes, policy);
+    std::thread::spawn(load).join().expect("no panic").expect("a plugin")
+}
+
+/// Remembers what a call said.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    pub(crate) started: Mutex<u32>,
+    pub(crate) lines: Mutex<Vec<LogRecord>>,
+    pub(crate) progress: Mutex<Vec<(f64, String)>>,
+    pub(crate) spoke: tokio::sync::Notify,
+}
+
+impl CallObserver for Heard {
+    fn started(&self) -> Timestamp {
+        *self.started.lock().expect("not poisoned") += 1;
+        Timestamp::from_ms(1_000)
+    }
+
+    fn log(&self, record: LogRecord) {
+        self.lines.lock().expect("not poisoned").push(record);
+        self.spoke.notify_one();
+    }
+
+    fn progress(&self, fraction: f64, note: &str) {
+        self.progress.lock().expect("not poisoned").push((fraction, note.to_owned()));
+        self.spoke.notify_one();
+    }
+}
+
+impl Heard {
+    /// The lines as `level: message`.
+    pub(crate) fn text(&self) -> Vec<String> {
+        let lines = self.lines.lock().expect("not poisoned");
+        lines.iter().map(|line| format!("{}: {}", line.level, line.message)).collect()
+    }
+}
+
+/// A call of the hostile guest's `short` task type, to be changed before it is made.
+pub(crate) fn call(short: &str, input: &str) -> (Call, Arc<Heard>) {
+    let heard = Arc::new(Heard::default());
+    let task_type = TaskType::new(&format!("hostile.{short}")).expect("a task type");
+    let limits = runtime().limits(&hostile(), &task_type, &LimitsWish::default());
+    let call = Call {
+        task_type,
+        input: input.into(),
+        identity: CallIdentity {
+            run_id: "01890a5d-ac96-774b-bcce-b302099a8057".parse::<RunId>().expect("a run id"),
+            workflow_id: WorkflowId::new("test-flow").expect("a workflow id"),
+            task_id: TaskId::new("attack").expect("a task id"),
+            attempt: 2,
+            max_attempts: 3,
+            idempotency_key: "key".to_owned(),
+            traceparent: None,
+        },
+        limits,
+        cancel: CancelToken::new(),
+        observer: Arc::clone(&heard) as Arc<dyn CallObserver>,
+    };
+    (call, heard)
+}
+
+/// Makes a call of the hostile guest under changed limits.
+pub(crate) async fn run(
+    short: &str,
+    input: &str,
+    change: impl FnOnce(&mut CallLimits),
+) -> (CallReport, Arc<Heard>) {
+    let (mut call, heard) = call(short, input);
+    change(&mut call.limits);
+    (runtime().call(&hostile(), call).await, heard)
+}
+
+/// An ending in one line: `class code: message`.
+pub(crate) fn told(ending: &Ending) -> String {
+    match ending {
+        Ending::Succeeded(output) => format!("succeeded {output}"),
+        Ending::Failed { failure, retry_after_ms: None } => {
+            format!("{} {}: {}", failure.class.as_str(), failure.code, failure.message)
+        }
+        Ending::Failed { failure, retry_after_ms: Some(ms) } => {
+            let class = failure.class.as_str();
+            format!("{class} after {ms} ms {}: {}", failure.code, failure.message)
+        }
+        Ending::Cancelled(failure) => format!("cancelled: {}", failure.message),
+        Ending::Waiting(reason) => format!("waiting: {}", reason.as_str()),
+    }
+}

@@ -1,0 +1,12 @@
+//! Runs real guests: the hostile one and the ones that cannot be loaded.
+//!
+//! Needs the components of `tests/guests`, which `cargo xtask plugins` builds.
+
+#![expect(missing_docs, reason = "tests")]
+
+mod calls;
+mod catalog;
+mod fixture;
+mod http;
+mod loading;
+mod neighbours;
