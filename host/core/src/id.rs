@@ -243,7 +243,8 @@ impl FromStr for Digest {
         }
         let mut bytes = [0; 32];
         for (place, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&hex[2 * place..2 * place + 2], 16).map_err(|_| invalid())?;
+            *byte =
+                u8::from_str_radix(&hex[2 * place..2 * place + 2], 16).map_err(|_| invalid())?;
         }
         Ok(Self(bytes))
     }
@@ -276,9 +277,7 @@ fn is_task_segment(text: &str) -> bool {
         None => is_word(text, "_"),
         Some((name, index)) => {
             let digits = index.strip_suffix(']').unwrap_or("");
-            is_word(name, "_")
-                && !digits.is_empty()
-                && digits.chars().all(|c| c.is_ascii_digit())
+            is_word(name, "_") && !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit())
         }
     }
 }

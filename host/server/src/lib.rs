@@ -1,1 +1,12 @@
-//! placeholder
+//! The program: engine, API, command line, configuration.
+//!
+//! A library, so that tests can reach its parts; `main.rs` only calls [`cli::main`].
+
+pub mod api;
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod engine;
+pub mod payloads;
+pub mod reader;
+pub mod workflows;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The program `taskloom`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    taskloom::cli::main()
+}

@@ -100,6 +100,6 @@ fn journaled(event: &CatalogEvent) -> Option<(PluginName, PluginEvent)> {
             Some((plugin.clone(), event))
         }
         CatalogEvent::Removed { plugin } => Some((plugin.clone(), PluginEvent::PluginRemoved)),
-        CatalogEvent::Settled => None,
+        CatalogEvent::Restored { .. } | CatalogEvent::Settled => None,
     }
 }

@@ -1,0 +1,169 @@
+//! Starts a run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::header::{HeaderName, LOCATION};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::Value;
+use taskloom_core::definition::PRIORITY_MAX;
+use taskloom_core::id::RunId;
+use taskloom_core::journal::Trigger;
+use tokio::time::{Instant, sleep_until};
+
+use super::error::ApiError;
+use super::types::{self, ProblemDetails, Run};
+use super::{Api, BASE, idempotency, request, runs, workflows};
+use crate::engine::{StartRun, Started};
+use crate::workflows::{Availability, Registered};
+
+/// A longer input is checked away from the threads that serve other requests.
+const QUICK_INPUT_BYTES: usize = 64 * 1024;
+
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// Start a run
+///
+/// The answer comes when the run is on disk. While plugins are still loading, a run is accepted
+/// and waits for them.
+#[utoipa::path(post, path = "/workflows/{id}/runs", tag = "runs", operation_id = "startRun",
+    params(
+        ("id" = String, Path, description = "The workflow's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A text of up to 255 bytes under which the run is started at most once per workflow; repeating the request gives the same run"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds for the end of the run (RFC 7240)"),
+        ("traceparent" = Option<String>, Header, description = "The caller's trace (W3C), handed on to handlers"),
+    ),
+    request_body = types::StartRun,
+    responses(
+        (status = 201, description = "The run was started", body = Run,
+            headers(("Location" = String, description = "The run"), ("Preference-Applied" = Option<String>, description = "The wait that was granted"))),
+        (status = 200, description = "The run has ended within the preferred wait, or was started before under the same key", body = Run,
+            headers(("Idempotent-Replayed" = Option<String>, description = "`true` when nothing was started"))),
+        (status = 400, description = "Malformed JSON or header", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown workflow", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 409, description = "The workflow cannot run with the plugins that are loaded", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not JSON", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, description = "The input does not fit, or the key belongs to another request", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 429, description = "The host is full", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 503, description = "The host is stopping", body = ProblemDetails, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn start(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let registered = workflows::find(&api, &id)?;
+    let headers = request.headers().clone();
+    let key = request::idempotency_key(&headers)?;
+    let body: types::StartRun = request::json(request, api.body_bytes_max()).await?;
+    let start = accept(&api, registered, body, key, &headers).await?;
+    let started = api.app.engine.start_run(start).await?;
+    let wait = request::preferred_wait(&headers, api.app.config.server.prefer_wait_max);
+    answer(&api, started, wait).await
+}
+
+/// Checks everything that can be checked before the engine is asked.
+async fn accept(
+    api: &Api,
+    registered: Arc<Registered>,
+    body: types::StartRun,
+    key: Option<String>,
+    headers: &HeaderMap,
+) -> Result<StartRun, ApiError> {
+    let priority = body.priority;
+    if let Some(priority) = priority.filter(|p| i64::from(*p).abs() > PRIORITY_MAX) {
+        return Err(ApiError::InvalidBody(format!(
+            "priority: {priority} is not from -{PRIORITY_MAX} to {PRIORITY_MAX}"
+        )));
+    }
+    available(api, &registered)?;
+    let input: Arc<str> = body.input.as_ref().map_or("{}", |input| input.get()).into();
+    let text = Arc::clone(&input);
+    let definition = Arc::clone(&registered.definition);
+    let check = move || {
+        let value = check_input(&registered, &text)?;
+        Ok::<_, ApiError>(key.map(|key| idempotency::key(key, &value, priority)))
+    };
+    let idempotency = if input.len() <= QUICK_INPUT_BYTES {
+        check()?
+    } else {
+        let checked = tokio::task::spawn_blocking(check).await;
+        checked.map_err(|error| ApiError::Internal(error.to_string()))??
+    };
+    Ok(StartRun {
+        definition,
+        input,
+        trigger: Trigger::Api,
+        idempotency,
+        traceparent: request::traceparent(headers),
+        priority,
+    })
+}
+
+fn check_input(registered: &Registered, text: &str) -> Result<Value, ApiError> {
+    let value = serde_json::from_str(text)
+        .map_err(|error| ApiError::MalformedJson(format!("input: {error}")))?;
+    let violations = registered.input_schema.violations(&value);
+    if violations.is_empty() {
+        return Ok(value);
+    }
+    Err(ApiError::InvalidInput { workflow: registered.id().clone(), violations })
+}
+
+fn available(api: &Api, registered: &Registered) -> Result<(), ApiError> {
+    let workflows = &api.app.workflows;
+    match workflows.availability(registered) {
+        Availability::Available | Availability::Loading => Ok(()),
+        Availability::Unavailable(problems) => Err(ApiError::WorkflowUnavailable {
+            workflow: registered.id().clone(),
+            problems,
+            hints: workflows.refusals(registered.plugins()).iter().map(|hint| format!("; {hint}")).collect(),
+        }),
+    }
+}
+
+async fn answer(api: &Api, started: Started, wait: Option<Duration>) -> Result<Response, ApiError> {
+    let Started { run, existing } = started;
+    let ended = match wait {
+        Some(wait) => ends_within(api, run, wait).await?,
+        None => false,
+    };
+    let status = if ended || existing { StatusCode::OK } else { StatusCode::CREATED };
+    let shown = runs::view(&api.app, run, false).await?;
+    let mut response = (status, Json(shown)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(LOCATION, value(&format!("{BASE}/runs/{run}")));
+    if existing {
+        headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    if let Some(wait) = wait {
+        headers.insert(PREFERENCE_APPLIED, value(&format!("wait={}", wait.as_secs())));
+    }
+    Ok(response)
+}
+
+/// Waits for the end of a run, at most `wait`.
+async fn ends_within(api: &Api, run: RunId, wait: Duration) -> Result<bool, ApiError> {
+    let deadline = Instant::now() + wait;
+    // Made before the first look, so that no change is missed.
+    let mut watch = api.app.engine.watch(run);
+    loop {
+        let row = api.app.reader.row(run).await?;
+        if row.is_some_and(|row| row.outcome.is_some()) {
+            return Ok(true);
+        }
+        tokio::select! {
+            more = watch.changed() => if !more { return Ok(false) },
+            () = sleep_until(deadline) => return Ok(false),
+        }
+    }
+}
+
+fn value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("ids and numbers are visible ASCII")
+}

@@ -1,0 +1,24 @@
+//! What the API says, in types of its own: the journal's types and the core's can change without
+//! changing an answer, and the other way round.
+
+mod event;
+mod plugin;
+mod problem;
+mod run;
+mod task;
+mod word;
+mod workflow;
+
+pub use event::{Event, EventPage, EventUse, NextStep};
+pub use plugin::{
+    Capability, Grant, Plugin, PluginList, PluginState, PluginSummary, TaskType, TaskTypeLimits,
+};
+pub use problem::{Problem, ProblemDetails};
+pub(crate) use run::tasks;
+pub use run::{Cancel, LogLine, LogPage, Run, RunPage, RunSummary, StartRun};
+pub use task::{Attempt, Failure, Task, TaskDetail, TaskPage};
+pub use word::{AvailabilityWord, OnFailureWord, Outcome, RunStatus, TaskStatus};
+pub use workflow::{
+    BrokenFile, RetryPolicy, Validation, ValidatedWorkflow, Workflow, WorkflowList,
+    WorkflowSummary, WorkflowTask,
+};

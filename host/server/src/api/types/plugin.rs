@@ -1,0 +1,241 @@
+//! Plugins.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use taskloom_core::id;
+use taskloom_core::plugin::TaskTypeSpec;
+use taskloom_wasm::{self as wasm, PluginEntry};
+use utoipa::ToSchema;
+
+/// The plugins of the folder.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PluginList {
+    /// The plugins, by name.
+    pub plugins: Vec<PluginSummary>,
+    /// Whether every file that was there at the start has been looked at.
+    pub settled: bool,
+}
+
+/// A plugin in the list.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PluginSummary {
+    /// Its name: the stem of its file.
+    pub name: String,
+    /// Whether new runs can use it.
+    pub state: PluginState,
+    /// Why its file is refused, and what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The name of its file.
+    pub file: String,
+    /// Its own version; null until one was loaded.
+    pub version: Option<String>,
+    /// The digest of the version that new runs use; null until one was loaded.
+    pub digest: Option<String>,
+    /// When that version was loaded.
+    pub loaded_at: Option<String>,
+    /// What it is for.
+    pub summary: String,
+    /// The task types it offers.
+    pub task_types: Vec<String>,
+}
+
+/// Whether new runs can use a plugin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PluginState {
+    /// Its file is being looked at or compiled.
+    Loading,
+    /// New runs use it.
+    Active,
+    /// Its file is no plugin that this host can run; a version loaded before goes on being used.
+    Refused,
+    /// Its file is gone; live runs keep the version they use.
+    Removed,
+}
+
+/// A plugin.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Plugin {
+    /// What the list has of it.
+    #[serde(flatten)]
+    pub summary: PluginSummary,
+    /// Bytes of its file.
+    pub bytes: Option<u64>,
+    /// The interfaces it imports.
+    pub imports: Vec<String>,
+    /// What it asks for, and whether that is granted.
+    pub capabilities: Vec<Capability>,
+    /// Requests that its policy grants.
+    pub grants: Vec<Grant>,
+    /// The file of its policy.
+    pub policy_file: String,
+    /// Its task types in full.
+    pub task_type_details: Vec<TaskType>,
+}
+
+/// Something a plugin asks for.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Capability {
+    /// `http`.
+    pub kind: String,
+    /// The host it wants to call; `*` means that the input decides.
+    pub host: String,
+    /// Whether a grant names it. Calls without a grant are refused, one by one.
+    pub granted: bool,
+}
+
+/// Requests that a policy grants.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Grant {
+    /// The host, or `*.` and the name that hosts end in.
+    pub host: String,
+    /// The port; null for the default port of the scheme.
+    pub port: Option<u16>,
+    /// `http`, `https`.
+    pub schemes: Vec<String>,
+    /// The methods.
+    pub methods: Vec<String>,
+    /// What the path must begin with.
+    pub path_prefix: String,
+}
+
+/// A task type that a plugin offers.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TaskType {
+    /// Its full name, such as `text.render`.
+    pub name: String,
+    /// What it does.
+    pub summary: String,
+    /// More, in Markdown.
+    pub docs: String,
+    /// What a call may do to the world: `pure`, `reads` or `writes`.
+    pub effects: String,
+    /// Which slots its attempts occupy: `cpu`, `io`, `ai` or `github`.
+    pub resource_class: String,
+    /// Whether a second call with the same idempotency key does no further harm.
+    pub idempotent: bool,
+    /// Limits that its author thinks right.
+    pub limits: TaskTypeLimits,
+    /// JSON Schema (2020-12) of its input.
+    #[schema(value_type = Value)]
+    pub input_schema: Value,
+    /// JSON Schema (2020-12) of its output.
+    #[schema(value_type = Value)]
+    pub output_schema: Value,
+}
+
+/// Limits of one call that an author wishes for; null where the host's default is fine.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TaskTypeLimits {
+    /// Units of deterministic work.
+    pub fuel: Option<u64>,
+    /// Bytes of memory.
+    pub memory_bytes: Option<u64>,
+    /// Wall-clock time in milliseconds.
+    pub timeout_ms: Option<u64>,
+    /// Bytes of the output.
+    pub output_bytes: Option<u64>,
+}
+
+impl PluginSummary {
+    /// A file of the plugins folder, and the version that new runs use.
+    pub fn new(entry: &PluginEntry, plugin: Option<&wasm::Plugin>) -> Self {
+        let manifest = plugin.map(wasm::Plugin::manifest);
+        let (state, reason) = state(&entry.state);
+        Self {
+            name: entry.stem.to_string(),
+            state,
+            reason,
+            file: format!("{}.wasm", entry.stem),
+            version: manifest.map(|manifest| manifest.version.clone()),
+            digest: plugin.map(|plugin| plugin.digest().to_string()),
+            loaded_at: entry.loaded_at.filter(|_| plugin.is_some()).map(|at| at.to_string()),
+            summary: manifest.map(|manifest| manifest.summary.clone()).unwrap_or_default(),
+            task_types: manifest
+                .map(|manifest| manifest.task_types.keys().map(id::TaskType::to_string).collect())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+fn state(state: &wasm::PluginState) -> (PluginState, Option<String>) {
+    match state {
+        wasm::PluginState::Loading => (PluginState::Loading, None),
+        wasm::PluginState::Active => (PluginState::Active, None),
+        wasm::PluginState::Refused { reason } => (PluginState::Refused, Some(reason.clone())),
+        wasm::PluginState::Removed => (PluginState::Removed, None),
+    }
+}
+
+impl Plugin {
+    /// A file of the plugins folder, and the version that new runs use.
+    pub fn new(entry: &PluginEntry, plugin: Option<&wasm::Plugin>) -> Self {
+        let policy_file = format!("{}.policy.toml", entry.stem);
+        let summary = PluginSummary::new(entry, plugin);
+        let Some(plugin) = plugin else {
+            return Self {
+                summary,
+                bytes: None,
+                imports: Vec::new(),
+                capabilities: Vec::new(),
+                grants: Vec::new(),
+                policy_file,
+                task_type_details: Vec::new(),
+            };
+        };
+        let ungranted = plugin.ungranted_hosts();
+        let manifest = plugin.manifest();
+        let capability = |host: &String| Capability {
+            kind: "http".to_owned(),
+            host: host.clone(),
+            granted: !ungranted.contains(&host.as_str()),
+        };
+        Self {
+            summary,
+            bytes: Some(plugin.bytes()),
+            imports: plugin.imports().to_vec(),
+            capabilities: manifest.capabilities.http.iter().map(capability).collect(),
+            grants: plugin.policy().grants().iter().map(Grant::from).collect(),
+            policy_file,
+            task_type_details: manifest
+                .task_types
+                .iter()
+                .map(|(name, spec)| TaskType::new(name, spec))
+                .collect(),
+        }
+    }
+}
+
+impl From<&taskloom_connectors::egress::Grant> for Grant {
+    fn from(grant: &taskloom_connectors::egress::Grant) -> Self {
+        Self {
+            host: grant.host.to_string(),
+            port: grant.port,
+            schemes: grant.schemes.iter().map(|scheme| scheme.as_str().to_owned()).collect(),
+            methods: grant.methods.iter().map(ToString::to_string).collect(),
+            path_prefix: grant.path_prefix.clone(),
+        }
+    }
+}
+
+impl TaskType {
+    fn new(name: &id::TaskType, spec: &TaskTypeSpec) -> Self {
+        Self {
+            name: name.to_string(),
+            summary: spec.summary.clone(),
+            docs: spec.docs.clone(),
+            effects: spec.effects.as_str().to_owned(),
+            resource_class: spec.resource_class.as_str().to_owned(),
+            idempotent: spec.idempotent,
+            limits: TaskTypeLimits {
+                fuel: spec.limits.fuel,
+                memory_bytes: spec.limits.memory_bytes,
+                timeout_ms: spec.limits.timeout_ms,
+                output_bytes: spec.limits.output_bytes,
+            },
+            input_schema: spec.input_schema.clone(),
+            output_schema: spec.output_schema.clone(),
+        }
+    }
+}

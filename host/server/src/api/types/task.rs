@@ -1,0 +1,270 @@
+//! Tasks and attempts of a run.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+use taskloom_core::attempt::{self, AttemptEnding, ReleaseReason};
+use taskloom_core::failure::{self, FailureClass};
+use taskloom_core::run::TaskState;
+use taskloom_core::workflow as core;
+use utoipa::ToSchema;
+
+use super::{Outcome, TaskStatus};
+
+/// One task of a run.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Task {
+    /// Its name within the workflow.
+    pub id: String,
+    /// What it runs, such as `text.render`.
+    #[serde(rename = "type")]
+    pub task_type: String,
+    /// What it is doing now.
+    pub status: TaskStatus,
+    /// How it ended; null until then.
+    pub outcome: Option<Outcome>,
+    /// Why it is ready and does not run, when something other than a slot is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
+    /// When its next attempt may start, while it waits for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<String>,
+    /// Why it was skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip_reason: Option<String>,
+    /// Why its last attempt did not succeed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// When it last became ready.
+    pub ready_at: Option<String>,
+    /// When it ended.
+    pub ended_at: Option<String>,
+    /// Its attempts, the first one first.
+    pub attempts: Vec<Attempt>,
+}
+
+/// A task with what went in and came out.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TaskDetail {
+    /// The task.
+    #[serde(flatten)]
+    pub task: Task,
+    /// Tasks it needs.
+    pub needs: Vec<String>,
+    /// Its input, once computed; else null.
+    #[schema(value_type = Value)]
+    pub input: Option<Box<RawValue>>,
+    /// Its output, if it succeeded; else null.
+    #[schema(value_type = Value)]
+    pub output: Option<Box<RawValue>>,
+}
+
+/// A part of the tasks of a run.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TaskPage {
+    /// The tasks, in the order of the workflow.
+    pub tasks: Vec<Task>,
+    /// How many tasks the run has.
+    pub total: usize,
+    /// Pass it as `cursor` for the next page; null on the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// One try of a task: when, where, how it ended, and what it used of what it was allowed. What it
+/// used is null until it has ended.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Attempt {
+    /// 1, 2, 3, …
+    pub number: u32,
+    /// Whether it consumed one of the task's `max_attempts`.
+    pub counted: bool,
+    /// How it ended; null while it is under way. An attempt that was given back, such as at a
+    /// shutdown, is `cancelled` and not counted; one that was lost with its host is `failed` with
+    /// a failure of class `lost`, and not counted.
+    pub outcome: Option<Outcome>,
+    /// Why it did not succeed.
+    pub failure: Option<Failure>,
+    /// When the task became ready for it.
+    pub ready_at: String,
+    /// When it was claimed.
+    pub claimed_at: String,
+    /// When its handler was started.
+    pub started_at: Option<String>,
+    /// When its result was accepted.
+    pub ended_at: Option<String>,
+    /// Processor time in milliseconds.
+    pub cpu_ms: Option<u64>,
+    /// Time spent waiting inside host calls, in milliseconds.
+    pub host_wait_ms: Option<u64>,
+    /// Fuel used.
+    pub fuel_used: Option<u64>,
+    /// Fuel granted.
+    pub fuel_limit: Option<u64>,
+    /// The most memory held at once, in bytes.
+    pub memory_peak_bytes: Option<u64>,
+    /// Memory granted, in bytes.
+    pub memory_limit_bytes: Option<u64>,
+    /// Wall-clock time granted, in milliseconds.
+    pub timeout_ms: Option<u64>,
+    /// The version of the plugin that ran.
+    pub plugin_digest: Option<String>,
+    /// Length of the input in bytes.
+    pub input_bytes: Option<u64>,
+    /// Length of the output in bytes.
+    pub output_bytes: Option<u64>,
+    /// Output granted, in bytes.
+    pub output_limit_bytes: Option<u64>,
+    /// Log lines kept.
+    pub log_lines: Option<u64>,
+    /// Log lines granted.
+    pub log_lines_limit: Option<u64>,
+    /// Bytes of log lines kept.
+    pub log_bytes: Option<u64>,
+    /// Bytes of log lines granted.
+    pub log_bytes_limit: Option<u64>,
+    /// Calls from the guest into the host.
+    pub host_calls: Option<u64>,
+    /// Calls into the host granted.
+    pub host_calls_limit: Option<u64>,
+    /// Outbound requests sent.
+    pub requests: Option<u64>,
+    /// Bytes of responses received.
+    pub response_bytes: Option<u64>,
+    /// The slots it occupied: `cpu`, `io`, `ai` or `github`.
+    pub resource_class: String,
+    /// The rank it was dispatched with: higher goes first.
+    pub rank: f64,
+    /// The host that performed it.
+    pub host: String,
+    /// Which start of that host it was.
+    pub epoch: u64,
+}
+
+/// The recorded reason of an unsuccessful attempt, task or run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Failure {
+    /// A stable, machine-readable word, such as `timeout` or a code of the plugin's own.
+    pub code: String,
+    /// What happened, where and why.
+    pub message: String,
+    /// What it means for another attempt: `retryable`, `permanent`, `crash`, `limit`, `timeout`,
+    /// `cancelled` or `lost`.
+    pub class: String,
+    /// More that the plugin or the host had to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Value)]
+    pub details: Option<Value>,
+}
+
+impl Task {
+    /// A task of a run, with why it does not run if that is known.
+    pub fn new(task: &core::Task, state: &TaskState, waiting_for: Option<&str>) -> Self {
+        let is_ready = TaskStatus::from(state.status) == TaskStatus::Ready;
+        Self {
+            id: task.id.to_string(),
+            task_type: task.task_type.to_string(),
+            status: state.status.into(),
+            outcome: state.status.outcome().map(Outcome::from),
+            waiting_for: waiting_for.filter(|_| is_ready).map(str::to_owned),
+            retry_at: state.wake_at().map(|at| at.to_string()),
+            skip_reason: state.skip_reason.clone(),
+            failure: state.failure().map(Failure::from),
+            ready_at: state.ready_at.map(|at| at.to_string()),
+            ended_at: state.ended_at.map(|at| at.to_string()),
+            attempts: state.attempts.iter().map(Attempt::from).collect(),
+        }
+    }
+}
+
+impl From<&attempt::Attempt> for Attempt {
+    fn from(attempt: &attempt::Attempt) -> Self {
+        let (outcome, failure) = attempt.end.as_ref().map(ending).unzip();
+        let usage = attempt.end.as_ref().map(|_| &attempt.usage);
+        let used = |of: fn(&attempt::AttemptUse) -> u64| usage.map(of);
+        Self {
+            number: attempt.number,
+            counted: attempt.counted,
+            outcome,
+            failure: failure.flatten(),
+            ready_at: attempt.ready_at.to_string(),
+            claimed_at: attempt.claimed_at.to_string(),
+            started_at: attempt.started_at.map(|at| at.to_string()),
+            ended_at: attempt.ended_at.map(|at| at.to_string()),
+            cpu_ms: used(|usage| usage.cpu_ms),
+            host_wait_ms: used(|usage| usage.host_wait_ms),
+            fuel_used: used(|usage| usage.fuel_used),
+            fuel_limit: used(|usage| usage.fuel_limit),
+            memory_peak_bytes: used(|usage| usage.memory_peak_bytes),
+            memory_limit_bytes: used(|usage| usage.memory_limit_bytes),
+            timeout_ms: used(|usage| usage.timeout_ms),
+            plugin_digest: usage.and_then(|usage| usage.plugin_digest.map(|d| d.to_string())),
+            input_bytes: used(|usage| usage.input_bytes),
+            output_bytes: used(|usage| usage.output_bytes),
+            output_limit_bytes: used(|usage| usage.output_limit_bytes),
+            log_lines: used(|usage| usage.log_lines),
+            log_lines_limit: used(|usage| usage.log_lines_limit),
+            log_bytes: used(|usage| usage.log_bytes),
+            log_bytes_limit: used(|usage| usage.log_bytes_limit),
+            host_calls: used(|usage| usage.host_calls),
+            host_calls_limit: used(|usage| usage.host_calls_limit),
+            requests: used(|usage| usage.requests),
+            response_bytes: used(|usage| usage.response_bytes),
+            resource_class: attempt.class.as_str().to_owned(),
+            rank: attempt.rank,
+            host: attempt.host.to_string(),
+            epoch: attempt.epoch,
+        }
+    }
+}
+
+/// How an attempt ended, in the words of the API.
+fn ending(ending: &AttemptEnding) -> (Outcome, Option<Failure>) {
+    match ending {
+        AttemptEnding::Succeeded(_) => (Outcome::Succeeded, None),
+        AttemptEnding::Failed(failure, _) => (failed(failure), Some(failure.into())),
+        AttemptEnding::Cancelled(failure) => (Outcome::Cancelled, Some(failure.into())),
+        AttemptEnding::Released(reason) => (Outcome::Cancelled, Some((*reason).into())),
+        AttemptEnding::Lost(failure, _) => (Outcome::Failed, Some(failure.into())),
+    }
+}
+
+/// The outcome of an attempt that failed.
+pub(super) fn failed(failure: &failure::Failure) -> Outcome {
+    match failure.class {
+        FailureClass::Timeout => Outcome::TimedOut,
+        _ => Outcome::Failed,
+    }
+}
+
+impl From<&failure::Failure> for Failure {
+    fn from(failure: &failure::Failure) -> Self {
+        Self {
+            code: failure.code.clone(),
+            message: failure.message.clone(),
+            class: failure.class.as_str().to_owned(),
+            details: failure.details.clone(),
+        }
+    }
+}
+
+impl From<ReleaseReason> for Failure {
+    fn from(reason: ReleaseReason) -> Self {
+        let message = match reason {
+            ReleaseReason::Shutdown => {
+                "the host was shut down; the task goes on at its next start"
+            }
+            ReleaseReason::HostBusy => {
+                "the host had no memory or no instance free; the task is offered again"
+            }
+            ReleaseReason::PluginMissing => {
+                "the plugin version that the run keeps is not loaded; the task waits for it"
+            }
+        };
+        Self {
+            code: reason.as_str().replace('_', "-"),
+            message: message.to_owned(),
+            class: FailureClass::Cancelled.as_str().to_owned(),
+            details: None,
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! `taskloom plugin`: asks a host about its plugins.
+
+use std::fmt::Write as _;
+
+use anyhow::Result;
+use owo_colors::{OwoColorize as _, Style};
+
+use super::args::{Plugins, PluginsCommand, Remote};
+use super::client::Client;
+use super::output::{harmless, one_line, print, print_json};
+use super::table::{Cell, Table};
+use super::{Done, Failed, runs, runtime, show};
+use crate::api::types::{Plugin, PluginList, PluginState};
+
+pub(super) fn plugins(arguments: Plugins) -> Result<Done, Failed> {
+    let Plugins { remote, command } = arguments;
+    let client = Client::new(&remote.server).map_err(Failed::invalid)?;
+    runtime()?.block_on(async {
+        match command {
+            PluginsCommand::List => listed(&client, &remote).await,
+            PluginsCommand::Show { name } => shown(&client, &remote, &name).await,
+        }
+    })?;
+    Ok(Done::Well)
+}
+
+async fn listed(client: &Client, remote: &Remote) -> Result<()> {
+    let answer = client.get(&["plugins"], &[]).await?;
+    if remote.json {
+        return Ok(print_json(&answer)?);
+    }
+    let list: PluginList = runs::read(answer)?;
+    if list.plugins.is_empty() {
+        return Ok(print("no plugins\n")?);
+    }
+    let mut table = Table::new(&["PLUGIN", "VERSION", "STATE", "TASK TYPES"]);
+    let mut notes = String::new();
+    for plugin in &list.plugins {
+        let (word, style) = state(plugin.state);
+        table.row(vec![
+            plugin.name.as_str().into(),
+            plugin.version.as_deref().map_or("-".to_owned(), one_line).into(),
+            Cell::styled(word, style),
+            plugin.task_types.join(", ").into(),
+        ]);
+        if let Some(reason) = &plugin.reason {
+            let _ = writeln!(notes, "{}: {}", plugin.file, harmless(reason));
+        }
+    }
+    let table = table.print();
+    Ok(print(&if notes.is_empty() { table } else { format!("{table}\n{notes}") })?)
+}
+
+async fn shown(client: &Client, remote: &Remote, name: &str) -> Result<()> {
+    let answer = client.get(&["plugins", name], &[]).await?;
+    if remote.json {
+        return Ok(print_json(&answer)?);
+    }
+    Ok(print(&told(&runs::read(answer)?))?)
+}
+
+fn told(plugin: &Plugin) -> String {
+    let summary = &plugin.summary;
+    let (word, style) = state(summary.state);
+    let version = summary.version.as_deref().map(one_line).unwrap_or_default();
+    let mut text = format!("{} {version}  {}\n", summary.name.bold(), word.style(style));
+    let mut line = |name: &str, value: String| {
+        if !value.is_empty() {
+            let _ = writeln!(text, "{:<11} {value}", name.dimmed());
+        }
+    };
+    line("about", one_line(&summary.summary));
+    line("refused", summary.reason.as_deref().map(harmless).unwrap_or_default());
+    line("file", summary.file.clone());
+    line("digest", summary.digest.clone().unwrap_or_default());
+    line("size", plugin.bytes.map(show::bytes).unwrap_or_default());
+    line("imports", plugin.imports.join(", "));
+    for capability in &plugin.capabilities {
+        let granted = if capability.granted { "granted" } else { "not granted" };
+        line("asks for", format!("{} {} ({granted})", capability.kind, one_line(&capability.host)));
+    }
+    for grant in &plugin.grants {
+        let port = grant.port.map(|port| format!(":{port}")).unwrap_or_default();
+        let (schemes, methods) = (grant.schemes.join("|"), grant.methods.join(" "));
+        let requests = format!("{methods} {schemes}://{}{port}{}", grant.host, grant.path_prefix);
+        line("granted", requests);
+    }
+    for task_type in &plugin.task_type_details {
+        let _ = writeln!(
+            text,
+            "\n{}  {}\n  {}",
+            task_type.name.bold(),
+            format!("{}, {}", task_type.effects, task_type.resource_class).dimmed(),
+            one_line(&task_type.summary)
+        );
+        for (name, schema) in
+            [("input", &task_type.input_schema), ("output", &task_type.output_schema)]
+        {
+            let _ = writeln!(text, "  {} {}", name.dimmed(), one_line(&schema.to_string()));
+        }
+    }
+    text
+}
+
+fn state(state: PluginState) -> (&'static str, Style) {
+    match state {
+        PluginState::Loading => ("loading", Style::new().cyan()),
+        PluginState::Active => ("active", Style::new().green()),
+        PluginState::Refused => ("refused", Style::new().red()),
+        PluginState::Removed => ("removed", Style::new().dimmed()),
+    }
+}

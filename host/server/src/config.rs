@@ -1,0 +1,230 @@
+//! The configuration of a host: read from flags, the environment, a file and defaults, checked
+//! once, and from then on unable to be wrong.
+//!
+//! ```text
+//! flags > environment > file > default ──▶ Settings (text, with its source) ──▶ Config (typed)
+//! ```
+//!
+//! [`keys::KEYS`] is the one list of what can be set; `docs/configuration.md` and
+//! `taskloom config` show it.
+
+pub mod keys;
+mod settings;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use taskloom_core::dispatch::Slots;
+use taskloom_core::run::LossLimits;
+use taskloom_store::Durability;
+use taskloom_wasm::CallLimits;
+
+pub use settings::{Setting, Settings, Source, Sources, Value};
+
+/// A checked configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The HTTP server and the process.
+    pub server: Server,
+    /// The journal.
+    pub data: Data,
+    /// The folder of workflow files.
+    pub workflows_folder: PathBuf,
+    /// The folder of plugins, and what all guests may take together.
+    pub plugins: Plugins,
+    /// How much runs at the same time.
+    pub slots: Slots,
+    /// Runs that may be live at the same time; more are answered with 429.
+    pub runs_max: usize,
+    /// What one call may use.
+    pub limits: Limits,
+    /// What is logged.
+    pub log: Log,
+}
+
+/// The HTTP server and the process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Where the host listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The name of this host in attempts.
+    pub name: Arc<str>,
+    /// Names, beside addresses and `localhost`, under which clients may reach the host.
+    pub allowed_hosts: Vec<String>,
+    /// Bytes of a request's body.
+    pub body_bytes_max: u64,
+    /// The longest wait that `Prefer: wait` is granted.
+    pub prefer_wait_max: Duration,
+    /// How long running attempts may go on after the host was asked to stop.
+    pub shutdown_grace: Duration,
+}
+
+/// The journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Data {
+    /// The folder of the journal and of what the host keeps besides.
+    pub folder: PathBuf,
+    /// What an acknowledged commit survives.
+    pub durability: Durability,
+}
+
+/// The folder of plugins, and what all guests may take together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plugins {
+    /// The folder.
+    pub folder: PathBuf,
+    /// How long a file must have been left alone before it is loaded.
+    pub settle: Duration,
+    /// Calls at once, over all plugins.
+    pub instances_max: u32,
+    /// Memory that all guests may hold together, in bytes.
+    pub memory_total: u64,
+}
+
+/// What one call may use, and how often a task may be lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// What a call may use when nobody wishes for anything.
+    pub defaults: CallLimits,
+    /// What nobody may exceed.
+    pub ceilings: CallLimits,
+    /// How long a cancelled handler may go on before it is stopped.
+    pub cancel_grace: Duration,
+    /// How often a task may be lost with its host.
+    pub losses: LossLimits,
+}
+
+/// What is logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// A level, or a list such as `info,taskloom=debug`.
+    pub level: String,
+    /// How a line is written.
+    pub format: LogFormat,
+}
+
+/// How a log line is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the configuration is wrong:\n  {}", problems.join("\n  "))]
+pub struct ConfigError {
+    /// One line each: where, what, and what to do.
+    pub problems: Vec<String>,
+}
+
+impl Config {
+    /// Reads the configuration from all its sources.
+    ///
+    /// # Errors
+    /// With everything that is wrong, in whichever source.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        Settings::load(sources)?.config()
+    }
+}
+
+impl Settings {
+    /// The settings as the typed configuration they stand for.
+    ///
+    /// # Errors
+    /// When settings that are fine by themselves contradict each other.
+    pub fn config(&self) -> Result<Config, ConfigError> {
+        let problems = self.contradictions();
+        if !problems.is_empty() {
+            return Err(ConfigError { problems });
+        }
+        Ok(Config {
+            server: self.server(),
+            data: Data {
+                folder: self.path("data.folder"),
+                durability: match self.text("data.durability") {
+                    "process" => Durability::Process,
+                    _ => Durability::Full,
+                },
+            },
+            workflows_folder: self.path("workflows.folder"),
+            plugins: Plugins {
+                folder: self.path("plugins.folder"),
+                settle: self.duration("plugins.settle"),
+                instances_max: self.small("plugins.instances_max"),
+                memory_total: self.number("plugins.memory_total"),
+            },
+            slots: Slots {
+                per_class: ["slots.cpu", "slots.io", "slots.ai", "slots.github"]
+                    .map(|key| self.small(key)),
+                claim_ahead: self.small("slots.claim_ahead"),
+            },
+            runs_max: usize::try_from(self.number("runs.max_live")).unwrap_or(usize::MAX),
+            limits: Limits {
+                defaults: self.call_limits("limits"),
+                ceilings: self.call_limits("limits.max"),
+                cancel_grace: self.duration("limits.cancel_grace"),
+                losses: LossLimits {
+                    started: self.small("limits.lost_max"),
+                    claimed: self.small("limits.lost_unstarted_max"),
+                },
+            },
+            log: Log {
+                level: self.text("log.level").to_owned(),
+                format: match self.text("log.format") {
+                    "json" => LogFormat::Json,
+                    _ => LogFormat::Text,
+                },
+            },
+        })
+    }
+
+    fn server(&self) -> Server {
+        Server {
+            listen: self.address("server.listen"),
+            name: self.text("server.name").into(),
+            allowed_hosts: self.texts("server.allowed_hosts").to_vec(),
+            body_bytes_max: self.number("server.body_bytes_max"),
+            prefer_wait_max: self.duration("server.prefer_wait_max"),
+            shutdown_grace: self.duration("server.shutdown_grace"),
+        }
+    }
+
+    fn call_limits(&self, section: &str) -> CallLimits {
+        let number = |name: &str| self.number(&format!("{section}.{name}"));
+        CallLimits {
+            fuel: number("fuel"),
+            memory_bytes: number("memory"),
+            timeout: self.duration(&format!("{section}.timeout")),
+            input_bytes: number("input"),
+            output_bytes: number("output"),
+            log_lines: number("log_lines"),
+            log_bytes: number("log_bytes"),
+            host_calls: number("host_calls"),
+            requests: number("requests"),
+            response_bytes: number("response_bytes"),
+        }
+    }
+
+    /// Defaults above their own ceiling.
+    fn contradictions(&self) -> Vec<String> {
+        let above = |name: &&str| {
+            let (key, ceiling) = (format!("limits.{name}"), format!("limits.max.{name}"));
+            let (default, most) = (self.get(&key), self.get(&ceiling));
+            (default.value.amount() > most.value.amount()).then(|| {
+                format!(
+                    "{}: {key}: {} is more than `{ceiling}`, which is {} ({})",
+                    default.source, default.value, most.value, most.source
+                )
+            })
+        };
+        keys::CALL_LIMITS.iter().filter_map(above).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
