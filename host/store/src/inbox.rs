@@ -244,7 +244,7 @@ mod tests {
         let inbox = Inbox::default();
         inbox.close("closed by its owner");
         let commit = Commit { batch: Batch::default(), done: Box::new(|_| {}) };
-        let (_, error) = inbox.put(commit).err().expect("closed");
+        let (_, error) = inbox.put(commit).expect_err("closed");
         assert_eq!(error.to_string(), "the store has stopped: closed by its owner");
     }
 

@@ -251,7 +251,7 @@ pub(crate) fn log_line(run: RunId, task: &str, attempt: u32, seq: u32) -> LogLin
         at: Timestamp::from_ms(i64::from(seq)),
         level: "info".to_owned(),
         message: format!("line {seq} of {task}#{attempt}"),
-        fields: (seq % 2 == 0).then(|| r#"{"even":true}"#.to_owned()),
+        fields: seq.is_multiple_of(2).then(|| r#"{"even":true}"#.to_owned()),
     }
 }
 
