@@ -159,3 +159,66 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     drop(file);
     fs::rename(&temporary, path)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn engine() -> Engine {
+        Engine::default()
+    }
+
+    fn component(engine: &Engine) -> (Component, Digest) {
+        let bytes = wat::parse_str("(component)").expect("WAT");
+        (Component::new(engine, &bytes).expect("a component"), Digest::of(&bytes))
+    }
+
+    #[test]
+    fn code_is_found_again_by_the_next_host() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let engine = engine();
+        let (component, digest) = component(&engine);
+        let cache = CodeCache::open(folder.path(), &engine).expect("a cache");
+        assert!(cache.load(&engine, &digest).is_none());
+        cache.store(&component, &digest).expect("stored");
+        let again = CodeCache::open(folder.path(), &engine).expect("a cache");
+        assert!(again.load(&engine, &digest).is_some());
+    }
+
+    #[test]
+    fn code_that_was_tampered_with_is_not_loaded() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let engine = engine();
+        let (component, digest) = component(&engine);
+        let cache = CodeCache::open(folder.path(), &engine).expect("a cache");
+        cache.store(&component, &digest).expect("stored");
+        let (code, tag) = cache.paths(&digest);
+        let other = Digest::of(b"another component");
+        let (other_code, other_tag) = cache.paths(&other);
+        fs::copy(&code, other_code).expect("copied");
+        fs::copy(&tag, other_tag).expect("copied");
+        assert!(cache.load(&engine, &other).is_none(), "the code of another component");
+        let mut bytes = fs::read(&code).expect("there");
+        bytes[100] ^= 1;
+        fs::write(&code, &bytes).expect("written");
+        assert!(cache.load(&engine, &digest).is_none(), "changed code");
+        bytes[100] ^= 1;
+        fs::write(&code, &bytes).expect("written");
+        fs::write(folder.path().join("key"), [7; KEY_BYTES]).expect("written");
+        let stranger = CodeCache::open(folder.path(), &engine).expect("a cache");
+        assert!(stranger.load(&engine, &digest).is_none(), "the code of another host");
+    }
+
+    #[test]
+    fn nobody_else_can_read_or_write_the_cache() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let engine = engine();
+        let cache = CodeCache::open(&folder.path().join("cache"), &engine).expect("a cache");
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        assert_eq!(mode(&folder.path().join("cache")), 0o700);
+        assert_eq!(mode(&cache.folder), 0o700);
+        assert_eq!(mode(&folder.path().join("cache/key")), 0o600);
+    }
+}

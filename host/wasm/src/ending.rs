@@ -198,7 +198,11 @@ fn with_denial(ending: Ending, guest: &Guest) -> Ending {
     let own = std::mem::take(&mut failure.message);
     match denial {
         Denial::NotGranted(why) => {
-            failure.message = format!("{why} (the handler: {own})");
+            // The SDK's own words for a refusal say no more, and repeat the URL with its query.
+            failure.message = match failure.code.as_str() {
+                "http-denied" => why,
+                _ => format!("{why} (the handler: {own})"),
+            };
             // A retry would be refused again.
             if failure.class == FailureClass::Retryable || failure.class == FailureClass::Crash {
                 failure.class = FailureClass::Permanent;

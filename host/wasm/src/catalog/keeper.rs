@@ -259,7 +259,10 @@ impl Keeper {
     ) {
         self.wanted = self.wanted.saturating_sub(1);
         match result {
-            Ok((plugin, _)) => self.shelf.add_pinned(&plugin),
+            Ok((plugin, _)) => {
+                self.shelf.add_pinned(&plugin);
+                self.tell(CatalogEvent::Restored { plugin: name.clone(), digest: *digest });
+            }
             Err(Refusal { reason, .. }) => {
                 tracing::warn!(plugin = %name, %digest, reason, "a pinned version is not there");
             }

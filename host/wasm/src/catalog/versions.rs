@@ -1,74 +1,64 @@
-//! The bytes of every version that was loaded, each in a file named by its digest.
+//! Keeps the bytes of every version that runs may have pinned.
 
-use std::fs;
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use taskloom_core::id::Digest;
 
-/// Versions that are kept though nobody needs them, so that going back to one is quick.
-const UNNEEDED_MAX: usize = 64;
-
-/// The versions folder.
-pub(super) struct Versions {
-    folder: PathBuf,
-}
+/// A folder of `<digest>.wasm`.
+#[derive(Debug, Clone)]
+pub(super) struct Versions(PathBuf);
 
 impl Versions {
-    pub(super) const fn new(folder: PathBuf) -> Self {
-        Self { folder }
+    pub(super) fn open(folder: &Path) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        Ok(Self(folder.to_owned()))
     }
 
-    /// Keeps the bytes of a version; does nothing when they are there.
-    pub(super) fn keep(&self, digest: &Digest, bytes: &[u8]) -> std::io::Result<()> {
+    /// Keeps `bytes`; on disk when it returns, so that a run can rely on them.
+    pub(super) fn keep(&self, digest: &Digest, bytes: &[u8]) -> io::Result<()> {
         let path = self.path(digest);
-        if path.is_file() {
+        if fs::metadata(&path).is_ok_and(|file| file.len() == bytes.len() as u64) {
             return Ok(());
         }
-        let unfinished = path.with_extension("tmp");
-        let mut file = fs::File::create(&unfinished)?;
+        let temporary = path.with_extension(format!("tmp{}", std::process::id()));
+        let mut file = File::create(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(unfinished, path)
+        fs::rename(&temporary, &path)?;
+        File::open(&self.0)?.sync_all()
     }
 
-    /// The bytes of a version.
-    ///
-    /// # Errors
-    /// Why they are not to be had, for people.
-    pub(super) fn read(&self, digest: &Digest) -> Result<Vec<u8>, String> {
-        let bytes = fs::read(self.path(digest))
-            .map_err(|error| format!("the bytes of version {digest} cannot be read: {error}"))?;
+    /// The bytes of a version, if they are there and undamaged.
+    pub(super) fn read(&self, digest: &Digest) -> io::Result<Vec<u8>> {
+        let path = self.path(digest);
+        let bytes = fs::read(&path)?;
         if Digest::of(&bytes) != *digest {
-            return Err(format!("the bytes of version {digest} are damaged"));
+            let message = format!("{} does not have the digest it is named by", path.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
         Ok(bytes)
     }
 
-    /// Removes the oldest versions that nobody needs, beyond [`UNNEEDED_MAX`].
-    pub(super) fn sweep(&self, is_needed: impl Fn(&Digest) -> bool) {
-        let Ok(files) = fs::read_dir(&self.folder) else { return };
-        let mut unneeded: Vec<_> = files
-            .flatten()
-            .filter_map(|file| {
-                let name = file.file_name();
-                let digest: Digest =
-                    format!("sha256:{}", name.to_str()?.strip_suffix(".wasm")?).parse().ok()?;
-                let changed = file.metadata().ok()?.modified().ok()?;
-                (!is_needed(&digest)).then_some((changed, file.path()))
-            })
-            .collect();
-        unneeded.sort();
-        let surplus = unneeded.len().saturating_sub(UNNEEDED_MAX);
-        for (_, path) in unneeded.into_iter().take(surplus) {
-            if let Err(error) = fs::remove_file(&path) {
-                tracing::warn!(file = %path.display(), %error, "an old version stays");
+    /// Drops the versions that `is_needed` does not want.
+    pub(super) fn drop_but(&self, is_needed: impl Fn(&Digest) -> bool) -> io::Result<usize> {
+        let mut dropped = 0;
+        for entry in fs::read_dir(&self.0)? {
+            let path = entry?.path();
+            let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+            let is_wasm = path.extension().is_some_and(|extension| extension == "wasm");
+            let Ok(digest) = format!("sha256:{stem}").parse::<Digest>() else { continue };
+            if is_wasm && !is_needed(&digest) {
+                fs::remove_file(&path)?;
+                dropped += 1;
             }
         }
+        Ok(dropped)
     }
 
     fn path(&self, digest: &Digest) -> PathBuf {
-        self.folder.join(format!("{}.wasm", digest.hex()))
+        self.0.join(format!("{}.wasm", digest.hex()))
     }
 }
 
@@ -77,28 +67,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn needed_versions_are_never_swept() {
+    fn a_version_is_kept_until_nobody_needs_it() {
         let folder = tempfile::tempdir().expect("a folder");
-        let versions = Versions::new(folder.path().to_owned());
-        let digests: Vec<Digest> =
-            (0..UNNEEDED_MAX + 10).map(|n| Digest::of(n.to_string().as_bytes())).collect();
-        for (n, digest) in digests.iter().enumerate() {
-            versions.keep(digest, n.to_string().as_bytes()).expect("kept");
-        }
-        let needed = &digests[..5];
-        versions.sweep(|digest| needed.contains(digest));
-        assert!(needed.iter().all(|digest| versions.read(digest).is_ok()));
-        let left = fs::read_dir(folder.path()).expect("readable").count();
-        assert_eq!(left, UNNEEDED_MAX + 5);
+        let versions = Versions::open(folder.path()).expect("a folder");
+        let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
+        versions.keep(&one, b"one").expect("kept");
+        versions.keep(&two, b"two").expect("kept");
+        versions.keep(&two, b"two").expect("kept already");
+        assert_eq!(versions.drop_but(|digest| *digest == two).expect("dropped"), 1);
+        assert!(versions.read(&one).is_err());
+        assert_eq!(versions.read(&two).expect("there"), b"two");
     }
 
     #[test]
-    fn damaged_bytes_are_not_used() {
+    fn damaged_bytes_are_no_version() {
         let folder = tempfile::tempdir().expect("a folder");
-        let versions = Versions::new(folder.path().to_owned());
-        let digest = Digest::of(b"good");
-        versions.keep(&digest, b"good").expect("kept");
-        fs::write(versions.path(&digest), b"bad").expect("written");
-        assert!(versions.read(&digest).expect_err("damaged").contains("damaged"));
+        let versions = Versions::open(folder.path()).expect("a folder");
+        let digest = Digest::of(b"one");
+        versions.keep(&digest, b"one").expect("kept");
+        fs::write(versions.path(&digest), "two").expect("written");
+        assert!(versions.read(&digest).expect_err("damaged").to_string().contains("digest"));
     }
 }

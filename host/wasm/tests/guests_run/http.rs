@@ -1,1 +1,167 @@
-//! Later.
+//! What guests can reach.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use taskloom_wasm::{CallLimits, CallReport, Plugin, Policy};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::fixture::{Heard, call, hostile, hostile_with, runtime, told};
+
+/// Answers requests with `response`, or never when there is none. Gives its port.
+async fn server(response: Option<&'static str>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request).await;
+                match response {
+                    Some(response) => drop(stream.write_all(response.as_bytes()).await),
+                    None => std::future::pending::<()>().await,
+                }
+            });
+        }
+    });
+    port
+}
+
+const HELLO: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello";
+
+/// The hostile guest, with the loopback address granted on `port`.
+fn granted(port: u16, methods: &str) -> Arc<Plugin> {
+    let source = format!(
+        "[[http]]\nhost = \"127.0.0.1\"\nport = {port}\nschemes = [\"http\"]\nmethods = {methods}\n"
+    );
+    hostile_with(Policy::read("plugins/hostile.policy.toml", &source).expect("a policy"))
+}
+
+async fn open(
+    plugin: &Arc<Plugin>,
+    short: &str,
+    input: &str,
+    change: impl FnOnce(&mut CallLimits),
+) -> (CallReport, Arc<Heard>) {
+    let (mut call, heard) = call(short, input);
+    change(&mut call.limits);
+    (runtime().call(plugin, call).await, heard)
+}
+
+#[tokio::test]
+async fn a_granted_request_is_answered_and_counted() {
+    let port = server(Some(HELLO)).await;
+    let plugin = granted(port, "[\"GET\"]");
+    let input = format!(r#"{{"url": "http://127.0.0.1:{port}/x"}}"#);
+    let (report, _) = open(&plugin, "open-url", &input, |_| ()).await;
+    assert_eq!(told(&report.ending), r#"succeeded {"status":200,"body":"hello"}"#);
+    assert_eq!((report.usage.requests, report.usage.response_bytes), (1, 5));
+}
+
+#[tokio::test]
+async fn a_refusal_says_which_grant_is_missing() {
+    let nothing = hostile_with(Policy::nothing("plugins/hostile.policy.toml"));
+    let input = r#"{"url": "https://api.test:8443/x?token=secret"}"#;
+    let (report, heard) = open(&nothing, "open-url", input, |_| ()).await;
+    let told = told(&report.ending);
+    let expected = "permanent http-denied: plugins/hostile.policy.toml does not grant \
+                    GET https://api.test:8443/x; add [[http]] host = \"api.test\", port = 8443";
+    assert!(told.starts_with(expected), "{told}");
+    assert!(heard.text().iter().any(|line| line.starts_with("warn: plugins/hostile.policy.toml")));
+    assert!(!told.contains("secret"), "{told}");
+    assert_eq!(report.usage.requests, 0);
+}
+
+#[tokio::test]
+async fn effects_are_enforced_whatever_is_granted() {
+    let port = server(Some(HELLO)).await;
+    let plugin = granted(port, "[\"GET\", \"POST\"]");
+    let get = format!(r#"{{"url": "http://127.0.0.1:{port}/"}}"#);
+    let post = format!(r#"{{"url": "http://127.0.0.1:{port}/", "method": "POST", "body": "b"}}"#);
+    for (short, input, expected) in [
+        ("open-url", &post, "succeeded"),
+        ("open-url-reads", &get, "succeeded"),
+        ("open-url-reads", &post, "permanent http-denied: POST http://127.0.0.1"),
+        ("open-url-pure", &get, "permanent http-denied: GET http://127.0.0.1"),
+    ] {
+        let (report, _) = open(&plugin, short, input, |_| ()).await;
+        let told = told(&report.ending);
+        assert!(told.starts_with(expected), "{short}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_leads_to_this_machine_is_no_way_around() {
+    let port = server(Some(HELLO)).await;
+    let plugin = granted(port, "[\"GET\"]");
+    for url in [
+        format!("http://localhost:{port}/"),
+        format!("http://127.0.0.2:{port}/"),
+        format!("http://[::ffff:127.0.0.1]:{port}/"),
+        format!("http://[::1]:{port}/"),
+        format!("http://127.0.0.1:{}/", port ^ 1),
+    ] {
+        let input = format!(r#"{{"url": "{url}"}}"#);
+        let (report, _) = open(&plugin, "open-url", &input, |_| ()).await;
+        let told = told(&report.ending);
+        assert!(told.contains("does not grant"), "{url}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_handed_over_and_not_followed() {
+    let port = server(Some(
+        "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.2/\r\ncontent-length: 0\r\n\
+         connection: close\r\n\r\n",
+    ))
+    .await;
+    let plugin = granted(port, "[\"GET\"]");
+    let input = format!(r#"{{"url": "http://127.0.0.1:{port}/"}}"#);
+    let (report, _) = open(&plugin, "open-url", &input, |_| ()).await;
+    assert_eq!(told(&report.ending), r#"succeeded {"status":302,"body":""}"#);
+}
+
+#[tokio::test]
+async fn responses_and_requests_are_bounded() {
+    let port = server(Some(HELLO)).await;
+    let plugin = granted(port, "[\"GET\"]");
+    let input = format!(r#"{{"url": "http://127.0.0.1:{port}/"}}"#);
+    let (report, _) = open(&plugin, "open-url", &input, |limits| limits.response_bytes = 4).await;
+    let response = told(&report.ending);
+    assert!(response.starts_with("limit response-too-large: the response would"), "{response}");
+    let (report, _) = open(&plugin, "open-url", &input, |limits| limits.requests = 0).await;
+    let request = told(&report.ending);
+    assert!(request.starts_with("limit requests-exceeded: the call's limit of 0"), "{request}");
+}
+
+#[tokio::test]
+async fn a_guest_that_waits_is_stopped_at_its_deadline() {
+    let port = server(None).await;
+    let plugin = granted(port, "[\"GET\"]");
+    let input = format!(r#"{{"url": "http://127.0.0.1:{port}/"}}"#);
+    let timeout = Duration::from_millis(150);
+    let (report, _) = open(&plugin, "park", &input, |limits| limits.timeout = timeout).await;
+    assert_eq!(told(&report.ending), "timeout timeout: the attempt took longer than 150ms");
+    assert!(report.usage.host_wait_ms >= 50, "{:?}", report.usage);
+    assert!(report.usage.cpu_ms < 100, "{:?}", report.usage);
+}
+
+#[tokio::test]
+async fn a_guest_that_waits_is_stopped_after_it_was_cancelled() {
+    let port = server(None).await;
+    let plugin = granted(port, "[\"GET\"]");
+    let (call, _) = call("park", &format!(r#"{{"url": "http://127.0.0.1:{port}/"}}"#));
+    let cancel = call.cancel.clone();
+    let started = Instant::now();
+    let calling = tokio::spawn(async move { runtime().call(&plugin, call).await });
+    cancel.cancel("a person asked");
+    let report = calling.await.expect("no panic");
+    assert_eq!(told(&report.ending), "cancelled: a person asked");
+    assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn nothing_is_granted_by_default() {
+    assert_eq!(hostile().policy().grants().iter().count(), 0);
+}

@@ -2,8 +2,6 @@
 //!
 //! Needs the components of `tests/guests`, which `cargo xtask plugins` builds.
 
-#![expect(missing_docs, reason = "tests")]
-
 mod calls;
 mod catalog;
 mod fixture;
