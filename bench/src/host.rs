@@ -40,13 +40,17 @@ impl Place {
         let shipped = self.root.join("plugins").join(format!("{name}.wasm"));
         let guest = self.root.join("target/guests/components").join(format!("{name}.wasm"));
         let found = [shipped, guest].into_iter().find(|path| path.is_file());
-        let path = found.with_context(|| format!("no component `{name}`: run `cargo xtask plugins --all`"))?;
+        let path =
+            found.with_context(|| format!("no component `{name}`: run `cargo xtask plugins`"))?;
         Ok(fs::read(path)?)
     }
 
     fn program(&self) -> Result<PathBuf> {
         let beside = std::env::current_exe()?.with_file_name("taskloom");
-        ensure!(beside.is_file(), "no `taskloom` beside the benchmark: cargo build --release -p taskloom");
+        ensure!(
+            beside.is_file(),
+            "no `taskloom` beside the benchmark: cargo build --release -p taskloom"
+        );
         Ok(beside)
     }
 }
@@ -58,7 +62,11 @@ pub(crate) struct Folders {
 }
 
 impl Folders {
-    pub(crate) fn new(place: &Place, plugins: &[&str], workflows: &[(&str, String)]) -> Result<Self> {
+    pub(crate) fn new(
+        place: &Place,
+        plugins: &[&str],
+        workflows: &[(&str, String)],
+    ) -> Result<Self> {
         let root = place.scratch()?;
         fs::create_dir(root.path().join("plugins"))?;
         fs::create_dir(root.path().join("workflows"))?;
@@ -131,6 +139,8 @@ impl Host {
         let Some(address) = line.trim().strip_prefix("listening on ") else {
             bail!("the host did not start: {}", fs::read_to_string(root.join("host.log"))?);
         };
+        // The client wants to know how it would speak TLS; a second answer changes nothing.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::blocking::Client::builder()
             .no_proxy()
             .timeout(Duration::from_secs(300))

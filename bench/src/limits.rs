@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use taskloom_store::yardstick;
+use taskloom_wasm::yardstick::raw_calls;
+use taskloom_wasm::{Runtime, RuntimeConfig};
 
 use crate::figures::{ms, percentile, us};
 use crate::host::Place;
@@ -13,7 +15,7 @@ use crate::report::{Reach, Report};
 const COMMITS: usize = 1_000;
 
 /// Calls that are timed.
-const CALLS: usize = 5_000;
+const CALLS: u32 = 5_000;
 
 /// What this machine does at best, measured in this run.
 pub(crate) struct Limits {
@@ -41,12 +43,13 @@ impl Limits {
                 report.line(id, (value, "ms"), None, Reach::Nothing, ("full", note))?;
             }
         }
-        let calls = taskloom_wasm::yardstick::raw_calls(&place.component("noop")?, CALLS)?;
-        let call = percentile(&calls, 0.5);
+        let runtime = Runtime::new(RuntimeConfig::default())?;
+        let calls = raw_calls(&runtime, &place.component("noop")?, "run", "{}", CALLS)?;
+        let call = calls.p50;
         if report.wants("limit-call") {
             let note = format!(
                 "fresh pooled store, instantiate, one JSON call; p99 {:.0} µs",
-                us(percentile(&calls, 0.99))
+                us(calls.p99)
             );
             report.line("limit-call", (us(call), "us"), None, Reach::Nothing, ("none", note))?;
         }

@@ -67,8 +67,8 @@ impl Report {
         println!("durability: full = on disk (fdatasync) before the next task starts");
         println!("data: {}", place.file_system()?);
         println!(
-            "{:<18} {:>12} {:<8} {:>12} {:>7} {:>12}  {:<4} {}",
-            "id", "value", "unit", "limit", "ratio", "target", "met", "note"
+            "{:<18} {:>12} {:<8} {:>12} {:>7} {:>12}  {:<4} note",
+            "id", "value", "unit", "limit", "ratio", "target", "met"
         );
         Ok(())
     }

@@ -69,8 +69,11 @@ fn a_database_of_a_newer_version_is_left_alone() {
 #[test]
 fn a_broken_workflow_file_is_reported_and_the_others_are_served() {
     let folders = folders();
-    fs::write(folders.workflows().join("broken.toml"), "id = \"broken\"\nversoin = \"1\"\n[[tasks\n")
-        .expect("written");
+    fs::write(
+        folders.workflows().join("broken.toml"),
+        "id = \"broken\"\nversoin = \"1\"\n[[tasks\n",
+    )
+    .expect("written");
     let host = Host::start(&folders);
     let done = host.finished(&host.start_run("ok", &json!({})));
     assert_eq!(done["outcome"], "succeeded", "{done:#}");

@@ -5,12 +5,13 @@ use serde_json::{Value, json};
 use crate::host::{Folders, Host};
 
 /// Task type, input, failure class, failure code.
-const ENDINGS: [(&str, &str, &str, &str); 15] = [
+const ENDINGS: [(&str, &str, &str, &str); 16] = [
     ("spin", "{}", "limit", "out-of-fuel"),
     ("allocate", "{}", "limit", "out-of-memory"),
     ("recurse", "{}", "crash", "stack-overflow"),
-    ("flood-output", "{}", "limit", "output-too-large"),
-    ("log-forever", "{}", "limit", "out-of-fuel"),
+    ("flood-output", "{}", "limit", "out-of-memory"),
+    ("flood-output", "{ bytes = 2_000_000 }", "limit", "output-too-large"),
+    ("log-forever", "{}", "limit", "host-calls-exceeded"),
     ("call-host-forever", "{}", "limit", "host-calls-exceeded"),
     ("invalid-json", "{}", "permanent", "invalid-output"),
     ("wrong-output", "{}", "permanent", "invalid-output"),
@@ -24,11 +25,13 @@ const ENDINGS: [(&str, &str, &str, &str); 15] = [
 ];
 
 fn workflow(task_type: &str, input: &str, place: usize) -> (String, String) {
-    let timeout = if task_type == "ignore-cancel" { "500ms" } else { "30s" };
+    let timeout = if task_type == "ignore-cancel" { "500ms" } else { "60s" };
+    // Enough for everybody who needs more than a moment, and soon used up by who spins.
+    let fuel = if task_type == "spin" { 500_000_000_u64 } else { 100_000_000_000 };
     let source = format!(
         "id = \"ending-{place}\"\nversion = \"1.0.0\"\n[[tasks]]\nid = \"task\"\n\
          type = \"hostile.{task_type}\"\ninput = {input}\ntimeout = \"{timeout}\"\n\
-         retry = {{ max_attempts = 1 }}\n"
+         retry = {{ max_attempts = 1 }}\nlimits = {{ fuel = {fuel} }}\n"
     );
     (format!("ending-{place}.toml"), source)
 }
@@ -59,8 +62,7 @@ fn every_hostile_guest_meets_its_documented_ending() {
 
 /// What was used is recorded beside its limit, however the attempt ended.
 fn check_use(task_type: &str, attempt: &Value) {
-    for (used, limit) in
-        [("fuel_used", "fuel_limit"), ("memory_peak_bytes", "memory_limit_bytes")]
+    for (used, limit) in [("fuel_used", "fuel_limit"), ("memory_peak_bytes", "memory_limit_bytes")]
     {
         let (used, limit) = (attempt[used].as_u64(), attempt[limit].as_u64());
         let (Some(used), Some(limit)) = (used, limit) else {

@@ -62,8 +62,11 @@ impl Folders {
 
     /// The arguments that name these folders.
     pub fn arguments(&self) -> Vec<String> {
-        let pairs =
-            [("--data", self.data()), ("--plugins", self.plugins()), ("--workflows", self.workflows())];
+        let pairs = [
+            ("--data", self.data()),
+            ("--plugins", self.plugins()),
+            ("--workflows", self.workflows()),
+        ];
         pairs
             .into_iter()
             .flat_map(|(flag, path)| [flag.to_owned(), path.display().to_string()])
@@ -76,7 +79,7 @@ pub fn component(name: &str) -> PathBuf {
     let shipped = repository().join("plugins").join(format!("{name}.wasm"));
     let guest = repository().join("target/guests/components").join(format!("{name}.wasm"));
     let found = [shipped, guest].into_iter().find(|path| path.is_file());
-    found.unwrap_or_else(|| panic!("no component `{name}`: run `cargo xtask plugins --all` first"))
+    found.unwrap_or_else(|| panic!("no component `{name}`: run `cargo xtask plugins` first"))
 }
 
 /// The root of the repository.
@@ -205,7 +208,8 @@ impl Host {
                 return now;
             }
             assert!(Instant::now() < deadline, "it did not happen in time: {now:#}");
-            let mut event = lines.by_ref().take_while(|line| line.as_ref().is_ok_and(|l| !l.is_empty()));
+            let mut event =
+                lines.by_ref().take_while(|line| line.as_ref().is_ok_and(|l| !l.is_empty()));
             // At the end of the stream the run has ended: the next look decides.
             if event.next().is_none() && now["outcome"].is_string() {
                 panic!("the run ended without: {now:#}");
@@ -270,11 +274,9 @@ fn signal(child: &Child, name: &str) {
 }
 
 fn client() -> reqwest::blocking::Client {
-    reqwest::blocking::Client::builder()
-        .timeout(PATIENCE)
-        .no_proxy()
-        .build()
-        .expect("a client")
+    // The client wants to know how it would speak TLS; a second answer changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::blocking::Client::builder().timeout(PATIENCE).no_proxy().build().expect("a client")
 }
 
 fn answer(response: reqwest::blocking::Response) -> (u16, Value) {
@@ -295,7 +297,6 @@ pub fn tasks(run: &Value) -> HashMap<String, Value> {
 /// What a finished command printed, and how it ended.
 pub struct Finished {
     pub code: i32,
-    pub out: String,
     pub err: String,
 }
 
@@ -313,7 +314,6 @@ pub fn run(command: &mut Command, input: &str) -> Finished {
     let output = child.wait_with_output().expect("it ends");
     Finished {
         code: output.status.code().unwrap_or(-1),
-        out: String::from_utf8(output.stdout).expect("UTF-8"),
         err: String::from_utf8(output.stderr).expect("UTF-8"),
     }
 }

@@ -20,7 +20,8 @@ fn folders() -> Folders {
 fn every_recorded_issue_payload_is_analysed() {
     let payloads = payloads();
     assert!(payloads.len() > 30, "only {} payloads", payloads.len());
-    let host = Host::start(&folders());
+    let folders = folders();
+    let host = Host::start(&folders);
     let runs: Vec<(String, String)> = payloads
         .iter()
         .map(|(name, payload)| (name.clone(), host.start_run("issue-analysis", payload)))
@@ -35,7 +36,8 @@ fn every_recorded_issue_payload_is_analysed() {
 
 #[test]
 fn the_shipped_issue_is_understood() {
-    let host = Host::start(&folders());
+    let folders = folders();
+    let host = Host::start(&folders);
     let input = fs::read_to_string(default_input()).expect("the input ships");
     let input: Value = serde_json::from_str(&input).expect("JSON");
     let run = host.finished(&host.start_run("issue-analysis", &input));
@@ -48,7 +50,8 @@ fn the_shipped_issue_is_understood() {
 
 #[test]
 fn a_payload_of_another_kind_is_refused_with_what_is_wrong() {
-    let host = Host::start(&folders());
+    let folders = folders();
+    let host = Host::start(&folders);
     let body = serde_json::json!({ "input": { "zen": "Keep it logically awesome." } });
     let (status, problem) = host.post("/workflows/issue-analysis/runs", &body, &[]);
     assert_eq!((status, &problem["code"]), (422, &Value::from("invalid-input")), "{problem:#}");

@@ -25,6 +25,8 @@ pub(crate) struct Arguments {
 /// When something does not build or a workload cannot be measured.
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     setup::guests(root, Guests::All)?;
+    // The benchmark starts the program as it ships, which lies beside it.
+    crate::program(root, "taskloom")?;
     let program = crate::program(root, "taskloom-bench")?;
     let mut bench = Command::new(program);
     bench.args(&arguments.ids).current_dir(root);

@@ -25,7 +25,9 @@ pub(crate) fn measure(place: &Place, limits: &Limits, report: &Report) -> Result
         }
         let cores = std::thread::available_parallelism()?.get() as f64;
         let limit = Some(cores / limits.call.as_secs_f64());
-        let note = format!("{width} parallel no-op tasks and a join, best of 3; limit = cores / limit-call");
+        let note = format!(
+            "{width} parallel no-op tasks and a join, best of 3; limit = cores / limit-call"
+        );
         let value = width as f64 / best;
         report.line(id, (value, "tasks/s"), limit, Reach::AtLeast(TARGET), ("full", note))?;
     }

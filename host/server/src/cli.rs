@@ -25,8 +25,8 @@ use anyhow::anyhow;
 use clap::Parser as _;
 use owo_colors::OwoColorize as _;
 
-use args::{Arguments, Command};
 use crate::config::ConfigError;
+use args::{Arguments, Command};
 
 /// How a command ended without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

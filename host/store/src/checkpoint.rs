@@ -9,6 +9,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
@@ -31,17 +32,20 @@ const TRANSACTIONS_BETWEEN_LOOKS: u32 = 200;
 
 /// How far the log is copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Progress {
+struct Progress {
     /// Pages in the log.
-    pub(crate) pages: i64,
+    pages: i64,
     /// Pages of it that are in the database too.
-    pub(crate) copied: i64,
+    copied: i64,
 }
 
 /// The writer's side of the checkpointing thread.
 pub(crate) struct Checkpointer {
     wake: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
+    /// From a wake-up until the log is copied to its end. Two checkpoints at once would be in each
+    /// other's way, and the log would never be used again from its beginning.
+    under_way: Arc<AtomicBool>,
     rows_seen: u64,
     transactions: u32,
 }
@@ -51,10 +55,13 @@ impl Checkpointer {
     pub(crate) fn spawn(connection: Connection, inbox: Arc<Inbox>) -> io::Result<Self> {
         // One wake-up is enough: it carries no data.
         let (wake, wakes) = sync_channel(1);
+        let under_way = Arc::new(AtomicBool::new(false));
+        let flag = under_way.clone();
         let thread = thread::Builder::new()
             .name("store-checkpoint".to_owned())
-            .spawn(move || run(&connection, &wakes, &inbox))?;
-        Ok(Self { wake: Some(wake), thread: Some(thread), rows_seen: 0, transactions: 0 })
+            .spawn(move || run(&connection, &wakes, &inbox, &flag))?;
+        let (wake, thread) = (Some(wake), Some(thread));
+        Ok(Self { wake, thread, under_way, rows_seen: 0, transactions: 0 })
     }
 
     /// Looks now and then how long the log is, and wakes the thread when it is time.
@@ -71,11 +78,19 @@ impl Checkpointer {
         let progress = length(connection)?;
         if progress.pages - progress.copied >= LOG_PAGES
             && let Some(wake) = &self.wake
+            && !self.under_way.swap(true, Ordering::AcqRel)
         {
-            // Full means that the thread is awake already.
+            // Nobody else sends while this is under way, so there is room.
             let _ = wake.try_send(());
         }
         Ok(())
+    }
+
+    /// Copies the rest that the thread has left, on the writer's thread and connection.
+    pub(crate) fn finish(&self, connection: &Connection) -> Result<()> {
+        let result = passive(connection);
+        self.under_way.store(false, Ordering::Release);
+        result
     }
 
     /// Ends the thread, after the checkpoint it is at.
@@ -103,21 +118,25 @@ pub(crate) fn fill_log(database: &Path) -> io::Result<()> {
 }
 
 /// Copies as much of the log as no reader and no writer is disturbed by.
-pub(crate) fn passive(connection: &Connection) -> Result<Progress> {
-    checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")
+fn passive(connection: &Connection) -> Result<()> {
+    checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)").map(drop)
 }
 
 /// The length of the log, without copying anything.
-pub(crate) fn length(connection: &Connection) -> Result<Progress> {
+fn length(connection: &Connection) -> Result<Progress> {
     checkpoint(connection, "PRAGMA wal_checkpoint(NOOP)")
 }
 
-fn run(connection: &Connection, wakes: &Receiver<()>, inbox: &Inbox) {
+fn run(connection: &Connection, wakes: &Receiver<()>, inbox: &Inbox, under_way: &AtomicBool) {
     while wakes.recv().is_ok() {
         match passive(connection) {
-            Ok(progress) if progress.copied < progress.pages => inbox.ask_for_checkpoint(),
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "a checkpoint failed; the log stays longer"),
+            // Whether there is a rest, only the writer knows: a checkpoint counts the pages that
+            // were there when it began, and calls itself complete.
+            Ok(()) => inbox.ask_for_checkpoint(),
+            Err(error) => {
+                tracing::warn!(%error, "a checkpoint failed; the log stays longer");
+                under_way.store(false, Ordering::Release);
+            }
         }
     }
 }
@@ -126,4 +145,37 @@ fn checkpoint(connection: &Connection, sql: &str) -> Result<Progress> {
     connection
         .prepare_cached(sql)?
         .query_row([], |row| Ok(Progress { pages: row.get(1)?, copied: row.get(2)? }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection;
+    use crate::store::Options;
+
+    #[test]
+    fn the_log_begins_anew_after_the_writer_has_copied_the_rest() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("log.db");
+        connection::create_file(&path).expect("creates");
+        let writer = connection::stranger(&path).expect("opens");
+        connection::make_writer(&writer, &Options::default()).expect("prepares");
+        writer.execute_batch("CREATE TABLE a (x)").expect("writes");
+        let insert = "INSERT INTO a VALUES (zeroblob(100000))";
+        let other = connection::checkpointer(&path).expect("opens");
+        let inbox = Arc::new(Inbox::default());
+        let mut checkpointer = Checkpointer::spawn(other, inbox.clone()).expect("starts");
+        while length(&writer).expect("reads").pages < LOG_PAGES {
+            writer.execute_batch(insert).expect("writes");
+        }
+        checkpointer.transactions = TRANSACTIONS_BETWEEN_LOOKS;
+        checkpointer.look(&writer).expect("reads");
+        // The thread is done when it asks; what is written now is the rest.
+        assert!(inbox.take().expect("is asked").checkpoint);
+        writer.execute_batch(insert).expect("writes");
+        checkpointer.finish(&writer).expect("copies");
+        writer.execute_batch(insert).expect("writes");
+        assert!(length(&writer).expect("reads").pages < 100);
+        checkpointer.stop();
+    }
 }

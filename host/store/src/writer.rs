@@ -13,7 +13,7 @@ use taskloom_core::run::RunStatus;
 use taskloom_core::time::Timestamp;
 
 use crate::batch::{Append, Batch, Committed, Conflict, Events};
-use crate::checkpoint::{self, Checkpointer};
+use crate::checkpoint::Checkpointer;
 use crate::error::Error;
 use crate::inbox::{Commit, Done, Group, Inbox};
 use crate::lock::HostLock;
@@ -228,7 +228,7 @@ impl Writer {
     }
 
     fn finish_checkpoint(&self) {
-        if let Err(error) = checkpoint::passive(&self.connection) {
+        if let Err(error) = self.checkpointer.finish(&self.connection) {
             tracing::warn!(%error, "a checkpoint could not be finished");
         }
     }

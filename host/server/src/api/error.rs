@@ -96,7 +96,9 @@ pub enum ApiError {
         path: String,
     },
     /// A web page of another origin tries to change something.
-    #[error("a page of `{0}` must not change anything here; call the API from outside of a browser")]
+    #[error(
+        "a page of `{0}` must not change anything here; call the API from outside of a browser"
+    )]
     CrossOrigin(String),
     /// The host was reached under a name that is not its own.
     #[error(

@@ -4,10 +4,7 @@
 //! nothing is lost or repeated. Wake-ups only say that there may be something new; the journal says
 //! what.
 
-#![expect(
-    unused_qualifications,
-    reason = "made by the macro that describes query parameters"
-)]
+#![expect(unused_qualifications, reason = "made by the macro that describes query parameters")]
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -193,11 +190,7 @@ impl Source {
 
 fn written(event: &Event) -> sse::Event {
     let data = serde_json::to_string(event).expect("an event of the API is JSON");
-    sse::Event::default()
-        .id(event.seq.to_string())
-        .event(&event.kind)
-        .retry(RECONNECT)
-        .data(data)
+    sse::Event::default().id(event.seq.to_string()).event(&event.kind).retry(RECONNECT).data(data)
 }
 
 fn wants_stream(headers: &HeaderMap) -> bool {
@@ -210,6 +203,7 @@ fn wants_stream(headers: &HeaderMap) -> bool {
 fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
     let Some(value) = headers.get("last-event-id") else { return Ok(None) };
     let number = value.to_str().ok().and_then(|text| text.trim().parse().ok());
-    let wrong = || ApiError::InvalidHeader("last-event-id: it must be an event's number".to_owned());
+    let wrong =
+        || ApiError::InvalidHeader("last-event-id: it must be an event's number".to_owned());
     number.map(Some).ok_or_else(wrong)
 }

@@ -1,9 +1,6 @@
 //! The log of a run.
 
-#![expect(
-    unused_qualifications,
-    reason = "made by the macro that describes query parameters"
-)]
+#![expect(unused_qualifications, reason = "made by the macro that describes query parameters")]
 
 use axum::Json;
 use axum::extract::{Path, State};

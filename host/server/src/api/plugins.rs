@@ -46,7 +46,11 @@ pub(crate) async fn show(
             Some(similar) => format!("; did you mean `{similar}`?"),
             None => "; `GET /api/v1/plugins` lists them".to_owned(),
         };
-        return Err(ApiError::NotFound { kind: "plugin", name: name.chars().take(80).collect(), help });
+        return Err(ApiError::NotFound {
+            kind: "plugin",
+            name: name.chars().take(80).collect(),
+            help,
+        });
     };
     Ok(Json(Plugin::new(entry, catalog.current(&entry.stem).as_deref())))
 }

@@ -49,7 +49,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
 ///
 /// # Errors
 /// See [`ApiError`]: the media type, the length, the syntax with its place, the shape.
-pub(super) async fn json<T: DeserializeOwned>(request: Request<Body>, limit: u64) -> Result<T, ApiError> {
+pub(super) async fn json<T: DeserializeOwned>(
+    request: Request<Body>,
+    limit: u64,
+) -> Result<T, ApiError> {
     let is_json = |kind: &str| kind == "application/json" || kind.ends_with("+json");
     check_type(request.headers(), is_json, "application/json")?;
     let bytes = body(request, limit).await?;
@@ -131,7 +134,9 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Api
     match text.len() {
         0 => Err(wrong("it is empty")),
         1..=KEY_BYTES_MAX => Ok(Some(text.to_owned())),
-        length => Err(wrong(&format!("it has {length} bytes; at most {KEY_BYTES_MAX} are allowed"))),
+        length => {
+            Err(wrong(&format!("it has {length} bytes; at most {KEY_BYTES_MAX} are allowed")))
+        }
     }
 }
 
@@ -197,8 +202,15 @@ async fn body(request: Request<Body>, limit: u64) -> Result<Bytes, ApiError> {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    // A list would be taken for an object whose members are given in order.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        let message = "the body is a list; line 1 must begin an object, `{`".to_owned();
+        return Err(ApiError::InvalidBody(message));
+    }
     serde_json::from_slice(bytes).map_err(|error| match error.classify() {
-        Category::Data => ApiError::InvalidBody(format!("the body is not what is read here: {error}")),
+        Category::Data => {
+            ApiError::InvalidBody(format!("the body is not what is read here: {error}"))
+        }
         _ if bytes.is_empty() => ApiError::MalformedJson("the body is empty".to_owned()),
         _ => ApiError::MalformedJson(format!("the body is not JSON: {error}")),
     })

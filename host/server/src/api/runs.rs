@@ -1,9 +1,6 @@
 //! Runs: list, show, cancel.
 
-#![expect(
-    unused_qualifications,
-    reason = "made by the macro that describes query parameters"
-)]
+#![expect(unused_qualifications, reason = "made by the macro that describes query parameters")]
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -154,7 +151,8 @@ impl RunsQuery {
         }
         let word = |text: &str, words: &str| format!("`{text}` is none of {words}");
         let status = |text: &str| {
-            RunStatus::parse(text).ok_or_else(|| word(text, "running, waiting, cancelling, finished"))
+            RunStatus::parse(text)
+                .ok_or_else(|| word(text, "running, waiting, cancelling, finished"))
         };
         let outcome = |text: &str| {
             let outcome = Outcome::parse(text).filter(|outcome| *outcome != Outcome::Skipped);

@@ -122,7 +122,11 @@ fn available(api: &Api, registered: &Registered) -> Result<(), ApiError> {
         Availability::Unavailable(problems) => Err(ApiError::WorkflowUnavailable {
             workflow: registered.id().clone(),
             problems,
-            hints: workflows.refusals(registered.plugins()).iter().map(|hint| format!("; {hint}")).collect(),
+            hints: workflows
+                .refusals(registered.plugins())
+                .iter()
+                .map(|hint| format!("; {hint}"))
+                .collect(),
         }),
     }
 }

@@ -19,6 +19,6 @@ pub use run::{Cancel, LogLine, LogPage, Run, RunPage, RunSummary, StartRun};
 pub use task::{Attempt, Failure, Task, TaskDetail, TaskPage};
 pub use word::{AvailabilityWord, OnFailureWord, Outcome, RunStatus, TaskStatus};
 pub use workflow::{
-    BrokenFile, RetryPolicy, Validation, ValidatedWorkflow, Workflow, WorkflowList,
+    BrokenFile, RetryPolicy, ValidatedWorkflow, Validation, Workflow, WorkflowList,
     WorkflowSummary, WorkflowTask,
 };

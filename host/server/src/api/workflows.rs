@@ -69,7 +69,8 @@ pub(crate) async fn validate(
 
 fn check(api: &Api, source: &str) -> Validation {
     let reading = definition::read("request", source);
-    let types = reading.definition.as_ref().map(|definition| api.app.workflows.check_types(definition));
+    let types =
+        reading.definition.as_ref().map(|definition| api.app.workflows.check_types(definition));
     let problems = reading.problems.into_iter().chain(types.into_iter().flatten());
     let problems: Vec<_> = problems.map(Problem::from).collect();
     Validation {

@@ -40,7 +40,11 @@ impl Client {
     ///
     /// # Errors
     /// When no host answers, or it refuses; the message says why.
-    pub(super) async fn get(&self, path: &[&str], query: &[(&str, Option<String>)]) -> Result<Value> {
+    pub(super) async fn get(
+        &self,
+        path: &[&str],
+        query: &[(&str, Option<String>)],
+    ) -> Result<Value> {
         let mut url = self.url(path)?;
         for (name, value) in query {
             if let Some(value) = value {
@@ -75,9 +79,8 @@ impl Client {
         let status = response.status();
         let text = response.text().await.context("the host's answer broke off")?;
         if status.is_success() {
-            return serde_json::from_str(&text).with_context(|| {
-                format!("what answers at {} is no Taskloom host", self.server)
-            });
+            return serde_json::from_str(&text)
+                .with_context(|| format!("what answers at {} is no Taskloom host", self.server));
         }
         match serde_json::from_str::<ProblemDetails>(&text) {
             Ok(problem) => Err(anyhow!(told(&problem))),

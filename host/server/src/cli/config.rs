@@ -14,7 +14,11 @@ use crate::config::{Settings, Source};
 pub(super) fn print(arguments: &Arguments) -> Result<Done, Failed> {
     let settings = Settings::load(&arguments.folders.sources(Vec::new()))?;
     settings.config()?;
-    if arguments.json { print_json(&as_json(&settings))? } else { print_text(&as_toml(&settings))? }
+    if arguments.json {
+        print_json(&as_json(&settings))?
+    } else {
+        print_text(&as_toml(&settings))?
+    }
     Ok(Done::Well)
 }
 

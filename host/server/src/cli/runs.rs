@@ -81,7 +81,11 @@ async fn cancelled(
         return Ok(print_json(&answer)?);
     }
     let shown: Run = read(answer)?;
-    Ok(print(&format!("run {} is {}\n", shown.id, show::state(shown.status.as_str(), shown.outcome).0))?)
+    Ok(print(&format!(
+        "run {} is {}\n",
+        shown.id,
+        show::state(shown.status.as_str(), shown.outcome).0
+    ))?)
 }
 
 fn print_run(answer: Value, remote: &Remote) -> Result<()> {

@@ -27,7 +27,8 @@ pub(super) fn run(run: &Run) -> String {
     let _ = writeln!(
         text,
         "{}",
-        format!("started {} by {}, priority {}", run.started_at, run.trigger, run.priority).dimmed()
+        format!("started {} by {}, priority {}", run.started_at, run.trigger, run.priority)
+            .dimmed()
     );
     if let Some(failure) = &run.failure {
         let _ = writeln!(text, "{}", reason(failure));
@@ -35,7 +36,11 @@ pub(super) fn run(run: &Run) -> String {
     text.push('\n');
     text.push_str(&tasks(&run.tasks));
     if run.tasks.len() < run.tasks_total {
-        let _ = writeln!(text, "… {} more tasks; `--json` and the API page through them", run.tasks_total - run.tasks.len());
+        let _ = writeln!(
+            text,
+            "… {} more tasks; `--json` and the API page through them",
+            run.tasks_total - run.tasks.len()
+        );
     }
     if let Some(output) = &run.output {
         let _ = write!(text, "\n{}\n{}\n", "output".dimmed(), indented(output.get()));
@@ -101,7 +106,9 @@ pub(super) fn state(status: &'static str, outcome: Option<Outcome>) -> (&'static
         Some(Outcome::Succeeded) => ("succeeded", style.green()),
         Some(Outcome::Failed) => ("failed", style.red()),
         Some(Outcome::TimedOut) => ("timed_out", style.red()),
-        Some(outcome @ (Outcome::Cancelled | Outcome::Skipped)) => (outcome.as_str(), style.yellow()),
+        Some(outcome @ (Outcome::Cancelled | Outcome::Skipped)) => {
+            (outcome.as_str(), style.yellow())
+        }
         None if status == RunStatus::Running.as_str() => (status, style.cyan()),
         None => (status, style),
     }
@@ -176,7 +183,8 @@ mod tests {
 
     #[test]
     fn amounts_are_short() {
-        let shown = [duration(7), duration(1_234), duration(61_500), count(12_345), count(10_000_000_000)];
+        let shown =
+            [duration(7), duration(1_234), duration(61_500), count(12_345), count(10_000_000_000)];
         assert_eq!(shown, ["7 ms", "1.23 s", "1 min 1 s", "12.3 k", "10 G"]);
         assert_eq!([bytes(512), bytes(1 << 20), bytes(1_600)], ["512 B", "1 MiB", "1.5 KiB"]);
     }

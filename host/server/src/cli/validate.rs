@@ -36,11 +36,15 @@ pub(super) fn validate(arguments: &Validate) -> Result<Done, Failed> {
     let checked = runtime()?.block_on(check(config, arguments, with_plugins))?;
     let is_valid = checked.iter().all(|checked| checked.validation.valid);
     if arguments.json {
-        print_json(&serde_json::json!({ "valid": is_valid, "types_checked": with_plugins, "files": checked }))?;
+        print_json(
+            &serde_json::json!({ "valid": is_valid, "types_checked": with_plugins, "files": checked }),
+        )?;
     } else {
         print(&checked.iter().map(told).collect::<String>())?;
         if !with_plugins {
-            anstream::eprintln!("task types were not checked: no plugins folder; name it by `--plugins`");
+            anstream::eprintln!(
+                "task types were not checked: no plugins folder; name it by `--plugins`"
+            );
         }
     }
     Ok(if is_valid { Done::Well } else { Done::Invalid })
@@ -95,7 +99,10 @@ fn check_file(file: &Path, host: Option<&Embedded>) -> Checked {
     let types: Vec<_> = types.collect();
     let problems: Vec<_> = reading.problems.into_iter().chain(types).map(Problem::from).collect();
     let workflow = reading.definition.map(|definition| (&*definition.workflow).into());
-    Checked { file: name, validation: Validation { valid: problems.is_empty(), workflow, problems } }
+    Checked {
+        file: name,
+        validation: Validation { valid: problems.is_empty(), workflow, problems },
+    }
 }
 
 fn told(checked: &Checked) -> String {

@@ -77,12 +77,7 @@ pub const KEYS: &[Key] = &[
         "Where the host listens; port 0 takes a free one. The API has no login: let it listen on \
          loopback, or behind a proxy that checks who calls.",
     ),
-    key(
-        "server.name",
-        Kind::Text,
-        Preset::HostName,
-        "The name of this host in attempts.",
-    ),
+    key("server.name", Kind::Text, Preset::HostName, "The name of this host in attempts."),
     key(
         "server.allowed_hosts",
         Kind::Texts,
@@ -225,12 +220,7 @@ pub const KEYS: &[Key] = &[
         Preset::Text("256KiB"),
         "Bytes of a call's log lines that are kept.",
     ),
-    key(
-        "limits.host_calls",
-        NUMBER,
-        Preset::Text("100000"),
-        "Calls from a guest into the host.",
-    ),
+    key("limits.host_calls", NUMBER, Preset::Text("100000"), "Calls from a guest into the host."),
     key("limits.requests", NUMBER, Preset::Text("100"), "Outbound requests of a call."),
     key(
         "limits.response_bytes",

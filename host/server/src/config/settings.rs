@@ -119,7 +119,8 @@ impl Settings {
         }
         for (path, value) in &sources.flags {
             let key = key_of(path);
-            let flag = format!("--{}", if key.name() == "folder" { key.section() } else { key.name() });
+            let flag =
+                format!("--{}", if key.name() == "folder" { key.section() } else { key.name() });
             settings.read_text(key, &flag, value, Source::Flag(flag.clone()), &mut problems);
         }
         if problems.is_empty() { Ok(settings) } else { Err(ConfigError { problems }) }
@@ -268,7 +269,9 @@ fn sections_below(section: &str) -> BTreeMap<&'static str, &'static str> {
 fn read_value<'d>(table: &mut Table<'d>, key: &Key) -> Option<Value> {
     let name = key.name();
     match key.kind {
-        Kind::Address => table.parsed::<Address>(name).map(|found| Value::Text(found.0.to_string())),
+        Kind::Address => {
+            table.parsed::<Address>(name).map(|found| Value::Text(found.0.to_string()))
+        }
         Kind::Folder | Kind::Text => {
             let text = table.string(name)?;
             if text.is_empty() {
@@ -322,9 +325,7 @@ fn default(key: &'static Key) -> Setting {
     let text = match key.preset {
         Preset::Text(text) => text.to_owned(),
         Preset::None => String::new(),
-        Preset::Cores => {
-            std::thread::available_parallelism().map_or(2, usize::from).to_string()
-        }
+        Preset::Cores => std::thread::available_parallelism().map_or(2, usize::from).to_string(),
         Preset::HostName => host_name(),
     };
     let line = format!("{} = {}\n", key.name(), literal(key.kind, &text));
@@ -332,7 +333,8 @@ fn default(key: &'static Key) -> Setting {
     let mut table = document.root();
     let value = read_value(&mut table, key);
     table.finish();
-    let value = value.unwrap_or_else(|| panic!("default of {}: {:?}", key.path, document.problems()));
+    let value =
+        value.unwrap_or_else(|| panic!("default of {}: {:?}", key.path, document.problems()));
     Setting { value, source: Source::Default }
 }
 

@@ -22,9 +22,8 @@ fn load(
         folder: Some(folder.path().to_owned()),
     };
     Config::load(&sources).map_err(|error| {
-        let clean = |problem: &String| {
-            problem.replace(&format!("{}/", folder.path().display()), "")
-        };
+        let clean =
+            |problem: &String| problem.replace(&format!("{}/", folder.path().display()), "");
         ConfigError { problems: error.problems.iter().map(clean).collect() }
     })
 }
@@ -95,7 +94,16 @@ fn everything_wrong_in_every_source_is_reported_at_once() {
         "[server]\nlisten = 5\nlsiten = \"x\"\n[limits.max]\nfule = 1\nmemory = \"9TiB\"\n[slot]\n",
         &[("TASKLOOM_SLOTS_CPU", "0"), ("TASKLOOM_LOG_FORMAT", "jsn"), ("TASKLOOM_LISTEN", "here")],
         &[("data.folder", "")],
-        expect![[r#""#]],
+        expect![[r#"
+            taskloom.toml:2:10: server.listen: a string is expected, not a whole number
+            taskloom.toml:3:1: server.lsiten: unknown key `lsiten`; did you mean `listen`?
+            taskloom.toml:5:1: limits.max.fule: unknown key `fule`; did you mean `fuel`?
+            taskloom.toml:6:10: limits.max.memory: `9TiB` is no size; write bytes as a number, or a number and one of `B`, `KB`, `MB`, `GB`, `KiB`, `MiB`, `GiB`, such as "64MiB"
+            taskloom.toml:7:2: slot: unknown key `slot`; did you mean `slots`?
+            TASKLOOM_SLOTS_CPU: 0 is out of range; it must be from 1 to 4096
+            TASKLOOM_LOG_FORMAT: unknown value `jsn`; did you mean `json`?
+            TASKLOOM_LISTEN: `here` is no address and port such as `127.0.0.1:8080` or `[::1]:8080`
+            --data: must not be empty"#]],
     );
 }
 
@@ -105,7 +113,9 @@ fn a_default_cannot_exceed_its_ceiling() {
         "[limits]\nmemory = \"2GiB\"\n",
         &[("TASKLOOM_LIMITS_MAX_TIMEOUT", "10s")],
         &[],
-        expect![[r#""#]],
+        expect![[r#"
+            taskloom.toml: limits.memory: "2GiB" is more than `limits.max.memory`, which is "1GiB" (default)
+            default: limits.timeout: "30s" is more than `limits.max.timeout`, which is "10s" (TASKLOOM_LIMITS_MAX_TIMEOUT)"#]],
     );
 }
 
@@ -129,7 +139,11 @@ fn the_guide_has_every_key_with_its_default() {
     let guide = include_str!("../../../../docs/configuration.md");
     for key in keys::KEYS {
         let row = format!("| `{}` | {} | `{}` |", key.path, preset(key), key.variable());
-        assert!(guide.contains(&row), "docs/configuration.md lacks this row:\n{row} {} |", key.docs);
+        assert!(
+            guide.contains(&row),
+            "docs/configuration.md lacks this row:\n{row} {} |",
+            key.docs
+        );
         assert!(guide.contains(key.docs), "docs/configuration.md lacks: {}", key.docs);
     }
 }

@@ -72,11 +72,7 @@ impl From<document::Problem> for Problem {
 
 impl From<Violation> for Problem {
     fn from(violation: Violation) -> Self {
-        Self {
-            message: violation.message,
-            pointer: Some(violation.pointer),
-            ..Self::default()
-        }
+        Self { message: violation.message, pointer: Some(violation.pointer), ..Self::default() }
     }
 }
 

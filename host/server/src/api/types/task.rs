@@ -250,9 +250,7 @@ impl From<&failure::Failure> for Failure {
 impl From<ReleaseReason> for Failure {
     fn from(reason: ReleaseReason) -> Self {
         let message = match reason {
-            ReleaseReason::Shutdown => {
-                "the host was shut down; the task goes on at its next start"
-            }
+            ReleaseReason::Shutdown => "the host was shut down; the task goes on at its next start",
             ReleaseReason::HostBusy => {
                 "the host had no memory or no instance free; the task is offered again"
             }

@@ -1,0 +1,13 @@
+//! The HTTP API, asked without a socket: real engine, real store, real plugins.
+//!
+//! The plugins and test guests must have been built: `cargo xtask plugins`.
+
+#![allow(unreachable_pub, reason = "one program: what its modules share is public to each other")]
+
+mod description;
+mod events;
+mod host;
+mod pages;
+mod refusals;
+mod runs;
+mod start;

@@ -1,0 +1,322 @@
+//! The command line: the real program, as a person or a script calls it.
+//!
+//! The plugins and test guests must have been built: `cargo xtask plugins`.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const ECHO: &str = r#"
+id = "echo"
+version = "1.0.0"
+input = { type = "object", properties = { say = { type = "string" } } }
+output = "${tasks.echo.output}"
+
+[[tasks]]
+id = "echo"
+type = "hostile.echo"
+input = { said = "${input}" }
+"#;
+
+const FAILS: &str = r#"
+id = "fails"
+version = "1.0.0"
+
+[[tasks]]
+id = "fails"
+type = "hostile.fail"
+input = { class = "permanent", code = "no-luck", message = "out of \u001b[31mluck" }
+"#;
+
+const TALKS: &str = r#"
+id = "talks"
+version = "1.0.0"
+
+[[tasks]]
+id = "talk"
+type = "hostile.talk"
+input = { lines = 3 }
+"#;
+
+/// Folders with plugins and workflows, removed at the end of the test.
+struct Place(TempDir);
+
+/// What a finished command printed, and how it ended.
+struct Done {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Place {
+    fn new() -> Self {
+        let place = Self(tempfile::tempdir().expect("a temporary folder"));
+        for folder in ["plugins", "workflows"] {
+            fs::create_dir(place.path(folder)).expect("made");
+        }
+        for plugin in ["hostile", "noop"] {
+            let to = place.path("plugins").join(format!("{plugin}.wasm"));
+            fs::copy(component(plugin), to).expect("copied");
+        }
+        for (name, source) in [("echo", ECHO), ("fails", FAILS), ("talks", TALKS)] {
+            place.write(&format!("workflows/{name}.toml"), source);
+        }
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).expect("written");
+    }
+
+    /// Runs `taskloom` in the folder.
+    fn taskloom(&self, arguments: &str) -> Done {
+        self.taskloom_with(arguments, "")
+    }
+
+    fn taskloom_with(&self, arguments: &str, input: &str) -> Done {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        // A program that does not read its input may have ended already.
+        let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
+        let output = child.wait_with_output().expect("it ends");
+        Done {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).expect("UTF-8"),
+            err: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_taskloom"));
+        command.args(arguments.split_whitespace()).current_dir(self.0.path());
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("TASKLOOM_") {
+                command.env_remove(name);
+            }
+        }
+        command
+    }
+}
+
+impl Done {
+    fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{}\n{}", self.out, self.err);
+        assert!(!self.err.contains("panicked"), "{}", self.err);
+        self
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}", self.out))
+    }
+
+    #[track_caller]
+    fn says(&self, parts: &[&str]) {
+        let all = format!("{}\n{}", self.out, self.err);
+        for part in parts {
+            assert!(all.contains(part), "`{part}` is not in:\n{all}");
+        }
+        assert!(!all.contains('\u{1b}'), "no colours and nothing a terminal obeys: {all:?}");
+    }
+}
+
+/// A built component, a plugin that ships or a test guest.
+fn component(name: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let shipped = root.join("plugins").join(format!("{name}.wasm"));
+    let guest = root.join("target/guests/components").join(format!("{name}.wasm"));
+    let found = [shipped, guest].into_iter().find(|path| path.is_file());
+    found.unwrap_or_else(|| panic!("no component `{name}`: run `cargo xtask plugins` first"))
+}
+
+/// A running `taskloom serve`, stopped at the end of the test.
+struct Host {
+    child: Child,
+    address: String,
+}
+
+impl Host {
+    fn start(place: &Place) -> Self {
+        let mut child = place
+            .command("serve --listen 127.0.0.1:0 --data data")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let mut line = String::new();
+        let out = child.stdout.take().expect("piped");
+        BufReader::new(out).read_line(&mut line).expect("a line");
+        let address = line.trim().strip_prefix("listening on ").expect("an address").to_owned();
+        Self { child, address }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // Dead already if the test failed on that.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_run_gives_its_output_and_tells_its_attempts() {
+    let place = Place::new();
+    place.write("input.json", r#"{ "say": "hi" }"#);
+    let done = place.taskloom("run workflows/echo.toml --input input.json").expect(0);
+    assert_eq!(done.json(), json!({ "said": { "say": "hi" } }), "only the output goes to stdout");
+    done.says(&["echo", "attempt 1", "succeeded", "fuel", "memory"]);
+    assert!(!place.path("taskloom-data").exists(), "nothing is kept");
+}
+
+#[test]
+fn a_run_as_json_is_what_the_api_shows() {
+    let place = Place::new();
+    let done = place.taskloom_with("run workflows/echo.toml --input - --json", "{\"say\": \"ho\"}");
+    let run = done.expect(0).json();
+    assert_eq!((&run["outcome"], &run["trigger"]), (&json!("succeeded"), &json!("cli")));
+    assert_eq!(run["output"], json!({ "said": { "say": "ho" } }));
+    assert_eq!(run["tasks"][0]["attempts"][0]["number"], 1);
+}
+
+#[test]
+fn a_run_that_fails_is_told_apart_from_one_that_cannot_start() {
+    let place = Place::new();
+    let done = place.taskloom("run workflows/fails.toml").expect(1);
+    done.says(&["no-luck", "permanent", "out of \\u{1b}[31mluck", "failed"]);
+    let run = place.taskloom("run workflows/fails.toml --json").expect(1).json();
+    assert_eq!(run["failure"]["class"], "permanent", "{run:#}");
+    place.write("input.json", "{ \"say\": 1 }");
+    let done = place.taskloom("run workflows/echo.toml --input input.json").expect(2);
+    done.says(&["error:", "/say", "string"]);
+    place.write("input.json", "{ nothing }");
+    place.taskloom("run workflows/echo.toml --input input.json").expect(2).says(&["line 1"]);
+    place.taskloom("run nowhere.toml").expect(2).says(&["nowhere.toml"]);
+    place
+        .taskloom("run workflows/echo.toml --input nowhere.json")
+        .expect(2)
+        .says(&["nowhere.json"]);
+    place.write("wrong.toml", "id = \"x\"\nversoin = \"1.0.0\"\n");
+    place.taskloom("run wrong.toml").expect(2).says(&["wrong.toml:2:1", "did you mean `version`"]);
+    place.write("alien.toml", &ECHO.replace("hostile.echo", "alien.echo"));
+    place.taskloom("run alien.toml").expect(2).says(&["alien.toml:9:8", "alien.echo"]);
+}
+
+#[test]
+fn a_journal_that_is_kept_is_sound() {
+    let place = Place::new();
+    place.taskloom("run workflows/echo.toml --data kept").expect(0);
+    place.taskloom("doctor --data kept").expect(0).says(&["sound"]);
+    let done = place.taskloom("doctor --data kept --json").expect(0);
+    assert_eq!(done.json()["ok"], true);
+    place.taskloom("doctor --data nowhere").expect(2).says(&["nowhere", "--data"]);
+    assert!(!place.path("nowhere").exists(), "looking makes nothing");
+}
+
+#[test]
+fn files_are_checked_all_at_once() {
+    let place = Place::new();
+    place
+        .taskloom("validate workflows/echo.toml workflows/fails.toml")
+        .expect(0)
+        .says(&["workflows/echo.toml: ok echo 1.0.0, 1 tasks", "workflows/fails.toml: ok"]);
+    place.write("wrong.toml", "id = \"x\"\nversoin = \"1\"\n[[tasks]]\nid = \"a\"\ntyp = \"b\"\n");
+    let done = place.taskloom("validate wrong.toml workflows/echo.toml nowhere.toml").expect(2);
+    done.says(&["wrong.toml:2:1", "wrong.toml:5:1", "echo.toml: ok", "nowhere.toml:1:1"]);
+    place.write("alien.toml", &ECHO.replace("hostile.echo", "hostile.ehco"));
+    let done = place.taskloom("validate alien.toml --json").expect(2).json();
+    assert_eq!((&done["valid"], &done["types_checked"]), (&json!(false), &json!(true)));
+    let problem = &done["files"][0]["problems"][0];
+    assert_eq!((&problem["code"], &problem["line"]), (&json!("unknown-task-type"), &json!(9)));
+    place.taskloom("validate alien.toml --plugins nowhere").expect(2).says(&["nowhere"]);
+    fs::remove_dir_all(place.path("plugins")).expect("removed");
+    place.taskloom("validate alien.toml").expect(0).says(&["task types were not checked"]);
+}
+
+#[test]
+fn a_host_is_asked_about_its_runs_and_plugins() {
+    let place = Place::new();
+    let host = Host::start(&place);
+    let on = format!("--server {}", host.address);
+    // The client wants to know how it would speak TLS; a second answer changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::blocking::Client::builder().no_proxy().build().expect("a client");
+    let start = |workflow: &str| {
+        let url = format!("{}/api/v1/workflows/{workflow}/runs", host.address);
+        let request = client.post(url).header("content-type", "application/json");
+        let answer = request.header("prefer", "wait=60").body("{}").send().expect("an answer");
+        let run: Value = answer.json().expect("JSON");
+        run["id"].as_str().unwrap_or_else(|| panic!("no run: {run:#}")).to_owned()
+    };
+    let (failed, talked) = (start("fails"), start("talks"));
+
+    let list = place.taskloom(&format!("runs list {on}")).expect(0);
+    list.says(&["RUN", &failed, &talked, "failed", "succeeded", "1/1"]);
+    let page = place.taskloom(&format!("runs list --outcome failed --json {on}")).expect(0).json();
+    assert_eq!(page["runs"][0]["id"], *failed);
+    let show = place.taskloom(&format!("runs show {failed} {on}")).expect(0);
+    show.says(&[&failed, "fails 1.0.0", "hostile.fail", "no-luck (permanent)", "\\u{1b}[31mluck"]);
+    let run = place.taskloom(&format!("runs show {talked} --json {on}")).expect(0).json();
+    assert_eq!(run["outcome"], "succeeded");
+    let again = place.taskloom(&format!("runs cancel {failed} {on}")).expect(1);
+    again.says(&["error:", "already ended: failed"]);
+    place.taskloom(&format!("runs show nonsense {on}")).expect(1).says(&["no run `nonsense`"]);
+    place.taskloom(&format!("runs list --status done {on}")).expect(1).says(&["`done`"]);
+
+    let plugins = place.taskloom(&format!("plugins list {on}")).expect(0);
+    plugins.says(&["PLUGIN", "hostile", "noop", "active", "noop.run"]);
+    let plugin = place.taskloom(&format!("plugin show noop {on}")).expect(0);
+    plugin.says(&["noop", "sha256:", "noop.run", "pure, cpu", "input"]);
+    let plugin = place.taskloom(&format!("plugin show noop --json {on}")).expect(0).json();
+    assert_eq!(plugin["name"], "noop");
+
+    // Lines are written shortly after they were logged; closing the host writes the last ones.
+    let logs = || place.taskloom(&format!("runs logs {talked} {on}")).expect(0);
+    let mut told = logs();
+    for _ in 0..1_000 {
+        if told.out.lines().count() == 3 {
+            break;
+        }
+        told = logs();
+    }
+    told.says(&["talk#1", "trace", "info", "line 3"]);
+    let lines = place.taskloom(&format!("runs logs {talked} --json {on}")).expect(0).json();
+    assert_eq!(lines["lines"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn without_a_host_it_says_how_to_start_one() {
+    let place = Place::new();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr();
+    let server = format!("http://{}", free.expect("an address"));
+    let done = place.taskloom(&format!("runs list --server {server}")).expect(1);
+    done.says(&["error:", &server, "taskloom serve", "--server", "TASKLOOM_SERVER"]);
+    place.taskloom("runs list --server nonsense").expect(2).says(&["`nonsense` is no URL"]);
+}
+
+#[test]
+fn the_configuration_is_printed_with_its_sources_and_can_be_read_again() {
+    let place = Place::new();
+    place.write("taskloom.toml", "[slots]\ncpu = 3\n");
+    let done = place.taskloom("config --data elsewhere").expect(0);
+    done.says(&["cpu = 3  # taskloom.toml", "folder = \"elsewhere\"  # --data", "io = 1024"]);
+    place.write("again.toml", &done.out);
+    let again = place.taskloom("config --config again.toml --json").expect(0).json();
+    assert_eq!(again["slots.cpu"], json!({ "value": 3, "source": "again.toml" }));
+    assert_eq!(again["limits.memory"]["value"], "64MiB");
+    place.write("taskloom.toml", "[slot]\ncpu = 3\n[server]\nlisten = 5\n");
+    let wrong = place.taskloom("config").expect(2);
+    wrong.says(&["taskloom.toml:1:", "did you mean `slots`", "taskloom.toml:4:"]);
+}
