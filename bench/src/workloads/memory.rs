@@ -81,21 +81,42 @@ fn folders(place: &Place, port: u16) -> Result<Folders> {
          [limits]\ntimeout = \"1h\"\n"
     );
     folders.add_policy("hostile", &policy)?;
-    // A plugin's name stands in its manifest: copies under names of the same length.
     let noop = place.component("noop")?;
     for copy in shipped.len()..PLUGINS {
         let name = format!("np{copy:02}");
-        folders.add_plugin(&name, &renamed(&noop, b"noop", name.as_bytes()))?;
+        folders.add_plugin(&name, &renamed(&noop, *b"noop", name.as_bytes().try_into()?))?;
     }
     Ok(folders)
 }
 
-fn renamed(component: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
-    let mut bytes = component.to_vec();
+/// A copy of a plugin under another name of four letters. The name stands in the manifest, which the
+/// compiler keeps as text or as a constant of an instruction (LEB128).
+fn renamed(component: &[u8], from: [u8; 4], to: [u8; 4]) -> Vec<u8> {
+    let text = replaced(component, &from, &to);
+    replaced(&text, &leb128(i32::from_le_bytes(from)), &leb128(i32::from_le_bytes(to)))
+}
+
+/// Replaces every occurrence; both must be equally long, so that no length in the file changes.
+fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
     let mut place = 0;
     while let Some(found) = bytes[place..].windows(from.len()).position(|window| window == from) {
         bytes[place + found..][..to.len()].copy_from_slice(to);
         place += found + to.len();
     }
     bytes
+}
+
+/// Signed LEB128, as WebAssembly encodes constants.
+fn leb128(mut value: i32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let byte = (value & 0x7f) as u8;
+        value >>= 7;
+        let is_last = (value == 0 && byte & 0x40 == 0) || (value == -1 && byte & 0x40 != 0);
+        bytes.push(if is_last { byte } else { byte | 0x80 });
+        if is_last {
+            return bytes;
+        }
+    }
 }
