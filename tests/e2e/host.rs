@@ -222,7 +222,7 @@ impl Host {
     pub fn settled(&self) {
         self.until("/plugins", |plugins| {
             let list = plugins["plugins"].as_array().expect("a list");
-            !list.is_empty() && list.iter().all(|plugin| plugin["state"] != "loading")
+            plugins["settled"] == true && list.iter().all(|plugin| plugin["state"] != "loading")
         });
     }
 

@@ -99,35 +99,49 @@ fn topological_order(dependencies: &[Vec<TaskIndex>]) -> Option<Vec<TaskIndex>> 
     Some(order.into_iter().map(|node| TaskIndex::new(node.index())).collect())
 }
 
-/// One cycle of a graph that has one, from a task back to (and without repeating) itself.
+/// One cycle of a graph that has one, in the order of needs, each task once.
 fn find_cycle(dependencies: &[Vec<TaskIndex>]) -> Vec<TaskIndex> {
-    // Peel off every task whose needs are all peeled; what stays needs something that stays, so
-    // walking along needs from any of it must come back to a task seen before.
-    let mut peeled = vec![false; dependencies.len()];
-    let mut changed = true;
-    while changed {
-        changed = false;
-        for (task, needs) in dependencies.iter().enumerate() {
-            if !peeled[task] && needs.iter().all(|need| peeled[need.as_usize()]) {
-                peeled[task] = true;
-                changed = true;
-            }
-        }
-    }
-    let Some(start) = peeled.iter().position(|done| !done) else { return Vec::new() };
+    // What stays needs something that stays, so walking along needs from any of it must come back
+    // to a task that was seen before.
+    let stays = unpeelable(dependencies);
+    let Some(start) = stays.iter().position(|stays| *stays) else { return Vec::new() };
     let mut path = vec![TaskIndex::new(start)];
+    let mut places = vec![None; dependencies.len()];
     loop {
-        let last = *path.last().expect("begins with one");
-        let next = dependencies[last.as_usize()]
+        let last = path[path.len() - 1].as_usize();
+        places[last] = Some(path.len() - 1);
+        let next = dependencies[last]
             .iter()
             .copied()
-            .find(|need| !peeled[need.as_usize()])
+            .find(|need| stays[need.as_usize()])
             .expect("a task that stays needs one that stays");
-        if let Some(place) = path.iter().position(|seen| *seen == next) {
+        if let Some(place) = places[next.as_usize()] {
             return path.split_off(place);
         }
         path.push(next);
     }
+}
+
+/// The tasks that stay when every task whose needs have all gone goes too, again and again
+/// (A. B. Kahn, Communications of the ACM 5(11), 1962): those on a cycle or behind one.
+fn unpeelable(dependencies: &[Vec<TaskIndex>]) -> Vec<bool> {
+    let mut left: Vec<usize> = dependencies.iter().map(Vec::len).collect();
+    let mut dependents = vec![Vec::new(); dependencies.len()];
+    for (task, needs) in dependencies.iter().enumerate() {
+        for need in needs {
+            dependents[need.as_usize()].push(task);
+        }
+    }
+    let mut gone: Vec<usize> = (0..left.len()).filter(|task| left[*task] == 0).collect();
+    while let Some(task) = gone.pop() {
+        for dependent in &dependents[task] {
+            left[*dependent] -= 1;
+            if left[*dependent] == 0 {
+                gone.push(*dependent);
+            }
+        }
+    }
+    left.into_iter().map(|needs| needs > 0).collect()
 }
 
 #[cfg(test)]
@@ -154,6 +168,16 @@ mod tests {
     fn names_the_tasks_of_a_cycle() {
         assert_eq!(graph(&[&[], &[0, 3], &[1], &[2]]).expect_err("a cycle").len(), 3);
         assert_eq!(graph(&[&[0]]).expect_err("a cycle"), [0]);
+    }
+
+    #[test]
+    fn a_cycle_is_found_in_a_large_graph() {
+        // A reversed chain of 100,000 tasks beside a circle of two: the worst order to peel.
+        let count = 100_000;
+        let chain = (0..count).map(|n| (n + 1 < count).then(|| TaskIndex::new(n + 1)));
+        let mut needs: Vec<Vec<TaskIndex>> = chain.map(|need| need.into_iter().collect()).collect();
+        needs.extend([vec![TaskIndex::new(count + 1)], vec![TaskIndex::new(count)]]);
+        assert_eq!(Graph::new(needs).expect_err("a cycle").len(), 2);
     }
 
     #[test]

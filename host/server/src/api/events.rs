@@ -169,6 +169,8 @@ impl Source {
                         return None;
                     }
                 }
+                // The host stops; the client comes back when it does.
+                Err(ReadError::Store(taskloom_store::Error::Stopped { .. })) => return None,
                 Err(error) => {
                     tracing::error!(run = %self.run, %error, "a stream of events ends");
                     return None;

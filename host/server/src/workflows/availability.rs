@@ -12,6 +12,10 @@ use taskloom_wasm::Catalog;
 /// being loaded.
 const UNKNOWN_TYPE: &str = "unknown-task-type";
 
+/// What stands for the problems beyond those that are listed. It says nothing of its own, so it is
+/// no reason to refuse a run while plugins are being loaded.
+const MORE_PROBLEMS: &str = "more-problems";
+
 /// Whether a run of a workflow could be performed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Availability {
@@ -82,7 +86,7 @@ pub(super) fn judge(definition: &Definition, settled: bool, catalog: &Catalog) -
         };
     }
     let all = problems.len();
-    problems.retain(|problem| problem.code != UNKNOWN_TYPE);
+    problems.retain(|problem| ![UNKNOWN_TYPE, MORE_PROBLEMS].contains(&problem.code));
     match (problems.is_empty(), all) {
         (true, 0) => Availability::Available,
         (true, _) => Availability::Loading,
