@@ -30,9 +30,6 @@ const LOG_LINES_PER_GROUP: usize = 1_000;
 /// How long a log line waits for a batch to travel with.
 const LOG_DELAY: Duration = Duration::from_millis(100);
 
-/// How long the writer looks for the next batch before it sleeps.
-const LINGER: Duration = Duration::from_micros(100);
-
 /// Told what became of a batch, on the writer's thread.
 pub(crate) type Done = Box<dyn FnOnce(Result<Committed, Error>) + Send>;
 
@@ -146,7 +143,6 @@ impl Inbox {
 
     /// Waits for work and takes as much as fits into a transaction; `None` after the end.
     pub(crate) fn take(&self) -> Option<Group> {
-        self.linger();
         let mut queue = self.lock();
         loop {
             let now = Instant::now();
@@ -163,15 +159,6 @@ impl Inbox {
                 Some(due) => self.work.wait_timeout(queue, due - now).expect(NO_PANIC).0,
             };
             queue.idle = false;
-        }
-    }
-
-    /// Looks for the next batch for a moment: waking a thread that sleeps takes as long as a commit
-    /// on a quick disk, and the next step of a chain comes soon after the one before.
-    fn linger(&self) {
-        let begun = Instant::now();
-        while begun.elapsed() < LINGER && self.lock().commits.is_empty() {
-            thread::yield_now();
         }
     }
 

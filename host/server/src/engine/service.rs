@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use taskloom_core::definition::Definition;
 use taskloom_core::dispatch::Dispatcher;
@@ -33,9 +33,6 @@ const INPUTS_PER_BATCH: usize = 1024;
 /// How long an attempt runs before its start is journaled without waiting for a commit that goes
 /// anyway. Shorter ones have their start in their result alone.
 const START_JOURNAL_DELAY: Duration = Duration::from_millis(25);
-
-/// How long the engine looks for an input that is due before it sleeps.
-const LINGER: Duration = Duration::from_micros(100);
 
 /// How much longer than its grace period a shutdown may take.
 const SHUTDOWN_OVERTIME: Duration = Duration::from_secs(5);
@@ -151,9 +148,6 @@ impl Service {
 
     /// The next input; `None` when a timer came first.
     fn wait(&mut self) -> Option<Input> {
-        if let Some(input) = self.linger() {
-            return Some(input);
-        }
         match self.timers.next() {
             None => Some(self.mailbox.recv().expect("the service holds a sender itself")),
             Some(at) => match self.mailbox.recv_timeout(self.clock.until(at)) {
@@ -164,22 +158,6 @@ impl Service {
                 }
             },
         }
-    }
-
-    /// Looks for the next input for a moment while one is due: waking a thread that sleeps takes as
-    /// long as a commit on a quick disk.
-    fn linger(&self) -> Option<Input> {
-        if self.in_flight.is_none() && self.under_way == 0 {
-            return None;
-        }
-        let begun = Instant::now();
-        while begun.elapsed() < LINGER {
-            if let Ok(input) = self.mailbox.try_recv() {
-                return Some(input);
-            }
-            std::thread::yield_now();
-        }
-        None
     }
 
     fn handle(&mut self, input: Input) {
