@@ -19,7 +19,6 @@ mod task;
 mod types;
 mod version;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -27,7 +26,7 @@ use serde_json::Value;
 use crate::document::{Document, Problem, Step, Table};
 use crate::expression::{PathStep, Template, TemplateError, TemplateReader};
 use crate::id::Digest;
-use crate::workflow::{TaskIndex, Workflow};
+use crate::workflow::{Block, NodeIndex, Parts, Workflow};
 
 pub use policy::{
     FUEL_MAX, MAX_PARALLEL_MAX, MEMORY_MAX, MEMORY_MIN, OUTPUT_MAX, PRIORITY_MAX, RETRY_WAIT_MAX,
@@ -94,24 +93,24 @@ fn read_workflow(document: &Document<'_>, source: &str) -> Option<Workflow> {
     let id = head.id?;
     let tasks: Option<Vec<_>> = tasks.into_iter().map(RawTask::into_task).collect();
     let tasks = tasks?;
-    let index: HashMap<_, _> = tasks
-        .iter()
-        .enumerate()
-        .map(|(place, task)| (task.id.clone(), TaskIndex::new(place)))
-        .collect();
-    Some(Workflow {
+    let block =
+        Block { owner: None, tasks: (0..tasks.len()).map(NodeIndex::new).collect(), output: None };
+    let parts = Parts {
         name: head.name.unwrap_or_else(|| id.to_string()),
         id,
         description: head.description.unwrap_or_default(),
         version: head.version?,
         digest: Digest::of(source.as_bytes()),
+        enabled: true,
         input_schema: head.input_schema,
         config: head.config,
         tasks,
+        blocks: vec![block],
         graph,
+        finally: None,
         output: head.output,
-        index,
-    })
+    };
+    Some(Workflow::assemble(parts))
 }
 
 /// Parses the value at `path` as a template, and notes what is wrong in it.

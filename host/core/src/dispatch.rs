@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 
 use crate::id::RunId;
 use crate::plugin::ResourceClass;
-use crate::workflow::TaskIndex;
+use crate::run::TaskIndex;
 
 /// How much may be under way at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

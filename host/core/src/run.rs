@@ -22,8 +22,9 @@ use crate::id::{Digest, PluginName, RunId, TaskId};
 use crate::journal::RunStarted;
 use crate::payload::PayloadRef;
 use crate::time::Timestamp;
-use crate::workflow::{TaskIndex, Workflow};
+use crate::workflow::Workflow;
 
+pub use crate::workflow::NodeIndex as TaskIndex;
 pub use apply::IllegalEvent;
 pub use command::{AttemptResult, Command, LossLimits};
 pub use effect::{Effect, StopReason};
@@ -169,7 +170,7 @@ impl RunState {
 
     /// The output of a task that succeeded.
     pub fn output_of(&self, id: &TaskId) -> Option<&PayloadRef> {
-        self.task(self.workflow.task_index(id)?).output()
+        self.task(self.workflow.node(id)?).output()
     }
 
     /// The earliest time at which a waiting task goes on; `None` if none waits for a time.

@@ -58,7 +58,7 @@ fn play(world: &mut World, step: &str) {
     }
 }
 
-fn active(world: &World, task: &str) -> (taskloom_core::workflow::TaskIndex, u32) {
+fn active(world: &World, task: &str) -> (taskloom_core::run::TaskIndex, u32) {
     let index = world.index(task);
     (index, world.state.task(index).status.active_attempt().expect("an active attempt"))
 }

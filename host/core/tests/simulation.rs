@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use taskloom_core::attempt::{AttemptEnd, AttemptEnding, ReleaseReason};
 use taskloom_core::failure::{FailureClass, Outcome};
-use taskloom_core::run::{Command, RunState};
-use taskloom_core::workflow::{TaskIndex, Workflow};
+use taskloom_core::run::{Command, RunState, TaskIndex};
+use taskloom_core::workflow::Workflow;
 
 use support::{World, failure, json, picture, run_id, workflow};
 

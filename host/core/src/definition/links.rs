@@ -7,7 +7,7 @@ use super::task::RawTask;
 use crate::document::{Document, Step};
 use crate::expression::Template;
 use crate::id::TaskId;
-use crate::workflow::{Graph, TaskIndex};
+use crate::workflow::{Graph, NodeIndex};
 
 /// The most tasks of a cycle that a message names.
 const CYCLE_TASKS_MAX: usize = 10;
@@ -65,7 +65,7 @@ struct Linker<'a> {
 
 impl Linker<'_> {
     /// What the task at `place` needs, without doubles.
-    fn dependencies(&self, place: usize) -> Vec<TaskIndex> {
+    fn dependencies(&self, place: usize) -> Vec<NodeIndex> {
         let task = &self.tasks[place];
         let mut found = Vec::new();
         for (item, name) in task.needs.iter().enumerate() {
@@ -96,7 +96,7 @@ impl Linker<'_> {
         }
         found.sort_unstable();
         found.dedup();
-        found.into_iter().map(TaskIndex::new).collect()
+        found.into_iter().map(NodeIndex::new).collect()
     }
 
     /// Notes every expression that reads a task which is not there, or its own.
@@ -143,7 +143,7 @@ impl Linker<'_> {
     }
 
     /// Notes a cycle at the task that comes first in the file.
-    fn report_cycle(&self, cycle: &[TaskIndex]) {
+    fn report_cycle(&self, cycle: &[NodeIndex]) {
         let places: Vec<_> = cycle.iter().map(|task| task.as_usize()).collect();
         let first = (0..places.len()).min_by_key(|n| places[*n]).unwrap_or(0);
         let ordered: Vec<_> = places[first..].iter().chain(&places[..first]).copied().collect();

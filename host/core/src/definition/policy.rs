@@ -113,8 +113,7 @@ fn read_limits(table: &mut Table<'_>, limits: &mut LimitsWish) {
 
 /// Reads `[config]`.
 pub(super) fn read_config(root: &mut Table<'_>) -> RunConfig {
-    let mut config =
-        RunConfig { timeout: None, max_parallel: None, priority: 0, on_failure: OnFailure::Stop };
+    let mut config = RunConfig::default();
     let Some(mut table) = root.table("config") else { return config };
     config.timeout = table.duration("timeout", TIMEOUT_MIN..=RUN_TIMEOUT_MAX);
     config.max_parallel = table

@@ -86,11 +86,9 @@ impl RawTask {
     /// The task, if nothing of it is wrong.
     pub(super) fn into_task(self) -> Option<Task> {
         Some(Task {
-            id: self.id?,
-            task_type: self.task_type?,
-            input: self.input?,
             retry: self.policy.retry,
             limits: self.policy.limits,
+            ..Task::call(self.id?, self.task_type?, self.input?)
         })
     }
 }

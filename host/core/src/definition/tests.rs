@@ -11,7 +11,7 @@ use crate::document::Problem;
 use crate::id::{Digest, TaskType};
 use crate::plugin::{Effects, LimitsWish, ResourceClass, TaskTypeSpec};
 use crate::retry::{Jitter, RetryPolicy};
-use crate::workflow::{OnFailure, TaskIndex};
+use crate::workflow::{NodeIndex, OnFailure};
 
 fn print(problems: &[Problem]) -> String {
     problems.iter().fold(String::new(), |mut text, problem| {
@@ -142,7 +142,7 @@ fn a_full_definition_is_read_as_written() {
     assert_eq!(workflow.input_schema["properties"]["issue"], json!({"type": "object"}));
     let needs: Vec<Vec<_>> = (0..3)
         .map(|n| {
-            workflow.graph.dependencies(TaskIndex::new(n)).iter().map(|t| t.as_usize()).collect()
+            workflow.graph.dependencies(NodeIndex::new(n)).iter().map(|t| t.as_usize()).collect()
         })
         .collect();
     assert_eq!(needs, [vec![], vec![0], vec![0, 1]]);
@@ -568,7 +568,7 @@ fn a_hundred_thousand_tasks_are_read_quickly() {
     let types = known_types();
     let definition = definition.expect("it has no problems");
     assert!(definition.check_types(&types.iter().collect()).is_empty());
-    assert_eq!(definition.workflow.graph.depth(TaskIndex::new(0)), 100_000);
+    assert_eq!(definition.workflow.graph.depth(NodeIndex::new(0)), 100_000);
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 
     // Every reference wrong: as many problems, and no search for each among all.

@@ -11,7 +11,7 @@ use crate::expression::{Node, PathStep, Piece, Root, Template};
 use crate::id::{PluginName, TaskType};
 use crate::plugin::TaskTypeSpec;
 use crate::schema::{Detail, Schema, Segment};
-use crate::workflow::{KnownTypes, Task, TaskIndex};
+use crate::workflow::{KnownTypes, NodeIndex, Task};
 
 /// Keywords whose verdict on an object or a list does not depend on what its parts hold.
 const ABOUT_SHAPE: [&str; 11] = [
@@ -121,13 +121,14 @@ impl<'a> Check<'a> {
             ]
         };
         self.reads(&task.input, &at("input"));
-        let Some((task_type, spec)) = self.known.get_key_value(&task.task_type) else {
+        let Some(called) = task.kind.task_type() else { return };
+        let Some((task_type, spec)) = self.known.get_key_value(called) else {
             self.found.push(Found {
                 path: at("type"),
                 byte: None,
                 code: "unknown-task-type",
-                message: format!("unknown task type `{}`", task.task_type),
-                help: Help::Similar(task.task_type.clone()),
+                message: format!("unknown task type `{called}`"),
+                help: Help::Similar(called.clone()),
             });
             return;
         };
@@ -171,8 +172,8 @@ impl<'a> Check<'a> {
         let (workflow, known) = (&self.definition.workflow, self.known);
         let schema_of = |root: &Root| -> Option<&'a Value> {
             let Root::Output(id) = root else { return None };
-            let index: TaskIndex = workflow.task_index(id)?;
-            Some(&known.get(&workflow.task(index).task_type)?.output_schema)
+            let index: NodeIndex = workflow.node(id)?;
+            Some(&known.get(workflow.task(index).kind.task_type()?)?.output_schema)
         };
         for (inside, offset, (message, help)) in impossible_reads(template, schema_of) {
             let mut path = path.to_vec();

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::TaskIndex;
 use super::{Finish, Marks, RunState, Stop, TaskState, TaskStatus};
 use crate::attempt::{Attempt, AttemptEnding, AttemptUse};
 use crate::failure::{Failure, FailureClass, Next, Outcome};
 use crate::id::{RunId, TaskId};
 use crate::journal::{Entry, RunEvent, RunStarted};
 use crate::time::Timestamp;
-use crate::workflow::{OnFailure, TaskIndex, Workflow};
+use crate::workflow::{OnFailure, Workflow};
 
 /// An event that does not fit the state it was applied to: the journal is damaged, or was written
 /// by something else than the planner.
@@ -303,7 +304,7 @@ impl RunState {
     }
 
     fn index_of(&self, task: &TaskId) -> Result<TaskIndex, String> {
-        self.workflow.task_index(task).ok_or_else(|| format!("there is no task `{task}`"))
+        self.workflow.node(task).ok_or_else(|| format!("there is no task `{task}`"))
     }
 
     fn expect(

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use super::TaskIndex;
 use crate::attempt::{AttemptEnd, AttemptUse};
 use crate::failure::Failure;
 use crate::id::{Digest, PluginName};
 use crate::payload::PayloadRef;
 use crate::plugin::ResourceClass;
 use crate::time::Timestamp;
-use crate::workflow::TaskIndex;
 
 /// What somebody or something asks of a run.
 #[derive(Debug, Clone)]

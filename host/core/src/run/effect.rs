@@ -1,9 +1,9 @@
 //! What a run asks for once its events are on disk.
 
+use super::TaskIndex;
 use super::{Marks, RunState, TaskStatus};
 use crate::failure::Outcome;
 use crate::time::Timestamp;
-use crate::workflow::TaskIndex;
 
 /// What is to be done once the events are on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::TaskIndex;
 use super::apply::IllegalEvent;
 use super::command::{AttemptResult, Command, LossLimits};
 use super::effect::Effect;
@@ -16,7 +17,6 @@ use crate::id::TaskId;
 use crate::journal::{Entry, RunEvent};
 use crate::payload::PayloadRef;
 use crate::time::Timestamp;
-use crate::workflow::TaskIndex;
 
 /// How long a task waits that the host had no room for.
 const BUSY_WAIT: Duration = Duration::from_millis(100);

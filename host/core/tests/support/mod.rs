@@ -13,13 +13,14 @@ use taskloom_core::failure::{Failure, FailureClass};
 use taskloom_core::id::{Digest, RunId, TaskId, TaskType, WorkflowId};
 use taskloom_core::journal::{Entry, RunEvent, RunStarted, Trigger};
 use taskloom_core::payload::PayloadRef;
-use taskloom_core::plugin::{LimitsWish, ResourceClass};
+use taskloom_core::plugin::ResourceClass;
 use taskloom_core::retry::{Jitter, RetryPolicy};
 use taskloom_core::run::{
-    AttemptResult, Command, Effect, LossLimits, Reaction, Refusal, RunState, react, resume,
+    AttemptResult, Command, Effect, LossLimits, Reaction, Refusal, RunState, TaskIndex, react,
+    resume,
 };
 use taskloom_core::time::Timestamp;
-use taskloom_core::workflow::{Graph, OnFailure, RunConfig, Task, TaskIndex, Workflow};
+use taskloom_core::workflow::{Block, Graph, OnFailure, Parts, RunConfig, Task, Workflow};
 use uuid::Uuid;
 
 /// A workflow from a line such as `a; b<-a; c<-a,b | continue retries=2 timeout=60`.
@@ -48,34 +49,32 @@ pub fn workflow(spec: &str) -> Arc<Workflow> {
     let tasks = lines.iter().map(|(id, _)| task(id, retry)).collect::<Vec<_>>();
     let on_failure =
         if options.contains("continue") { OnFailure::Continue } else { OnFailure::Stop };
-    Arc::new(Workflow {
+    let block = Block { owner: None, tasks: places.values().copied().collect(), output: None };
+    Arc::new(Workflow::assemble(Parts {
         id: WorkflowId::new("test").expect("valid"),
         name: "test".to_owned(),
         description: String::new(),
         version: "1.0.0".to_owned(),
         digest: Digest::of(spec.as_bytes()),
+        enabled: true,
         input_schema: Value::Bool(true),
         config: RunConfig {
             timeout: option("timeout").map(Duration::from_secs),
-            max_parallel: None,
-            priority: 0,
             on_failure,
+            ..RunConfig::default()
         },
-        index: tasks.iter().enumerate().map(|(n, t)| (t.id.clone(), TaskIndex::new(n))).collect(),
         tasks,
+        blocks: vec![block],
         graph: Graph::new(needs).expect("no cycle"),
+        finally: None,
         output: options.contains("output").then(|| Template::constant(Value::Null)),
-    })
+    }))
 }
 
 fn task(id: &str, retry: RetryPolicy) -> Task {
-    Task {
-        id: TaskId::new(id).expect("valid"),
-        task_type: TaskType::new("test.run").expect("valid"),
-        input: Template::constant(Value::Null),
-        retry,
-        limits: LimitsWish::default(),
-    }
+    let id = TaskId::new(id).expect("valid");
+    let task_type = TaskType::new("test.run").expect("valid");
+    Task { retry, ..Task::call(id, task_type, Template::constant(Value::Null)) }
 }
 
 pub fn json(value: &str) -> PayloadRef {
@@ -242,7 +241,7 @@ impl World {
     }
 
     pub fn index(&self, task: &str) -> TaskIndex {
-        self.workflow.task_index(&TaskId::new(task).expect("valid")).expect("a known task")
+        self.workflow.node(&TaskId::new(task).expect("valid")).expect("a known task")
     }
 }
 
