@@ -1,41 +1,65 @@
 //! Reads workflow files: TOML text into a [`Workflow`], or all that is wrong with it.
 //!
 //! ```text
-//! source ─ document ─┬─ head    id, version, [input], [config], output
-//!                    └─ task    [[tasks]] with [defaults]
-//!                          │
-//!                        links  needs and references ─ graph, without cycles
+//! source ─ document ─┬─ head     id, version, [input], [config], output
+//!                    ├─ trigger  [[triggers]]
+//!                    └─ task     [[tasks]] and [[finally]], with the tasks in them (group, pause)
+//!                          │        what is computed in all of them: formulas
+//!                        reach   what a name of a task means to whoever reads it
+//!                        links   needs and references ─ graph, without cycles
+//!                        scopes  which names are in scope
+//!                        paths   what the schema of the input allows
 //!                          │
 //!                      Definition ─ check_types: against the task types that are loaded
 //! ```
 //!
+//! Every key is in one table ([`keys`]), from which the JSON Schema for editors is made as well.
+//!
 //! `docs/workflows.md` is the guide of the format.
 
+mod config;
+mod formula;
+mod group;
 mod head;
+mod json_schema;
+mod keys;
+mod kind;
 mod links;
 mod paths;
+mod pause;
 mod policy;
+mod reach;
+mod scopes;
+mod site;
 mod task;
+mod trigger;
 mod types;
 mod version;
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
-use crate::document::{Document, Problem, Step, Table};
-use crate::expression::{PathStep, Template, TemplateError, TemplateReader};
+use crate::document::{Document, Problem, Step};
+use crate::expression::{PathStep, TemplateReader};
 use crate::id::Digest;
-use crate::workflow::{Block, NodeIndex, Parts, Workflow};
+use crate::workflow::{Parts, Workflow};
 
+pub use config::{CONCURRENCY_MAX, RUN_TIMEOUT_MAX};
+pub use json_schema::json_schema;
+pub use pause::{PROMPT_CHARS_MAX, SIGNAL_BYTES_MAX};
 pub use policy::{
-    FUEL_MAX, MAX_PARALLEL_MAX, MEMORY_MAX, MEMORY_MIN, OUTPUT_MAX, PRIORITY_MAX, RETRY_WAIT_MAX,
-    RUN_TIMEOUT_MAX, TASK_ATTEMPTS_MAX, TASK_TIMEOUT_MAX,
+    FUEL_MAX, MAX_PARALLEL_MAX, MEMORY_MAX, MEMORY_MIN, OUTPUT_MAX, PRIORITY_MAX, RETRY_CODES_MAX,
+    RETRY_WAIT_MAX, TASK_ATTEMPTS_MAX, TASK_TIMEOUT_MAX,
 };
+pub use task::TASKS_DEPTH_MAX;
+pub use trigger::{DEBOUNCE_MAX, RATE_MAX, TRIGGERS_MAX};
+pub use types::KnownVersions;
 pub use version::is_version;
 
+use formula::Formula;
 use head::Head;
-use task::RawTask;
+use policy::Policy;
+use reach::Map;
+use site::Site;
 
 /// The longest name of a workflow, in characters.
 pub const NAME_CHARS_MAX: usize = 200;
@@ -52,6 +76,10 @@ pub struct Definition {
     pub source: Arc<str>,
     /// Where the text came from, for messages: the file's name, or `request`.
     pub origin: String,
+    /// Where each task stands in it, by its place in the workflow.
+    sites: Vec<Site>,
+    /// Everything that is computed.
+    formulas: Vec<Formula>,
 }
 
 /// What came of reading a text: a definition, or at least one problem.
@@ -68,70 +96,56 @@ pub struct Reading {
 /// What can only be judged with the plugins at hand is left to [`Definition::check_types`].
 pub fn read(origin: &str, source: &str) -> Reading {
     let document = Document::parse(origin, source);
-    let workflow = read_workflow(&document, source);
+    let read = read_workflow(&document, source);
     let problems = document.problems();
-    let definition = workflow.filter(|_| problems.is_empty()).map(|workflow| {
+    let definition = read.filter(|_| problems.is_empty()).map(|(workflow, sites, formulas)| {
         Arc::new(Definition {
             workflow: Arc::new(workflow),
             source: source.into(),
             origin: origin.to_owned(),
+            sites,
+            formulas,
         })
     });
     Reading { definition, problems }
 }
 
-fn read_workflow(document: &Document<'_>, source: &str) -> Option<Workflow> {
+fn read_workflow(
+    document: &Document<'_>,
+    source: &str,
+) -> Option<(Workflow, Vec<Site>, Vec<Formula>)> {
     let mut templates = TemplateReader::default();
+    let mut formulas = Vec::new();
     let mut root = document.root();
-    let head = Head::read(&mut root, &mut templates);
-    let defaults = policy::Defaults::read(&mut root);
-    let tasks = task::read_all(&mut root, &defaults, &mut templates);
-    root.finish();
+    let head = Head::read(&mut root, &mut templates, &mut formulas);
+    let triggers = trigger::read_all(&mut root, &mut templates, &mut formulas);
+    let defaults = Policy::read_defaults(&mut root);
+    let raw = task::read_all(&mut root, &defaults, &mut templates, &mut formulas);
+    keys::finish(&root, &keys::HEAD);
 
-    paths::check(document, &head, &tasks);
-    let graph = links::link(document, &tasks, head.output.as_ref())?;
-    let id = head.id?;
-    let tasks: Option<Vec<_>> = tasks.into_iter().map(RawTask::into_task).collect();
-    let tasks = tasks?;
-    let block =
-        Block { owner: None, tasks: (0..tasks.len()).map(NodeIndex::new).collect(), output: None };
+    let map = Map::new(&raw);
+    paths::check(document, &head.input_schema, &raw, &formulas);
+    scopes::check(document, &map, &formulas);
+    let graph = links::link(document, &map, &formulas)?;
+    let (id, finally) = (head.id?, raw.finally);
+    let (tasks, blocks, sites) = raw.into_parts()?;
     let parts = Parts {
         name: head.name.unwrap_or_else(|| id.to_string()),
         id,
         description: head.description.unwrap_or_default(),
         version: head.version?,
         digest: Digest::of(source.as_bytes()),
-        enabled: true,
+        enabled: head.enabled,
         input_schema: head.input_schema,
         config: head.config,
         tasks,
-        blocks: vec![block],
+        blocks,
         graph,
-        finally: None,
+        finally,
         output: head.output,
     };
-    Some(Workflow::assemble(parts))
-}
-
-/// Parses the value at `path` as a template, and notes what is wrong in it.
-fn read_template(
-    table: &Table<'_>,
-    path: &[Step<'_>],
-    value: &Value,
-    templates: &mut TemplateReader,
-) -> Option<Template> {
-    match templates.read(value) {
-        Ok(template) => Some(template),
-        Err(errors) => {
-            for TemplateError { path: inside, error } in errors {
-                let mut steps = path.to_vec();
-                steps.extend(inside.iter().map(step_of));
-                steps.push(Step::Byte(error.offset));
-                table.report(&steps, "bad-expression", error.message, error.help);
-            }
-            None
-        }
-    }
+    let workflow = Workflow { triggers, ..Workflow::assemble(parts) };
+    Some((workflow, sites, formulas))
 }
 
 /// A step of a JSON value as a step of the document it came from.

@@ -48,7 +48,7 @@ pub use quantity::{DURATION_MAX, SIZE_MAX, parse_duration, parse_size};
 pub use table::Table;
 
 use problem::Finding;
-pub(crate) use problem::clip;
+pub(crate) use problem::{clip, print_path};
 
 /// The longest text that is read, in bytes. A workflow of 100,000 tasks needs about 12 MiB.
 pub const SOURCE_BYTES_MAX: usize = 16 * 1024 * 1024;

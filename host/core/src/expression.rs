@@ -1,8 +1,8 @@
 //! Expressions (CEL) and the values they stand in.
 //!
 //! A [`Template`] is a JSON value whose strings may hold `${…}`; an [`Expression`] is the text
-//! between the braces. Names in scope are `input`, `tasks.<id>.output`, `tasks.<id>.outcome` and
-//! `run` (`run.id`, `run.workflow`, `run.version`).
+//! between the braces. Names are those of [`Root`]; which of them are in scope depends on where an
+//! expression stands, and is checked by whoever reads it ([`References`]).
 //!
 //! * A string that is exactly one `${…}` becomes the expression's value, of whatever JSON type.
 //!   In a longer string, texts stand as they are and everything else as its JSON text (`null` as
@@ -28,23 +28,23 @@ mod budget;
 mod compile;
 mod path;
 mod program;
+mod references;
 mod scan;
+mod scope;
 mod template;
 mod value;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::failure::Outcome;
-use crate::id::TaskId;
-
 pub use budget::BUDGET;
 pub use compile::{COMPREHENSIONS_MAX, FUNCTIONS, TREE_DEPTH_MAX};
-pub use path::{Path, PathStep, RUN_FIELDS, Root};
+pub use path::{Path, PathStep, RUN_END_FIELDS, RUN_FIELDS, Root};
+pub use references::References;
 pub use scan::NESTING_MAX;
+pub use scope::{Item, Scope, TaskScope};
 pub use template::{Template, TemplateError, TemplateReader};
 
 pub(crate) use template::{Node, Piece};
@@ -66,6 +66,8 @@ pub struct Expression(Arc<Parsed>);
 
 struct Parsed {
     text: String,
+    /// The blanks before the text, in bytes.
+    lead: usize,
     code: Code,
     references: References,
 }
@@ -75,35 +77,6 @@ enum Code {
     Path(Path),
     /// Anything else, evaluated by the crate `cel`.
     Program(Program),
-}
-
-/// What names an expression uses.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct References {
-    /// Whether it reads `input`.
-    pub input: bool,
-    /// The tasks it reads.
-    pub tasks: BTreeSet<TaskId>,
-}
-
-/// What the names stand for.
-#[derive(Debug, Clone, Default)]
-pub struct Scope {
-    /// `input`
-    pub input: Value,
-    /// `tasks.<id>`, for every task that the expression reads.
-    pub tasks: BTreeMap<TaskId, TaskScope>,
-    /// `run`: an object of [`RUN_FIELDS`].
-    pub run: Value,
-}
-
-/// `tasks.<id>`
-#[derive(Debug, Clone)]
-pub struct TaskScope {
-    /// `tasks.<id>.outcome`; `None` while the task has not ended.
-    pub outcome: Option<Outcome>,
-    /// `tasks.<id>.output`; `None` unless the task succeeded.
-    pub output: Option<Value>,
 }
 
 /// An expression that failed: which, why, and what the values involved were.
@@ -157,7 +130,8 @@ impl Expression {
                 Code::Program(program)
             }
         };
-        Ok(Self(Arc::new(Parsed { text: text.trim().to_owned(), code, references })))
+        let lead = text.len() - text.trim_start().len();
+        Ok(Self(Arc::new(Parsed { text: text.trim().to_owned(), lead, code, references })))
     }
 
     /// The text it was parsed from.
@@ -168,6 +142,18 @@ impl Expression {
     /// What it reads.
     pub fn references(&self) -> &References {
         &self.0.references
+    }
+
+    /// Where the name `root` first stands in the text that was parsed, in bytes; 0 when it does not.
+    pub(crate) fn position_of(&self, root: &str) -> usize {
+        let text = &self.0.text;
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+        let found = text.match_indices(root).map(|(at, _)| at).find(|at| {
+            let after = text[at + root.len()..].chars().next();
+            !text[..*at].ends_with(is_word)
+                && !after.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_')
+        });
+        self.0.lead + found.unwrap_or(0)
     }
 
     /// The plain path that the expression is, if it is one.
@@ -220,23 +206,6 @@ impl Expression {
 impl fmt::Debug for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Expression({})", self.0.text)
-    }
-}
-
-impl References {
-    fn add(&mut self, path: &Path) {
-        match &path.root {
-            Root::Input => self.input = true,
-            Root::Output(task) | Root::Outcome(task) => {
-                self.tasks.insert(task.clone());
-            }
-            Root::Run => {}
-        }
-    }
-
-    fn add_all(&mut self, other: &Self) {
-        self.input |= other.input;
-        self.tasks.extend(other.tasks.iter().cloned());
     }
 }
 

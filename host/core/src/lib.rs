@@ -17,4 +17,5 @@ pub mod retry;
 pub mod run;
 pub mod schema;
 pub mod time;
+pub mod trigger;
 pub mod workflow;

@@ -10,12 +10,14 @@ mod layout;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
+use semver::VersionReq;
 use serde_json::Value;
 
 use crate::expression::{Expression, Template};
 use crate::id::{Digest, PluginName, TaskId, TaskType, WorkflowId};
 use crate::plugin::LimitsWish;
 use crate::retry::RetryPolicy;
+use crate::trigger::Trigger;
 
 pub use graph::{Graph, NodeIndex};
 pub use kind::{
@@ -55,6 +57,8 @@ pub struct Workflow {
     pub finally: Option<BlockIndex>,
     /// The run's output; `None` for the object of the outputs of the tasks nothing depends on.
     pub output: Option<Template>,
+    /// What starts runs, besides people and other workflows.
+    pub triggers: Vec<Trigger>,
     /// Where each task is.
     pub index: HashMap<TaskId, NodeIndex>,
 }
@@ -214,6 +218,8 @@ pub struct Task {
     pub cache: Option<CachePolicy>,
     /// What undoes it when the run does not succeed after it did.
     pub compensation: Option<NodeIndex>,
+    /// Which versions of the plugin it may be run with; `None` for any.
+    pub plugin_version: Option<VersionReq>,
 }
 
 /// Times over more than one attempt; `None` for no limit.
@@ -259,6 +265,7 @@ impl Task {
             timeouts: Timeouts::default(),
             cache: None,
             compensation: None,
+            plugin_version: None,
         }
     }
 }

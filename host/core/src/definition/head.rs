@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX, is_version, policy, read_template, step_of};
+use super::formula::{Formula, Reader, What, read_template};
+use super::{DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX, config, is_version, step_of};
 use crate::document::{Step, Table};
 use crate::expression::{PathStep, Template, TemplateReader};
 use crate::id::WorkflowId;
@@ -15,29 +16,45 @@ pub(super) struct Head {
     pub(super) name: Option<String>,
     pub(super) description: Option<String>,
     pub(super) version: Option<String>,
+    pub(super) enabled: bool,
     pub(super) input_schema: Value,
     pub(super) config: RunConfig,
     pub(super) output: Option<Template>,
 }
 
 impl Head {
-    pub(super) fn read(root: &mut Table<'_>, templates: &mut TemplateReader) -> Self {
+    /// Reads it, and adds what is computed in it to `formulas`.
+    pub(super) fn read(
+        root: &mut Table<'_>,
+        templates: &mut TemplateReader,
+        formulas: &mut Vec<Formula>,
+    ) -> Self {
         root.require(&["id", "version"]);
-        Self {
+        let head = Self {
             id: root.parsed("id"),
             name: read_text(root, "name", NAME_CHARS_MAX),
             description: read_text(root, "description", DESCRIPTION_CHARS_MAX),
             version: read_version(root),
-            input_schema: read_input_schema(root),
-            config: policy::read_config(root),
-            output: root
-                .json("output")
-                .and_then(|output| read_template(root, &[Step::Key("output")], &output, templates)),
+            enabled: root.boolean("enabled").unwrap_or(true),
+            input_schema: read_schema(root, "input").unwrap_or(Value::Bool(true)),
+            config: config::read(root, templates, formulas),
+            output: read_template(root, "output", templates),
+        };
+        if let Some(output) = &head.output {
+            let what = What::Template(output.clone());
+            let path = vec![Step::Key("output")];
+            formulas.push(Formula { task: None, path, reader: Reader::Run, what });
         }
+        head
     }
 }
 
-fn read_text(root: &mut Table<'_>, key: &'static str, chars_max: usize) -> Option<String> {
+/// Reads a text of at most `chars_max` characters.
+pub(super) fn read_text(
+    root: &mut Table<'_>,
+    key: &'static str,
+    chars_max: usize,
+) -> Option<String> {
     let text = root.string(key)?;
     let chars = text.chars().count();
     if chars > chars_max {
@@ -59,19 +76,17 @@ fn read_version(root: &mut Table<'_>) -> Option<String> {
     None
 }
 
-/// Reads `[input]`, the schema of the run's input. Anything is welcome when there is none.
-fn read_input_schema(root: &mut Table<'_>) -> Value {
-    let Some(schema) = root.json("input") else { return Value::Bool(true) };
-    if let Err(error) = Schema::compile(&schema) {
-        for violation in &error.violations {
-            let path = steps_of(&schema, &violation.pointer);
-            let mut steps = vec![Step::Key("input")];
-            steps.extend(path.iter().map(step_of));
-            root.report(&steps, "invalid-schema", violation.message.clone(), None);
-        }
-        return Value::Bool(true);
+/// Reads a JSON Schema; `None` when there is none, or it is wrong.
+pub(super) fn read_schema(table: &mut Table<'_>, key: &'static str) -> Option<Value> {
+    let schema = table.json(key)?;
+    let Err(error) = Schema::compile(&schema) else { return Some(schema) };
+    for violation in &error.violations {
+        let path = steps_of(&schema, &violation.pointer);
+        let mut steps = vec![Step::Key(key)];
+        steps.extend(path.iter().map(step_of));
+        table.report(&steps, "invalid-schema", violation.message.clone(), None);
     }
-    schema
+    None
 }
 
 /// A JSON Pointer as steps into `value`, which tells items from keys.

@@ -2,54 +2,44 @@
 
 use serde_json::Value;
 
-use super::head::Head;
+use super::formula::{Formula, What};
+use super::links::base_path;
 use super::step_of;
-use super::task::RawTask;
+use super::task::RawTasks;
 use crate::document::{Document, Step, suggest};
-use crate::expression::{Path, PathStep, Root, Template};
+use crate::expression::{Path, PathStep, Root};
 use crate::schema::follow;
 
 /// The most `$ref`s followed in a row.
 const REFERENCES_MAX: usize = 32;
 
 /// Notes every expression that reads something of `input` that its schema does not allow.
-pub(super) fn check(document: &Document<'_>, head: &Head, tasks: &[RawTask]) {
-    if head.input_schema == Value::Bool(true) {
+pub(super) fn check(document: &Document<'_>, schema: &Value, raw: &RawTasks, formulas: &[Formula]) {
+    if schema == &Value::Bool(true) {
         return;
     }
-    let check_one = |path: &[Step<'_>], template: &Template| {
-        if !template.references().input {
-            return;
-        }
-        let schemas = |root: &Root| matches!(root, Root::Input).then_some(&head.input_schema);
-        for (inside, offset, why) in impossible_reads(template, schemas) {
-            let mut steps = path.to_vec();
+    for formula in formulas.iter().filter(|formula| formula.what.references().input) {
+        let schemas = |root: &Root| matches!(root, Root::Input).then_some(schema);
+        for (inside, offset, why) in impossible_reads(&formula.what, schemas) {
+            let mut steps = base_path(raw, formula);
             steps.extend(inside.iter().map(step_of));
             steps.push(Step::Byte(offset));
             let (message, help) = why;
             document.root().report(&steps, "unknown-input", message, help);
         }
-    };
-    for (place, task) in tasks.iter().enumerate() {
-        if let Some(input) = &task.input {
-            check_one(&[Step::Key("tasks"), Step::Item(place), Step::Key("input")], input);
-        }
-    }
-    if let Some(output) = &head.output {
-        check_one(&[Step::Key("output")], output);
     }
 }
 
 /// A read that cannot succeed: the way to its string, its place there, and why with a hint.
 pub(super) type ImpossibleRead = (Vec<PathStep>, usize, (String, Option<String>));
 
-/// Every path in `template` that the schema of its root, where there is one, does not allow.
+/// Every path in a formula that the schema of its root, where there is one, does not allow.
 pub(super) fn impossible_reads<'s>(
-    template: &Template,
+    what: &What,
     schema_of: impl Fn(&Root) -> Option<&'s Value>,
 ) -> Vec<ImpossibleRead> {
     let mut found = Vec::new();
-    template.node().expressions(&mut Vec::new(), &mut |inside, offset, expression| {
+    what.expressions(&mut |inside, offset, expression| {
         for path in expression.paths() {
             let why = schema_of(&path.root).and_then(|schema| forbids(schema, path));
             found.extend(why.map(|why| (inside.to_vec(), offset, why)));

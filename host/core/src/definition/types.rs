@@ -1,15 +1,18 @@
 //! A definition against the task types that are loaded.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use semver::Version;
 use serde_json::{Map, Value};
 
+use super::formula::Formula;
 use super::paths::impossible_reads;
+use super::site::{List, path_of};
 use super::{Definition, step_of};
 use crate::document::{Document, Problem, Step};
-use crate::expression::{Node, PathStep, Piece, Root, Template};
+use crate::expression::{Node, PathStep, Piece, Root};
 use crate::id::{PluginName, TaskType};
-use crate::plugin::TaskTypeSpec;
+use crate::plugin::{Effects, TaskTypeSpec};
 use crate::schema::{Detail, Schema, Segment};
 use crate::workflow::{KnownTypes, NodeIndex, Task};
 
@@ -43,6 +46,9 @@ const CONDITIONAL: [&str; 11] = [
     "$dynamicRef",
 ];
 
+/// The version of each plugin that is known where a definition is checked.
+pub type KnownVersions = BTreeMap<PluginName, Version>;
+
 impl Definition {
     /// What is wrong with the workflow given the task types that are loaded: unknown types, inputs
     /// that cannot fit the schema of their type, reads that the output of a task cannot have.
@@ -53,12 +59,44 @@ impl Definition {
         let mut check =
             Check { definition: self, known, schemas: HashMap::new(), found: Vec::new() };
         for place in 0..self.workflow.tasks.len() {
-            check.task(place);
+            check.task(NodeIndex::new(place));
         }
-        if let Some(output) = &self.workflow.output {
-            check.reads(output, &[PathStep::Key("output".to_owned())]);
+        for formula in &self.formulas {
+            check.reads(formula);
         }
         self.place(check.found, known)
+    }
+
+    /// What is wrong with the workflow given the versions of the plugins that are loaded: tasks
+    /// that ask for another one (`type = "github.classify-issue@^1.2"`). Plugins that are not known
+    /// are no problem here.
+    pub fn check_versions(&self, known: &KnownVersions) -> Vec<Problem> {
+        let mut found = Vec::new();
+        for (place, task) in self.workflow.tasks.iter().enumerate() {
+            let (Some(asked), Some(called)) = (&task.plugin_version, task.kind.task_type()) else {
+                continue;
+            };
+            let plugin = called.plugin();
+            let Some(version) = known.get(&plugin).filter(|version| !asked.matches(version)) else {
+                continue;
+            };
+            found.push(Found {
+                path: self.path(NodeIndex::new(place), "type"),
+                inside: Vec::new(),
+                byte: None,
+                code: "other-version",
+                message: format!("`{asked}` is asked for, and plugin `{plugin}` is {version}"),
+                help: Help::Text(None),
+            });
+        }
+        self.place(found, &KnownTypes::new())
+    }
+
+    /// The path of a key of a task.
+    fn path(&self, node: NodeIndex, key: &'static str) -> Vec<Step<'static>> {
+        let mut path = path_of(&self.sites, node);
+        path.push(Step::Key(key));
+        path
     }
 
     /// Puts positions to what was found, by reading the text again: it is rarely needed, and
@@ -68,8 +106,9 @@ impl Definition {
             return Vec::new();
         }
         let document = Document::parse(&self.origin, &self.source);
-        for Found { path, byte, code, message, help } in found {
-            let mut steps: Vec<_> = path.iter().map(step_of).collect();
+        for Found { path, inside, byte, code, message, help } in found {
+            let mut steps = path;
+            steps.extend(inside.iter().map(step_of));
             steps.extend(byte.map(Step::Byte));
             let help = match help {
                 Help::Text(help) => help,
@@ -88,7 +127,10 @@ impl Definition {
 
 /// A problem whose position is still a path.
 struct Found {
-    path: Vec<PathStep>,
+    /// The way to a key.
+    path: Vec<Step<'static>>,
+    /// The way on from there, into its value.
+    inside: Vec<PathStep>,
     byte: Option<usize>,
     code: &'static str,
     message: String,
@@ -111,37 +153,46 @@ struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    fn task(&mut self, place: usize) {
-        let task = &self.definition.workflow.tasks[place];
-        let at = |key: &str| {
-            vec![
-                PathStep::Key("tasks".to_owned()),
-                PathStep::Item(place),
-                PathStep::Key(key.to_owned()),
-            ]
-        };
-        self.reads(&task.input, &at("input"));
+    fn task(&mut self, node: NodeIndex) {
+        let task = self.definition.workflow.task(node);
         let Some(called) = task.kind.task_type() else { return };
         let Some((task_type, spec)) = self.known.get_key_value(called) else {
-            self.found.push(Found {
-                path: at("type"),
-                byte: None,
-                code: "unknown-task-type",
-                message: format!("unknown task type `{called}`"),
-                help: Help::Similar(called.clone()),
-            });
+            let message = format!("unknown task type `{called}`");
+            let help = Help::Similar(called.clone());
+            self.found(node, "type", "unknown-task-type", message, help);
             return;
         };
-        self.input(task, task_type, spec, &at("input"));
+        if task.cache.is_some() && spec.effects == Effects::Writes {
+            let message = format!("`{called}` may change the world, so it cannot be cached");
+            let help = "only task types that compute or read can be".to_owned();
+            self.found(node, "cache", "not-cacheable", message, Help::Text(Some(help)));
+        }
+        // What the host makes for a `reduce` has its input from the host.
+        if self.definition.sites[node.as_usize()].list != List::Merge {
+            self.input(node, task, task_type, spec);
+        }
+    }
+
+    /// Keeps a problem with a key of a task.
+    fn found(
+        &mut self,
+        node: NodeIndex,
+        key: &'static str,
+        code: &'static str,
+        message: String,
+        help: Help,
+    ) {
+        let path = self.definition.path(node, key);
+        self.found.push(Found { path, inside: Vec::new(), byte: None, code, message, help });
     }
 
     /// Notes where the input of a task cannot fit the schema of its type.
     fn input(
         &mut self,
+        node: NodeIndex,
         task: &Task,
         task_type: &'a TaskType,
         spec: &TaskTypeSpec,
-        path: &[PathStep],
     ) {
         let compile = || Schema::compile(&spec.input_schema).ok();
         let Some(schema) = self.schemas.entry(task_type).or_insert_with(compile) else { return };
@@ -151,14 +202,14 @@ impl<'a> Check<'a> {
             if !unknowns.allow(&detail) {
                 continue;
             }
-            let mut path = path.to_vec();
-            path.extend(detail.place.iter().map(|segment| match segment {
+            let place = detail.place.iter().map(|segment| match segment {
                 Segment::Key(key) => PathStep::Key(key.clone()),
                 Segment::Item(place) => PathStep::Item(*place),
-            }));
-            path.extend(detail.unexpected.first().map(|key| PathStep::Key(key.clone())));
+            });
+            let unexpected = detail.unexpected.first().map(|key| PathStep::Key(key.clone()));
             self.found.push(Found {
-                path,
+                path: self.definition.path(node, "input"),
+                inside: place.chain(unexpected).collect(),
                 byte: None,
                 code: "invalid-input",
                 message: format!("the input does not fit `{task_type}`: {}", detail.message),
@@ -168,18 +219,20 @@ impl<'a> Check<'a> {
     }
 
     /// Notes every path into the output of a task that the schema of its type does not allow.
-    fn reads(&mut self, template: &Template, path: &[PathStep]) {
+    fn reads(&mut self, formula: &Formula) {
         let (workflow, known) = (&self.definition.workflow, self.known);
         let schema_of = |root: &Root| -> Option<&'a Value> {
             let Root::Output(id) = root else { return None };
             let index: NodeIndex = workflow.node(id)?;
             Some(&known.get(workflow.task(index).kind.task_type()?)?.output_schema)
         };
-        for (inside, offset, (message, help)) in impossible_reads(template, schema_of) {
-            let mut path = path.to_vec();
-            path.extend(inside);
+        for (inside, offset, (message, help)) in impossible_reads(&formula.what, schema_of) {
+            let mut path = formula.task.map(|task| path_of(&self.definition.sites, task));
+            let path = path.get_or_insert_default();
+            path.extend(&formula.path);
             self.found.push(Found {
-                path,
+                path: std::mem::take(path),
+                inside,
                 byte: Some(offset),
                 code: "unknown-output",
                 message,

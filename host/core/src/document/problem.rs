@@ -76,6 +76,11 @@ pub(super) fn join(path: &str, step: Step<'_>) -> String {
     }
 }
 
+/// A path from the top of a document, as it stands in messages: `tasks[2].then[0]`.
+pub(crate) fn print_path(path: &[Step<'_>]) -> String {
+    path.iter().fold(String::new(), |text, step| join(&text, *step))
+}
+
 /// A problem whose position is still a byte offset.
 #[derive(Debug, Clone)]
 pub(super) struct Finding {

@@ -16,6 +16,9 @@ use super::quantity::{
     DURATION_RULE, SIZE_RULE, any_duration, any_size, print_duration, print_size,
 };
 
+/// The most keys of a table that a message lists.
+const KEYS_LISTED_MAX: usize = 16;
+
 /// A table of a [`Document`]. Each getter takes note of the key it was asked for.
 #[must_use = "call `finish`, or unknown keys go unnoticed"]
 pub struct Table<'d> {
@@ -252,6 +255,11 @@ impl<'d> Table<'d> {
         None
     }
 
+    /// An expression or anything else that is parsed from a text: the text as it stands.
+    pub(crate) fn raw_text(&mut self, key: &'d str) -> Option<&'d str> {
+        self.text(key)
+    }
+
     /// Notes a problem at `path` below this table (empty for the table itself). Steps that lead
     /// nowhere leave the position at the last place that is there.
     pub fn report(
@@ -267,21 +275,33 @@ impl<'d> Table<'d> {
 
     /// Notes every key that no getter was asked for.
     pub fn finish(self) {
-        for key in self.entries.keys() {
-            let name: &str = key.get_ref();
-            if self.known.contains(&name) {
-                continue;
-            }
-            let known = self.known.iter().copied();
-            let help = self.document.did_you_mean(name, known.clone()).or_else(|| {
-                let list: Vec<_> = known.map(|key| format!("`{key}`")).collect();
-                (!list.is_empty() && list.len() <= 12)
-                    .then(|| format!("known: {}", list.join(", ")))
-            });
-            let field = join(&self.path, Step::Key(name));
-            let message = format!("unknown key `{}`", clip(name));
-            self.document.note(key.span().start, field, "unknown-key", message, help);
+        for key in self.keys().filter(|key| !self.known.contains(key)) {
+            self.refuse_key(key, self.known.iter().copied());
         }
+    }
+
+    /// Notes a key that is none of `known`.
+    pub(crate) fn refuse_key<'k>(&self, key: &str, known: impl Iterator<Item = &'k str> + Clone) {
+        let help = self.document.did_you_mean(key, known.clone()).or_else(|| {
+            let list: Vec<_> = known.map(|key| format!("`{key}`")).collect();
+            (!list.is_empty() && list.len() <= KEYS_LISTED_MAX)
+                .then(|| format!("known: {}", list.join(", ")))
+        });
+        let message = format!("unknown key `{}`", clip(key));
+        self.report_key(key, "unknown-key", message, help);
+    }
+
+    /// Notes a problem with a key of this table, at the key itself.
+    pub(crate) fn report_key(
+        &self,
+        key: &str,
+        code: &'static str,
+        message: String,
+        help: Option<String>,
+    ) {
+        let entry = self.entries.get_key_value(key);
+        let offset = entry.map_or(self.offset, |(key, _)| key.span().start);
+        self.document.note(offset, join(&self.path, Step::Key(key)), code, message, help);
     }
 
     /// The value of `key`, which is known from now on.

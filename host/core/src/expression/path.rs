@@ -9,11 +9,20 @@ use super::{KEYS_LISTED_MAX, Scope, SyntaxError};
 use crate::document::suggest;
 use crate::id::TaskId;
 
-/// The fields of `run`.
-pub const RUN_FIELDS: [&str; 3] = ["id", "workflow", "version"];
+/// The fields of `run`. [`RUN_END_FIELDS`] are there only when the run's work has ended.
+pub const RUN_FIELDS: [&str; 6] = ["id", "workflow", "version", "started_at", "outcome", "failure"];
+
+/// The fields of `run` that only tasks of `finally` may read.
+pub const RUN_END_FIELDS: [&str; 2] = ["outcome", "failure"];
 
 /// The names an expression may begin with.
-const ROOTS: [&str; 3] = ["input", "tasks", "run"];
+const ROOTS: [&str; 11] = [
+    "input", "tasks", "run", "item", "index", "items", "indexes", "context", "config", "event",
+    "params",
+];
+
+/// What `tasks.<id>.failure` is of a task that has not failed.
+static NULL: Value = Value::Null;
 
 /// A name in scope and steps into its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +42,26 @@ pub enum Root {
     Output(TaskId),
     /// `tasks.<id>.outcome`
     Outcome(TaskId),
+    /// `tasks.<id>.failure`
+    Failure(TaskId),
     /// `run`
     Run,
+    /// `item`: of the innermost `for_each`.
+    Item,
+    /// `index`: of the innermost `for_each`.
+    Index,
+    /// `items.<id>`: the item of the `for_each` of that name.
+    ItemOf(TaskId),
+    /// `indexes.<id>`: the index of the `for_each` of that name.
+    IndexOf(TaskId),
+    /// `context`
+    Context,
+    /// `config`
+    Config,
+    /// `event`
+    Event,
+    /// `params`
+    Params,
 }
 
 /// A step into a value.
@@ -61,18 +88,47 @@ impl Path {
         steps: Vec<PathStep>,
         offset: usize,
     ) -> Result<Self, SyntaxError> {
-        match root {
-            "input" => Ok(Self { root: Root::Input, steps }),
-            "run" => Self::into_run(steps, offset),
-            "tasks" => Self::into_task(steps, offset),
+        let root = match root {
+            "input" => Root::Input,
+            "item" => Root::Item,
+            "index" => Root::Index,
+            "context" => Root::Context,
+            "config" => Root::Config,
+            "event" => Root::Event,
+            "params" => Root::Params,
+            "run" => return Self::into_run(steps, offset),
+            "tasks" => return Self::into_task(steps, offset),
+            "items" => return Self::into_group("items", Root::ItemOf, steps, offset),
+            "indexes" => return Self::into_group("indexes", Root::IndexOf, steps, offset),
             other => {
                 let error = SyntaxError::new(offset, format!("unknown name `{other}`"));
-                Err(error.help(match suggest(other, ROOTS) {
+                return Err(error.help(match suggest(other, ROOTS) {
                     Some(root) => format!("did you mean `{root}`?"),
-                    None => "names are `input`, `tasks.<id>` and `run`".to_owned(),
-                }))
+                    None => "names are `input`, `tasks.<id>`, `run`, `item`, `index`, `context` \
+                             and `config`"
+                        .to_owned(),
+                }));
             }
-        }
+        };
+        Ok(Self { root, steps })
+    }
+
+    /// `items.<id>` and `indexes.<id>`.
+    fn into_group(
+        name: &str,
+        root: fn(TaskId) -> Root,
+        steps: Vec<PathStep>,
+        offset: usize,
+    ) -> Result<Self, SyntaxError> {
+        let mut rest = steps.into_iter();
+        let Some(PathStep::Key(id)) = rest.next() else {
+            let message = format!("`{name}` needs the id of a group with `for_each`");
+            let error = SyntaxError::new(offset, message);
+            return Err(error.help(format!("write `{name}.<id>`, with the id itself")));
+        };
+        let group =
+            TaskId::new(&id).map_err(|error| SyntaxError::new(offset, error.to_string()))?;
+        Ok(Self { root: root(group), steps: rest.collect() })
     }
 
     fn into_run(steps: Vec<PathStep>, offset: usize) -> Result<Self, SyntaxError> {
@@ -81,7 +137,8 @@ impl Path {
                 let error = SyntaxError::new(offset, format!("`run` has no `{field}`"));
                 Err(error.help(match suggest(field, RUN_FIELDS) {
                     Some(field) => format!("did you mean `run.{field}`?"),
-                    None => "it has `run.id`, `run.workflow` and `run.version`".to_owned(),
+                    None => "it has `run.id`, `run.workflow`, `run.version` and `run.started_at`"
+                        .to_owned(),
                 }))
             }
             _ => Ok(Self { root: Root::Run, steps }),
@@ -99,15 +156,16 @@ impl Path {
         let root = match &field {
             Some(PathStep::Key(field)) if field == "output" => Root::Output(task),
             Some(PathStep::Key(field)) if field == "outcome" => Root::Outcome(task),
+            Some(PathStep::Key(field)) if field == "failure" => Root::Failure(task),
             field => {
                 let message = match field {
                     Some(PathStep::Key(field)) => format!("`tasks.{id}` has no `{field}`"),
                     _ => format!("`tasks.{id}` is no value"),
                 };
                 let error = SyntaxError::new(offset, message);
-                return Err(
-                    error.help(format!("write `tasks.{id}.output` or `tasks.{id}.outcome`"))
-                );
+                return Err(error.help(format!(
+                    "write `tasks.{id}.output`, `tasks.{id}.outcome` or `tasks.{id}.failure`"
+                )));
             }
         };
         Ok(Self { root, steps: rest.collect() })
@@ -147,28 +205,32 @@ impl Path {
         let task_scope = |task: &TaskId| {
             scope.tasks.get(task).ok_or_else(|| format!("task `{task}` is not in scope"))
         };
-        match &self.root {
-            Root::Input => Ok(Cow::Borrowed(&scope.input)),
-            Root::Run => Ok(Cow::Borrowed(&scope.run)),
-            Root::Outcome(task) => match task_scope(task)?.outcome {
-                Some(outcome) => Ok(Cow::Owned(Value::from(outcome.as_str()))),
-                None => Err(format!("task `{task}` has no outcome: it has not ended")),
-            },
-            Root::Output(task) => {
-                let task_scope = task_scope(task)?;
-                task_scope.output.as_ref().map(Cow::Borrowed).ok_or_else(|| {
-                    match task_scope.outcome {
-                        Some(outcome) => {
-                            format!(
-                                "task `{task}` has no output: its outcome is {}",
-                                outcome.as_str()
-                            )
-                        }
-                        None => format!("task `{task}` has no output: it has not ended"),
-                    }
-                })
+        let item_of = |group: &TaskId| {
+            scope.items.get(group).ok_or_else(|| format!("no item of `{group}` is in scope"))
+        };
+        let innermost =
+            || scope.item.as_ref().ok_or_else(|| format!("`{self}` is not in scope here"));
+        let value = match &self.root {
+            Root::Input => &scope.input,
+            Root::Run => &scope.run,
+            Root::Context => &scope.context,
+            Root::Config => &scope.config,
+            Root::Event => &scope.event,
+            Root::Params => &scope.params,
+            Root::Item => &innermost()?.value,
+            Root::Index => &innermost()?.index,
+            Root::ItemOf(group) => &item_of(group)?.value,
+            Root::IndexOf(group) => &item_of(group)?.index,
+            Root::Failure(task) => task_scope(task)?.failure.as_ref().unwrap_or(&NULL),
+            Root::Output(task) => task_scope(task)?.output_of(task)?,
+            Root::Outcome(task) => {
+                return match task_scope(task)?.outcome {
+                    Some(outcome) => Ok(Cow::Owned(Value::from(outcome.as_str()))),
+                    None => Err(format!("task `{task}` has no outcome: it has not ended")),
+                };
             }
-        }
+        };
+        Ok(Cow::Borrowed(value))
     }
 
     /// Why the step after `done` steps is none that `value` allows.
@@ -203,6 +265,15 @@ impl fmt::Display for Path {
             Root::Run => f.write_str("run")?,
             Root::Output(task) => write!(f, "tasks.{task}.output")?,
             Root::Outcome(task) => write!(f, "tasks.{task}.outcome")?,
+            Root::Failure(task) => write!(f, "tasks.{task}.failure")?,
+            Root::Item => f.write_str("item")?,
+            Root::Index => f.write_str("index")?,
+            Root::ItemOf(group) => write!(f, "items.{group}")?,
+            Root::IndexOf(group) => write!(f, "indexes.{group}")?,
+            Root::Context => f.write_str("context")?,
+            Root::Config => f.write_str("config")?,
+            Root::Event => f.write_str("event")?,
+            Root::Params => f.write_str("params")?,
         }
         for step in &self.steps {
             match step {

@@ -76,8 +76,8 @@ impl Template {
     }
 
     /// What it reads.
-    pub fn references(&self) -> References {
-        self.0.references.clone()
+    pub fn references(&self) -> &References {
+        &self.0.references
     }
 
     /// The value, if there is no expression in it.

@@ -5,12 +5,12 @@ use expect_test::{Expect, expect};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Expression, Scope, TaskScope, Template};
+use super::{Expression, Item, Scope, TaskScope, Template};
 use crate::failure::Outcome;
 use crate::id::TaskId;
 
 fn scope() -> Scope {
-    let task = |outcome, output| TaskScope { outcome: Some(outcome), output };
+    let task = |outcome, output| TaskScope { outcome: Some(outcome), output, failure: None };
     let id = |text| TaskId::new(text).expect("a task id");
     Scope {
         input: json!({
@@ -26,6 +26,11 @@ fn scope() -> Scope {
             (id("skipped"), task(Outcome::Skipped, None)),
         ]),
         run: json!({"id": "r1", "workflow": "w", "version": "1.0.0"}),
+        item: Some(Item::new(7, json!({"name": "x"}))),
+        items: BTreeMap::from([(id("days"), Item::new(2, json!("monday")))]),
+        context: json!({"team": "core"}),
+        config: json!({"region": "eu"}),
+        ..Scope::default()
     }
 }
 
@@ -235,7 +240,7 @@ fn errors_at_evaluation_name_the_expression_and_the_types() {
             has(input.n.x)
                 in `${has(input.n.x)}`: `has` asks for a key of input.n, which is a number
             int
-                2: unknown name `int`; names are `input`, `tasks.<id>` and `run`
+                2: unknown name `int`; names are `input`, `tasks.<id>`, `run`, `item`, `index`, `context` and `config`
             type(int)
                 "type"
         "#]],
@@ -274,9 +279,9 @@ fn wrong_expressions_are_refused_when_parsed() {
             tasks
                 2: `tasks` needs the id of a task; write `tasks.<id>.output`, with the id itself
             tasks.classify
-                2: `tasks.classify` is no value; write `tasks.classify.output` or `tasks.classify.outcome`
+                2: `tasks.classify` is no value; write `tasks.classify.output`, `tasks.classify.outcome` or `tasks.classify.failure`
             tasks.classify.result
-                2: `tasks.classify` has no `result`; write `tasks.classify.output` or `tasks.classify.outcome`
+                2: `tasks.classify` has no `result`; write `tasks.classify.output`, `tasks.classify.outcome` or `tasks.classify.failure`
             tasks[input.n].output
                 2: `tasks` needs the id of a task; write `tasks.<id>.output`, with the id itself
             tasks["Bad Id"].output
@@ -284,7 +289,7 @@ fn wrong_expressions_are_refused_when_parsed() {
             run.ids
                 2: `run` has no `ids`; did you mean `run.id`?
             run.started
-                2: `run` has no `started`; it has `run.id`, `run.workflow` and `run.version`
+                2: `run` has no `started`; it has `run.id`, `run.workflow`, `run.version` and `run.started_at`
             input.n +
                 11: this is no CEL: it ends too early
             input..n
@@ -298,7 +303,7 @@ fn wrong_expressions_are_refused_when_parsed() {
             [1].map(x, [1].map(y, [1].map(z, z)))
                 31: comprehensions are nested too deeply; the most is 2 in each other
             [1].map(x, y)
-                13: unknown name `y`; names are `input`, `tasks.<id>` and `run`
+                13: unknown name `y`; names are `input`, `tasks.<id>`, `run`, `item`, `index`, `context` and `config`
             Message{a: 1}
                 9: there are no message types here; write a map: `{"key": value}`
             input.n = 3
@@ -349,7 +354,7 @@ fn a_comprehensions_variable_is_no_name_in_scope() {
     assert!(!expression.references().input);
     assert_eq!(expression.references().tasks.len(), 1);
     let template = json!({"a": "${[1].map(tasks, tasks + input.n)}", "b": "${tasks['b'].outcome}"});
-    let references = Template::parse(&template).expect("a template").references();
+    let references = Template::parse(&template).expect("a template").references().clone();
     assert!(references.input);
     assert_eq!(references.tasks.iter().map(TaskId::as_str).collect::<Vec<_>>(), ["b"]);
 }

@@ -59,6 +59,7 @@ impl Workflow {
             config: parts.config,
             finally: parts.finally,
             output: parts.output,
+            triggers: Vec::new(),
             tasks,
             blocks,
             bodies,

@@ -45,8 +45,9 @@ pub fn workflow(spec: &str) -> Arc<Workflow> {
         initial: Duration::from_secs(10),
         max: Duration::from_secs(60),
         jitter: Jitter::None,
+        ..RetryPolicy::default()
     };
-    let tasks = lines.iter().map(|(id, _)| task(id, retry)).collect::<Vec<_>>();
+    let tasks = lines.iter().map(|(id, _)| task(id, retry.clone())).collect::<Vec<_>>();
     let on_failure =
         if options.contains("continue") { OnFailure::Continue } else { OnFailure::Stop };
     let block = Block { owner: None, tasks: places.values().copied().collect(), output: None };
