@@ -121,6 +121,12 @@ fn read_workflow(
     let triggers = trigger::read_all(&mut root, &mut templates, &mut formulas);
     let defaults = Policy::read_defaults(&mut root);
     let raw = task::read_all(&mut root, &defaults, &mut templates, &mut formulas);
+    if root.has("params") {
+        head::read_schema(&mut root, "params");
+        let help = "take a template to make workflows of it, or leave `[params]` out".to_owned();
+        let message = "`[params]` makes this a template, and no workflow";
+        root.report(&[Step::Key("params")], "is-template", message, Some(help));
+    }
     keys::finish(&root, &keys::HEAD);
 
     let map = Map::new(&raw);

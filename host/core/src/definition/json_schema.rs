@@ -76,7 +76,19 @@ fn rules_of(section: &Section, tag: &Tag, word: &str) -> Value {
 }
 
 fn property(key: &Key) -> Value {
-    let mut schema = shape(&key.shape);
+    let mut schema = match &key.shape {
+        // In a template a parameter may stand in the place of any value.
+        Shape::Pattern(_)
+        | Shape::Truth
+        | Shape::Number(..)
+        | Shape::Duration
+        | Shape::Size
+        | Shape::Choice(_) => {
+            let parameter = json!({ "type": "string", "pattern": "\\$\\{.*params" });
+            json!({ "anyOf": [shape(&key.shape), parameter] })
+        }
+        other => shape(other),
+    };
     schema["description"] = Value::from(key.about);
     schema
 }

@@ -100,22 +100,37 @@ impl Linker<'_> {
     /// Why the task at `node` cannot name the one at `need` in `needs`, and what to do.
     fn no_sibling(&self, node: NodeIndex, need: NodeIndex) -> (String, String) {
         let name = self.name(need);
-        let around = self.map.blocks_around(self.raw.task(node).block);
-        if around.contains(&self.raw.task(need).block) {
-            let message = format!("{name} is outside of the list that this task is in");
-            let help = "reading it in an expression is enough, or let the group need it";
-            return (message, help.to_owned());
-        }
-        let mut inside = need;
-        while let Some(group) = self.raw.block(self.raw.task(inside).block).owner {
-            inside = group;
-            if self.raw.task(group).block == self.raw.task(node).block && group != node {
+        let is_sibling = |group| self.raw.task(group).block == self.raw.task(node).block;
+        match self.map.between(node, need) {
+            Reach::OwnGroup => {
+                let message = format!("{name} is the group that this task is in");
+                (message, "it ends only after this task".to_owned())
+            }
+            Reach::Needs { .. } => {
+                let message = format!("{name} is outside of the list that this task is in");
+                let help = "reading it in an expression is enough, or let the group need it";
+                (message, help.to_owned())
+            }
+            Reach::Inside { group } if group == node => {
+                (format!("{name} is inside this task"), "leave it out".to_owned())
+            }
+            Reach::Inside { group } if is_sibling(group) => {
                 let group = self.name(group);
-                return (format!("{name} is inside {group}"), format!("need {group}"));
+                (format!("{name} is inside {group}"), format!("need {group}"))
+            }
+            Reach::Inside { group } => {
+                let group = self.name(group);
+                let help = format!("read `tasks.{}.output`", group.trim_matches('`'));
+                (format!("{name} is inside {group}"), help)
+            }
+            Reach::HasEnded => {
+                (format!("{name} has ended before this anyway"), "leave it out".to_owned())
+            }
+            _ => {
+                let help = "`needs` names tasks of the same list".to_owned();
+                (format!("{name} is in another list"), help)
             }
         }
-        let help = "`needs` names tasks of the same list".to_owned();
-        (format!("{name} is in another list"), help)
     }
 
     /// Adds what a formula reads, and notes the tasks that it cannot read.
@@ -179,6 +194,10 @@ impl Linker<'_> {
                 let message = format!("`{name}` runs beside this, in the same `parallel`");
                 let text = "put tasks that follow each other into a `group`".to_owned();
                 ("needs-member", message, help(text))
+            }
+            Reach::Inside { group } if Some(group) == formula.task => {
+                let message = format!("`{name}` is inside this task");
+                ("out-of-reach", message, help("it runs after this is computed".to_owned()))
             }
             Reach::Inside { group } => {
                 let group = self.name(group);

@@ -66,6 +66,11 @@ impl<'a> Map<'a> {
         }
     }
 
+    /// What the task at `node` is to the task at `from`.
+    pub(super) fn between(&self, from: NodeIndex, node: NodeIndex) -> Reach {
+        self.reach_from(self.standpoint(from), node)
+    }
+
     /// Where the task at `node` stands.
     fn standpoint(&self, node: NodeIndex) -> Standpoint {
         (self.raw.task(node).block, Some(node))

@@ -99,10 +99,10 @@ input = "${tasks.left.output}"
         expect![[r#"
             [no-sibling] w.toml:7:10: tasks[0].needs[0]: `inner` is inside `g`; need `g`
             [no-sibling] w.toml:7:19: tasks[0].needs[1]: `other` is inside `h`; need `h`
-            [no-sibling] w.toml:11:10: tasks[1].needs[0]: `inner` is in another list; `needs` names tasks of the same list
+            [no-sibling] w.toml:11:10: tasks[1].needs[0]: `inner` is inside this task; leave it out
             [no-sibling] w.toml:15:10: tasks[1].tasks[0].needs[0]: `a` is outside of the list that this task is in; reading it in an expression is enough, or let the group need it
-            [no-sibling] w.toml:15:15: tasks[1].tasks[0].needs[1]: `g` is outside of the list that this task is in; reading it in an expression is enough, or let the group need it
-            [no-sibling] w.toml:15:20: tasks[1].tasks[0].needs[2]: `other` is in another list; `needs` names tasks of the same list
+            [no-sibling] w.toml:15:15: tasks[1].tasks[0].needs[1]: `g` is the group that this task is in; it ends only after this task
+            [no-sibling] w.toml:15:20: tasks[1].tasks[0].needs[2]: `other` is inside `h`; read `tasks.h.output`
             [needs-member] w.toml:31:10: tasks[3].tasks[1].needs[0]: members of a `parallel` run side by side; put tasks that follow each other into a `group`
             [needs-member] w.toml:32:12: tasks[3].tasks[1].input: `left` runs beside this, in the same `parallel`; put tasks that follow each other into a `group`
         "#]],
@@ -142,7 +142,7 @@ input = "${tasks.inner.output}"
             [out-of-reach] w.toml:8:13: tasks[0].input[0]: `inner` is inside `g`; read `tasks.g.output`
             [out-of-reach] w.toml:8:38: tasks[0].input[1]: `late` runs in `finally`, after everything else
             [self-dependency] w.toml:12:14: tasks[1].condition: a task cannot read itself
-            [out-of-reach] w.toml:12:14: tasks[1].condition: `inner` is inside `g`; read `tasks.g.output`
+            [out-of-reach] w.toml:12:14: tasks[1].condition: `inner` is inside this task; it runs after this is computed
             [self-dependency] w.toml:13:18: tasks[1].then_output: `g` is the group that this task is in; it ends only after this task
             [out-of-reach] w.toml:13:18: tasks[1].then_output: `other` is in another list of `g`; only one of the lists runs, or they run without each other
             [self-dependency] w.toml:17:13: tasks[1].then[0].input[0]: `g` is the group that this task is in; it ends only after this task
