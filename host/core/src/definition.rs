@@ -32,6 +32,7 @@ mod reach;
 mod scopes;
 mod site;
 mod task;
+pub mod template;
 mod trigger;
 mod types;
 mod version;

@@ -106,6 +106,11 @@ impl<'s> Document<'s> {
         Table::new(self, &self.root, 0, String::new())
     }
 
+    /// The name of the text in problems.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
     /// Whether the text has syntax errors: a part of it may be missing from the tables, so that
     /// something is absent is no problem of its own.
     pub const fn is_damaged(&self) -> bool {

@@ -26,6 +26,7 @@
 
 mod budget;
 mod compile;
+mod params;
 mod path;
 mod program;
 mod references;
@@ -47,6 +48,7 @@ pub use scan::NESTING_MAX;
 pub use scope::{Item, Scope, TaskScope};
 pub use template::{Template, TemplateError, TemplateReader};
 
+pub(crate) use params::{Filled, fill_expression, fill_text};
 pub(crate) use template::{Node, Piece};
 
 use program::Program;
@@ -99,6 +101,11 @@ pub struct SyntaxError {
 impl SyntaxError {
     fn new(offset: usize, message: impl Into<String>) -> Self {
         Self { offset, message: message.into(), help: None }
+    }
+
+    /// An error that is about no place of a text.
+    pub(crate) fn without_place(message: &str) -> Self {
+        Self::new(0, message)
     }
 
     fn help(self, help: impl Into<String>) -> Self {

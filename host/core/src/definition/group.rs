@@ -1,5 +1,7 @@
 //! Reads the kinds of tasks that hold tasks: `branch`, `switch`, `group` and `parallel`.
 
+use std::collections::HashMap;
+
 use super::formula::{Formula, Reader, What, read_expression, read_template};
 use super::keys;
 use super::policy::MAX_PARALLEL_MAX;
@@ -46,8 +48,9 @@ impl TaskReader<'_> {
             table.report(&[Step::Key("cases")], "no-cases", "a switch needs a case", help);
         }
         let mut cases: Vec<Case> = Vec::with_capacity(tables.len());
+        let mut known = HashMap::new();
         for (place, mut inner) in tables.into_iter().enumerate() {
-            cases.extend(self.read_case(&mut inner, node, place, &cases));
+            cases.extend(self.read_case(&mut inner, node, place, &mut known));
             keys::finish(&inner, &keys::CASE);
         }
         let default = table.has("default").then(|| {
@@ -66,12 +69,12 @@ impl TaskReader<'_> {
         table: &mut Table<'_>,
         node: NodeIndex,
         place: usize,
-        before: &[Case],
+        known: &mut HashMap<String, usize>,
     ) -> Option<Case> {
         table.require(&["equals", "tasks"]);
         let equals = table.json("equals");
-        let same = |equals: &_| before.iter().position(|case| case.equals == *equals);
-        if let Some(first) = equals.as_ref().and_then(same) {
+        let first = equals.as_ref().map(|equals| *known.entry(equals.to_string()).or_insert(place));
+        if let Some(first) = first.filter(|first| *first != place) {
             let help = Some(format!("cases[{first}] has the same value, and goes first"));
             table.report(&[Step::Key("equals")], "duplicate-case", "it never runs", help);
         }

@@ -7,6 +7,7 @@ mod file;
 mod groups;
 mod links;
 mod policy;
+mod templates;
 mod triggers;
 mod types;
 

@@ -48,7 +48,7 @@ pub(super) fn expression_end(text: &str, bare: bool) -> Result<usize, SyntaxErro
 
 /// The place after the string that begins at `start`, whose quote may be tripled and which may be
 /// raw (`r"…"`).
-fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
+pub(super) fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
     let quote = bytes[start];
     let raw = start > 0
         && matches!(bytes[start - 1], b'r' | b'R')

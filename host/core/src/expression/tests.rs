@@ -24,6 +24,14 @@ fn scope() -> Scope {
                 task(Outcome::Succeeded, Some(json!({"label": "bug", "confidence": 0.9}))),
             ),
             (id("skipped"), task(Outcome::Skipped, None)),
+            (
+                id("failed"),
+                TaskScope {
+                    outcome: Some(Outcome::Failed),
+                    output: None,
+                    failure: Some(json!({"code": "busy", "message": "no room"})),
+                },
+            ),
         ]),
         run: json!({"id": "r1", "workflow": "w", "version": "1.0.0"}),
         item: Some(Item::new(7, json!({"name": "x"}))),
@@ -87,6 +95,68 @@ fn paths_are_looked_up() {
                 "r1"
         "#]],
     );
+}
+
+#[test]
+fn names_besides_tasks_and_input_are_looked_up() {
+    check(
+        r#"
+        item.name + " " + string(index)
+        items.days
+        indexes.days * 10 + index
+        items.weeks
+        tasks.failed.failure.code
+        tasks.classify.failure == null
+        tasks.failed.output
+        context.team
+        config["region"]
+        params.x
+        event
+        items
+        index.x
+        "#,
+        expect![[r#"
+            item.name + " " + string(index)
+                "x 7"
+            items.days
+                "monday"
+            indexes.days * 10 + index
+                27
+            items.weeks
+                in `${items.weeks}`: no item of `weeks` is in scope
+            tasks.failed.failure.code
+                "busy"
+            tasks.classify.failure == null
+                true
+            tasks.failed.output
+                in `${tasks.failed.output}`: task `failed` has no output: its outcome is failed
+            context.team
+                "core"
+            config["region"]
+                "eu"
+            params.x
+                in `${params.x}`: no key `x` in params: it is null
+            event
+                null
+            items
+                2: `items` needs the id of a group with `for_each`; write `items.<id>`, with the id itself
+            index.x
+                in `${index.x}`: no key `x` in index: it is a number
+        "#]],
+    );
+}
+
+#[test]
+fn references_tell_every_name() {
+    let references = |text: &str| Expression::parse(text).expect("sound").references().clone();
+    let all = references(
+        "[item, index, items.a, indexes.b, context, config, event, params, run.id, run.failure]",
+    );
+    assert!(all.item && all.index && all.context && all.config && all.event && all.params);
+    assert!(all.run && all.run_end && !all.input && all.tasks.is_empty());
+    assert_eq!(all.loops.iter().map(TaskId::as_str).collect::<Vec<_>>(), ["a", "b"]);
+    assert!(!references("run.id").run_end);
+    assert!(!references("[1].all(item, item > 0)").item);
 }
 
 #[test]

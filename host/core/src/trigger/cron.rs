@@ -156,10 +156,10 @@ impl Cron {
         let mut date = start.date();
         let (mut hour_from, mut minute_from) = (start.hour() as u32, start.minute() as u32);
         for _ in 0..DAYS_MAX {
-            if self.has_date(date) {
-                if let Some((hour, minute)) = self.time_from(hour_from, minute_from) {
-                    return Some(date.at(hour, minute, 0, 0));
-                }
+            if self.has_date(date)
+                && let Some((hour, minute)) = self.time_from(hour_from, minute_from)
+            {
+                return Some(date.at(hour, minute, 0, 0));
             }
             date = date.tomorrow().ok()?;
             (hour_from, minute_from) = (0, 0);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
+use super::super::template::read_template;
 use super::super::{Reading, read};
 use super::{known_types, print};
 use crate::workflow::NodeIndex;
@@ -92,6 +93,14 @@ proptest! {
             "input = { a = \"${tasks.b.output}\" }", "[input]", "type = \"object\"",
             "additionalProperties = false", "properties.x = {}", "[config]", "timeout = \"1s\"",
             "[tasks.retry]", "[tasks.retry]", "max = \"1s\"", "tasks = 3", "[tasks]", "[defaults]",
+            "kind = \"branch\"", "condition = \"tasks.b.output\"", "[[tasks.then]]", "[[tasks.else]]",
+            "kind = \"parallel\"", "for_each = \"item\"", "[[tasks.tasks]]", "[[tasks.tasks.tasks]]",
+            "id = \"c\"", "merge = { strategy = \"reduce\", type = \"a.b\" }", "kind = \"group\"",
+            "[tasks.compensate]", "[[finally]]", "run_if = \"run.outcome == tasks.c.outcome\"",
+            "kind = \"switch\"", "on = \"items.a\"", "[[tasks.cases]]", "[[tasks.cases.tasks]]",
+            "equals = 1", "output = \"${tasks.c.output}\"", "[[triggers]]", "kind = \"cron\"",
+            "schedule = \"* * * * *\"", "input = \"${event}\"", "kind = \"wait\"", "for = \"1s\"",
+            "[params]", "needs = [\"c\", \"a\"]",
             "output = \"${tasks.a.output\"", "x = [", "]", "é = \"é ${é}\"", "\"\" = {}", "\u{0}",
         ]),
         0..20,
@@ -102,6 +111,7 @@ proptest! {
         for problem in &problems {
             prop_assert!(problem.line >= 1 && problem.column >= 1);
         }
+        read_template("w.toml", &source);
         if let Some(definition) = definition {
             let types = known_types();
             definition.check_types(&types.iter().collect());
