@@ -219,7 +219,7 @@ pub struct Task {
     /// What undoes it when the run does not succeed after it did.
     pub compensation: Option<NodeIndex>,
     /// Which versions of the plugin it may be run with; `None` for any.
-    pub plugin_version: Option<VersionReq>,
+    pub version: Option<VersionReq>,
 }
 
 /// Times over more than one attempt; `None` for no limit.
@@ -265,7 +265,7 @@ impl Task {
             timeouts: Timeouts::default(),
             cache: None,
             compensation: None,
-            plugin_version: None,
+            version: None,
         }
     }
 }

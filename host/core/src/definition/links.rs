@@ -60,6 +60,9 @@ fn refuse_doubles(document: &Document<'_>, map: &Map<'_>) {
     }
 }
 
+/// A code, what is wrong, and what to do.
+type Refusal = (&'static str, String, Option<String>);
+
 struct Linker<'a> {
     document: &'a Document<'a>,
     map: &'a Map<'a>,
@@ -138,13 +141,12 @@ impl Linker<'_> {
         let references = formula.what.references();
         let mut is_sound = true;
         for name in &references.tasks {
-            match self.map.reach(formula, name.as_str()) {
-                Reach::Needs { who, need } if !self.are_members(who) => {
+            let reach = self.map.reach(formula, name.as_str());
+            match reach {
+                Reach::Needs { who, need } if self.allows(reach) => {
                     self.needs[who.as_usize()].push(need);
                 }
-                Reach::HasEnded => {}
-                Reach::Unknown if !self.is_complete => {}
-                _ => is_sound = false,
+                _ => is_sound &= self.allows(reach),
             }
         }
         if !is_sound {
@@ -152,9 +154,16 @@ impl Linker<'_> {
         }
     }
 
-    /// Whether the task at `node` is a fixed member of a `parallel`.
-    fn are_members(&self, node: NodeIndex) -> bool {
-        self.raw.block(self.raw.task(node).block).role == Role::Members
+    /// Whether somebody may read what is like this to them.
+    fn allows(&self, reach: Reach) -> bool {
+        match reach {
+            Reach::HasEnded => true,
+            Reach::Needs { who, .. } => {
+                self.raw.block(self.raw.task(who).block).role != Role::Members
+            }
+            Reach::Unknown => !self.is_complete,
+            _ => false,
+        }
     }
 
     /// Notes every expression of a formula that reads a task which it cannot read.
@@ -162,7 +171,11 @@ impl Linker<'_> {
         let base = base_path(self.raw, formula);
         formula.what.expressions(&mut |inside, offset, expression| {
             for name in &expression.references().tasks {
-                let Some((code, message, help)) = self.refusal(formula, name) else { continue };
+                let reach = self.map.reach(formula, name.as_str());
+                if self.allows(reach) {
+                    continue;
+                }
+                let (code, message, help) = self.refusal(formula, name, reach);
                 let mut steps = base.clone();
                 steps.extend(inside.iter().map(step_of));
                 steps.push(Step::Byte(offset));
@@ -171,17 +184,10 @@ impl Linker<'_> {
         });
     }
 
-    /// Why a formula cannot read a task, if it cannot.
-    fn refusal(
-        &self,
-        formula: &Formula,
-        name: &TaskId,
-    ) -> Option<(&'static str, String, Option<String>)> {
+    /// Why a formula cannot read the task called `name`, which is like `reach` to it.
+    fn refusal(&self, formula: &Formula, name: &TaskId, reach: Reach) -> Refusal {
         let help = |text: String| Some(text);
-        Some(match self.map.reach(formula, name.as_str()) {
-            Reach::HasEnded => return None,
-            Reach::Needs { who, .. } if !self.are_members(who) => return None,
-            Reach::Unknown if !self.is_complete => return None,
+        match reach {
             Reach::Unknown => {
                 ("unknown-task", format!("unknown task `{name}`"), self.similar(name.as_str()))
             }
@@ -190,7 +196,7 @@ impl Linker<'_> {
                 let message = format!("`{name}` is the group that this task is in");
                 ("self-dependency", message, help("it ends only after this task".to_owned()))
             }
-            Reach::Needs { .. } => {
+            Reach::Needs { .. } | Reach::HasEnded => {
                 let message = format!("`{name}` runs beside this, in the same `parallel`");
                 let text = "put tasks that follow each other into a `group`".to_owned();
                 ("needs-member", message, help(text))
@@ -217,7 +223,7 @@ impl Linker<'_> {
                 let message = "tasks cannot be read here".to_owned();
                 ("out-of-scope", message, help("nothing has run yet".to_owned()))
             }
-        })
+        }
     }
 
     fn name(&self, node: NodeIndex) -> String {

@@ -49,7 +49,7 @@ pub(super) struct RawTask {
     pub(super) block: BlockIndex,
     /// The names in `needs`, whatever they are.
     pub(super) needs: Vec<String>,
-    plugin_version: Option<VersionReq>,
+    version: Option<VersionReq>,
     run_if: Option<Expression>,
     allow_failure: bool,
     input: Option<Template>,
@@ -198,7 +198,7 @@ impl<'r> TaskReader<'r> {
             kind: None,
             block,
             needs: Vec::new(),
-            plugin_version: None,
+            version: None,
             run_if: None,
             allow_failure: false,
             input: Some(Template::constant(Value::Object(Map::new()))),
@@ -290,7 +290,7 @@ impl<'r> TaskReader<'r> {
         let Some((_, versions)) = text.split_once('@') else { return table.parsed("type") };
         let name = &text[..text.len() - versions.len() - 1];
         match versions.parse::<VersionReq>() {
-            Ok(versions) => self.task(node).plugin_version = Some(versions),
+            Ok(versions) => self.task(node).version = Some(versions),
             Err(error) => {
                 let message = format!("`{}`: {error}", crate::document::clip(versions));
                 let help = "write versions such as `@^1.2` or `@>=1.2, <3`".to_owned();
@@ -365,7 +365,7 @@ impl RawTask {
             timeouts: self.policy.timeouts,
             cache: self.cache,
             compensation: self.compensation,
-            plugin_version: self.plugin_version,
+            version: self.version,
             ..Task::new(self.id?, self.kind?, self.input?)
         })
     }

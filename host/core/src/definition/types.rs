@@ -73,7 +73,7 @@ impl Definition {
     pub fn check_versions(&self, known: &KnownVersions) -> Vec<Problem> {
         let mut found = Vec::new();
         for (place, task) in self.workflow.tasks.iter().enumerate() {
-            let (Some(asked), Some(called)) = (&task.plugin_version, task.kind.task_type()) else {
+            let (Some(asked), Some(called)) = (&task.version, task.kind.task_type()) else {
                 continue;
             };
             let plugin = called.plugin();

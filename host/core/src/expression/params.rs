@@ -51,22 +51,27 @@ pub(crate) fn fill_text(
             if dollar == 0 && end + 1 == text.len() {
                 return Ok(Filled::Value(value));
             }
-            let inside = match value {
-                Value::String(inside) => inside,
-                other => other.to_string(),
-            };
-            let start = inside.trim_end_matches('$');
-            if keeps_data && start.len() < inside.len() {
-                // Before a brace that follows, they would begin an expression.
-                filled.extend([start, "${'", &inside[start.len()..], "'}"]);
-            } else {
-                filled.push_str(&inside);
-            }
+            append(&mut filled, value, keeps_data);
         }
         at = end + 1;
     }
     filled.push_str(&text[at..]);
     Ok(Filled::Text(filled))
+}
+
+/// Appends a value to a string. With `keeps_data`, dollars at its end, which would begin an
+/// expression with a brace that follows, become an expression themselves.
+fn append(filled: &mut String, value: Value, keeps_data: bool) {
+    let text = match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    let start = text.trim_end_matches('$');
+    if keeps_data && start.len() < text.len() {
+        filled.extend([start, "${'", &text[start.len()..], "'}"]);
+    } else {
+        filled.push_str(&text);
+    }
 }
 
 /// Puts parameters into an expression, as literals.

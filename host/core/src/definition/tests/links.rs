@@ -90,6 +90,7 @@ kind = "parallel"
 [[tasks.tasks]]
 id = "left"
 type = "a.b"
+input = "${tasks.right.output}"
 [[tasks.tasks]]
 id = "right"
 type = "a.b"
@@ -103,8 +104,9 @@ input = "${tasks.left.output}"
             [no-sibling] w.toml:15:10: tasks[1].tasks[0].needs[0]: `a` is outside of the list that this task is in; reading it in an expression is enough, or let the group need it
             [no-sibling] w.toml:15:15: tasks[1].tasks[0].needs[1]: `g` is the group that this task is in; it ends only after this task
             [no-sibling] w.toml:15:20: tasks[1].tasks[0].needs[2]: `other` is inside `h`; read `tasks.h.output`
-            [needs-member] w.toml:31:10: tasks[3].tasks[1].needs[0]: members of a `parallel` run side by side; put tasks that follow each other into a `group`
-            [needs-member] w.toml:32:12: tasks[3].tasks[1].input: `left` runs beside this, in the same `parallel`; put tasks that follow each other into a `group`
+            [needs-member] w.toml:28:12: tasks[3].tasks[0].input: `right` runs beside this, in the same `parallel`; put tasks that follow each other into a `group`
+            [needs-member] w.toml:32:10: tasks[3].tasks[1].needs[0]: members of a `parallel` run side by side; put tasks that follow each other into a `group`
+            [needs-member] w.toml:33:12: tasks[3].tasks[1].input: `left` runs beside this, in the same `parallel`; put tasks that follow each other into a `group`
         "#]],
     );
 }
