@@ -21,8 +21,8 @@ use crate::trigger::Trigger;
 
 pub use graph::{Graph, NodeIndex};
 pub use kind::{
-    Approval, Case, ChildWorkflow, Conflicts, Members, Merge, OnDeadline, OnTimeout, TaskKind,
-    Wait, WaitUntil,
+    Approval, Case, ChildWorkflow, Conflicts, FOR_EACH_ITEMS_MAX, Members, Merge, OnDeadline,
+    OnTimeout, TaskKind, Wait, WaitUntil,
 };
 pub use layout::Parts;
 

@@ -64,6 +64,10 @@ pub struct Case {
     pub block: BlockIndex,
 }
 
+/// The most items of one `for_each`. Items are taken up a few at a time, so the list costs only its
+/// own memory.
+pub const FOR_EACH_ITEMS_MAX: usize = 1_000_000;
+
 /// What a `parallel` runs side by side.
 #[derive(Debug)]
 pub enum Members {

@@ -65,6 +65,13 @@ fn the_examples_are_sound() {
 }
 
 #[test]
+fn the_json_schema_for_editors_is_up_to_date() {
+    let text = serde_json::to_string_pretty(&json_schema()).expect("JSON");
+    expect_test::expect_file!["../../../../../docs/workflow.schema.json"]
+        .assert_eq(&format!("{text}\n"));
+}
+
+#[test]
 fn the_json_schema_accepts_what_the_reader_accepts() {
     let schema = Schema::compile(&json_schema()).expect("a schema");
     for (name, text) in shipped() {
