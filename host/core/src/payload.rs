@@ -36,6 +36,21 @@ impl PayloadRef {
         Ok(Self { digest: Digest::of(text.as_bytes()), bytes: text.len() as u64, inline })
     }
 
+    /// The value `null`.
+    pub fn null() -> Self {
+        Self::small(&serde_json::Value::Null)
+    }
+
+    /// A value of a few bytes that the planner itself makes.
+    ///
+    /// # Panics
+    /// When it has more than [`INLINE_BYTES_MAX`] bytes: the store would have to keep it.
+    pub(crate) fn small(value: &serde_json::Value) -> Self {
+        let payload = Self::of(&value.to_string()).expect("a JSON value prints as JSON");
+        assert!(payload.inline.is_some(), "the planner makes only small values");
+        payload
+    }
+
     /// The text, when it lies in the reference itself.
     pub fn inline_text(&self) -> Option<&str> {
         self.inline.as_deref().map(RawValue::get)
