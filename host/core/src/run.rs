@@ -112,6 +112,8 @@ pub struct RunState {
     /// The runs that keys of tasks name, where it is not this one.
     keys: HashMap<TaskId, RunId>,
     closing: Closing,
+    /// Questions that a pause holds back. As the marks, no part of what a run is.
+    held: Vec<(TaskIndex, Question)>,
     /// What changed since the last effects were drawn.
     marks: Marks,
 }

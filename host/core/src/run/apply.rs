@@ -57,6 +57,7 @@ impl RunState {
             reuse: HashMap::new(),
             keys: HashMap::new(),
             closing: Closing::default(),
+            held: Vec::new(),
             marks: Marks::default(),
             start,
             workflow,

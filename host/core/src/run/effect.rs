@@ -107,15 +107,20 @@ impl RunState {
             effects.extend(marks.stopping.into_iter().filter_map(|task| self.stop_of(task)));
         }
         if marks.resumed && self.paused.is_none() {
-            effects.extend(self.withheld());
+            effects.extend(self.tasks().filter_map(|(task, _)| self.offer_of(task)));
+            let held = std::mem::take(&mut self.held).into_iter();
+            effects.extend(held.filter_map(|(task, question)| self.ask_of(task, question)));
         } else {
             let ready = marks.ready.into_iter().filter_map(|task| self.offer_of(task));
             effects.extend(ready);
         }
         let timers = marks.timers.into_iter().filter(|timer| self.timers.contains(timer));
         effects.extend(timers.map(|(at, task, timer)| Effect::WakeAt { task, at, timer }));
-        let asked = marks.asked.into_iter();
-        effects.extend(asked.filter_map(|(task, question)| self.ask_of(task, question)));
+        let (held, asked): (Vec<_>, Vec<_>) =
+            marks.asked.into_iter().partition(|(_, question)| self.holds(*question));
+        self.held.extend(held);
+        effects
+            .extend(asked.into_iter().filter_map(|(task, question)| self.ask_of(task, question)));
         effects.extend(marks.children.into_iter().filter_map(|task| self.child_of(task)));
         effects.extend(marks.prioritised.then_some(Effect::Prioritise(self.priority)));
         if marks.closing {
@@ -146,18 +151,12 @@ impl RunState {
             at: *at,
             timer: *timer,
         }));
-        let questions = self.questions.iter();
-        effects.extend(questions.filter_map(|(task, question)| self.ask_of(*task, *question)));
-        effects.extend(self.end_effect());
+        let (held, asked): (Vec<_>, Vec<_>) =
+            self.questions.iter().copied().partition(|(_, question)| self.holds(*question));
         effects
-    }
-
-    /// What a pause held back.
-    fn withheld(&self) -> Vec<Effect> {
-        let mut effects: Vec<Effect> =
-            self.tasks().filter_map(|(task, _)| self.offer_of(task)).collect();
-        let children = self.questions.iter().filter(|(_, q)| *q == Question::ChildInput);
-        effects.extend(children.filter_map(|(task, question)| self.ask_of(*task, *question)));
+            .extend(asked.into_iter().filter_map(|(task, question)| self.ask_of(task, question)));
+        self.held = held;
+        effects.extend(self.end_effect());
         effects
     }
 
@@ -166,11 +165,13 @@ impl RunState {
         ready.then_some(Effect::Offer { task })
     }
 
-    /// A pause holds back what would start another run.
     fn ask_of(&self, task: TaskIndex, question: Question) -> Option<Effect> {
-        let held = question == Question::ChildInput && self.paused.is_some();
-        let asked = self.is_asked(task, question) && !held;
-        asked.then_some(Effect::Ask { task, question })
+        self.is_asked(task, question).then_some(Effect::Ask { task, question })
+    }
+
+    /// A pause holds back what would start another run.
+    fn holds(&self, question: Question) -> bool {
+        question == Question::ChildInput && self.paused.is_some()
     }
 
     fn child_of(&self, task: TaskIndex) -> Option<Effect> {

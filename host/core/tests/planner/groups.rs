@@ -26,19 +26,26 @@ fn a_branch_runs_one_block_and_skips_the_other() {
 
 #[test]
 fn an_absent_else_succeeds_with_nothing() {
-    check("route branch { x }; end<-route", "no route; run end", expect![[r#"
+    check(
+        "route branch { x }; end<-route",
+        "no route; run end",
+        expect![[r#"
         0s route takes Else
         0s x skipped: `route` took `else`
         0s route succeeded: null
         0s end#1 claimed
         0s end#1 succeeded
         0s run succeeded
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn blocks_in_an_untaken_block_are_skipped_with_the_same_reason() {
-    check("route branch { x } { g group { y; z } }", "yes route; run x", expect![[r#"
+    check(
+        "route branch { x } { g group { y; z } }",
+        "yes route; run x",
+        expect![[r#"
         0s route takes Then
         0s g skipped: `route` took `then`
         0s y skipped: `route` took `then`
@@ -47,12 +54,16 @@ fn blocks_in_an_untaken_block_are_skipped_with_the_same_reason() {
         0s x#1 succeeded
         0s route succeeded: "v"
         0s run succeeded
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_switch_runs_the_case_or_the_default() {
-    check("s switch default { x } { y } { z }", "case s 1; run y", expect![[r#"
+    check(
+        "s switch default { x } { y } { z }",
+        "case s 1; run y",
+        expect![[r#"
         0s s takes Case(1)
         0s x skipped: `s` took case 1
         0s z skipped: `s` took case 1
@@ -60,8 +71,12 @@ fn a_switch_runs_the_case_or_the_default() {
         0s y#1 succeeded
         0s s succeeded: "v"
         0s run succeeded
-    "#]]);
-    check("s switch default { x } { y } { z }", "case s none; run z", expect![[r#"
+    "#]],
+    );
+    check(
+        "s switch default { x } { y } { z }",
+        "case s none; run z",
+        expect![[r#"
         0s s takes Default
         0s x skipped: `s` took `default`
         0s y skipped: `s` took `default`
@@ -69,23 +84,31 @@ fn a_switch_runs_the_case_or_the_default() {
         0s z#1 succeeded
         0s s succeeded: "v"
         0s run succeeded
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_condition_that_cannot_be_computed_fails_the_task() {
-    check("route branch { x } { y }; end<-route", "unknown route", expect![[r#"
+    check(
+        "route branch { x } { y }; end<-route",
+        "unknown route",
+        expect![[r#"
         0s route failed: it failed
         0s end skipped: the run stops: task `route` failed: permanent: it failed
         0s x skipped: it is in `route`, which is failed
         0s y skipped: it is in `route`, which is failed
         0s run failed: task `route` failed: permanent: it failed
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_failure_goes_outwards_as_it_is() {
-    check("g group { h group { x; y<-x } }; end<-g", "claim x; permanent x", expect![[r#"
+    check(
+        "g group { h group { x; y<-x } }; end<-g",
+        "claim x; permanent x",
+        expect![[r#"
         0s g group-opened
         0s h group-opened
         0s x#1 claimed
@@ -95,12 +118,16 @@ fn a_failure_goes_outwards_as_it_is() {
         0s g failed: task `x` failed: permanent: it failed
         0s end skipped: the run stops: task `x` failed: permanent: it failed
         0s run failed: task `x` failed: permanent: it failed
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_failed_block_lets_its_siblings_end() {
-    check("a; g group { x; y }; h<-a", "claim a; claim x; permanent x; ok a", expect![[r#"
+    check(
+        "a; g group { x; y }; h<-a",
+        "claim a; claim x; permanent x; ok a",
+        expect![[r#"
         0s g group-opened
         0s a#1 claimed
         0s x#1 claimed
@@ -110,7 +137,8 @@ fn a_failed_block_lets_its_siblings_end() {
         0s h skipped: the run stops: task `x` failed: permanent: it failed
         0s a#1 succeeded
         0s run failed: task `x` failed: permanent: it failed
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -176,26 +204,38 @@ fn lists_in_lists_name_the_way() {
 
 #[test]
 fn an_empty_list_ends_at_once() {
-    check("all each { x }; end<-all", "items all 0; run end", expect![[r#"
+    check(
+        "all each { x }; end<-all",
+        "items all 0; run end",
+        expect![[r#"
         0s all has 0 items
         0s all is decided: true
         0s all succeeded: []
         0s end#1 claimed
         0s end#1 succeeded
         0s run succeeded
-    "#]]);
-    check("all each deep { x }", "items all 0", expect![[r#"
+    "#]],
+    );
+    check(
+        "all each deep { x }",
+        "items all 0",
+        expect![[r#"
         0s all has 0 items
         0s all is decided: true
         0s all succeeded: {}
         0s run succeeded
-    "#]]);
-    check("all each any { x }", "items all 0", expect![[r#"
+    "#]],
+    );
+    check(
+        "all each any { x }",
+        "items all 0",
+        expect![[r#"
         0s all has 0 items
         0s all is decided: false
         0s all failed: 0 of 0 members succeeded, and 1 must
         0s run failed: task `all` failed: too-few-succeeded: 0 of 0 members succeeded, and 1 must
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

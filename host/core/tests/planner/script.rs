@@ -114,10 +114,7 @@ fn asked(world: &World, task: &str) -> (TaskIndex, Question) {
     (index, question)
 }
 
-fn answer(
-    word: &str,
-    argument: &str,
-) -> Option<Result<Answer, taskloom_core::failure::Failure>> {
+fn answer(word: &str, argument: &str) -> Option<Result<Answer, taskloom_core::failure::Failure>> {
     let number = || argument.parse::<u32>().expect("a number");
     Some(Ok(match word {
         "yes" => Answer::Truth(true),
@@ -229,7 +226,9 @@ fn flow(event: &RunEvent) -> String {
         RunEvent::ItemOpened { item, .. } => format!("opens item {item}"),
         RunEvent::ItemEnded { item, outcome, .. } => format!("item {item} {}", outcome.as_str()),
         RunEvent::MergeDecided { succeeds, .. } => format!("is decided: {succeeds}"),
-        RunEvent::WaitBegan { until: Some(until), .. } => format!("waits until {}", seconds(*until)),
+        RunEvent::WaitBegan { until: Some(until), .. } => {
+            format!("waits until {}", seconds(*until))
+        }
         RunEvent::ApprovalGiven { approved, .. } => format!("approved: {approved}"),
         RunEvent::TaskSucceeded { output, .. } => {
             format!("succeeded: {}", output.inline_text().unwrap_or("…"))
@@ -255,4 +254,3 @@ fn seconds(at: Timestamp) -> String {
         _ => format!("{}ms", at.as_ms()),
     }
 }
-

@@ -48,7 +48,9 @@ impl RandomGraph<'_> {
     }
 
     fn task(&mut self, depth: u32) {
-        for (word, odds) in [(" ?", 6), (" !", 8), (" undo", 8), (" queue=15", 12), (" total=90", 12)] {
+        for (word, odds) in
+            [(" ?", 6), (" !", 8), (" undo", 8), (" queue=15", 12), (" total=90", 12)]
+        {
             if self.luck.u8(0..odds) == 0 {
                 self.spec.push_str(word);
             }

@@ -118,8 +118,7 @@ impl World {
         let journal: Vec<_> = from.journal[..kept].to_vec();
         let workflow = Arc::clone(&from.workflow);
         let state = RunState::replay(from.state.id, workflow, &journal).expect("a legal journal");
-        let mut world =
-            Self::around(Arc::clone(&from.workflow), state, from.epoch + 1, from.now);
+        let mut world = Self::around(Arc::clone(&from.workflow), state, from.epoch + 1, from.now);
         world.journal = journal;
         world.commits = from.commits.iter().copied().filter(|at| *at <= kept).collect();
         world.limits = from.limits;
