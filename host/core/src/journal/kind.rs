@@ -4,6 +4,55 @@ use super::RunEvent;
 use crate::id::TaskId;
 
 impl RunEvent {
+    /// Every event's name, in the order of the definition.
+    pub const KINDS: [&str; 45] = [
+        "run-started",
+        "plugin-pinned",
+        "attempt-claimed",
+        "attempt-started",
+        "input-resolved",
+        "attempt-succeeded",
+        "attempt-failed",
+        "attempt-cancelled",
+        "attempt-released",
+        "attempt-lost",
+        "backoff-elapsed",
+        "task-skipped",
+        "task-cancelled",
+        "cancel-requested",
+        "run-timed-out",
+        "run-if-decided",
+        "branch-chosen",
+        "group-opened",
+        "items-expanded",
+        "item-opened",
+        "item-ended",
+        "merge-decided",
+        "reduce-opened",
+        "wait-began",
+        "signal-received",
+        "signal-taken",
+        "approval-requested",
+        "approval-given",
+        "child-requested",
+        "child-ended",
+        "task-succeeded",
+        "task-failed",
+        "task-timed-out",
+        "task-stop-requested",
+        "reuse-offered",
+        "key-kept",
+        "task-reused",
+        "run-paused",
+        "run-resumed",
+        "priority-changed",
+        "compensation-started",
+        "compensation-opened",
+        "finally-started",
+        "finally-timed-out",
+        "run-finished",
+    ];
+
     /// The event's name in kebab case, as in the store, the API and SSE.
     pub const fn kind(&self) -> &'static str {
         match self {

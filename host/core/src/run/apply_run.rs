@@ -76,6 +76,8 @@ impl RunState {
     fn stop_all(&mut self, outcome: Outcome, failure: Failure) {
         if self.stop.as_ref().is_none_or(|before| !before.stops_attempts) {
             self.stop = Some(Stop { outcome, failure, stops_attempts: true });
+            // What is left, such as `finally`, must not wait for somebody to go on with the run.
+            self.paused = None;
             self.cancel_all_sections();
             self.marks.stopped = true;
         }

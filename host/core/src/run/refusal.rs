@@ -18,6 +18,9 @@ pub enum Refusal {
     /// The run's own tasks have ended, and its end has begun.
     #[error("the run is ending: its compensation and `finally` have a time of their own")]
     Closing,
+    /// The end of the run has not begun, or has no time limit any more.
+    #[error("the end of the run has not begun, or its time was over before")]
+    NotClosing,
     /// Nothing new is claimed.
     #[error("the run is paused: {0}")]
     Paused(String),

@@ -28,7 +28,7 @@ pub(super) fn steer(state: &RunState, command: Command) -> Result<Vec<RunEvent>,
         Command::Cancel { reason } => stop(state, RunEvent::CancelRequested { reason }),
         Command::Deadline => stop(state, RunEvent::RunTimedOut),
         Command::ClosingDeadline => match (state.closing.phase, state.closing.overdue) {
-            (Phase::Main, _) | (_, true) => Err(Refusal::Stopping),
+            (Phase::Main, _) | (_, true) => Err(Refusal::NotClosing),
             (Phase::Compensation | Phase::Finally, false) => Ok(vec![RunEvent::FinallyTimedOut]),
         },
         Command::Pause { reason } => match &state.paused {

@@ -10,8 +10,10 @@ mod promises;
 #[path = "../support/mod.rs"]
 mod support;
 
+use std::collections::BTreeSet;
+
 use taskloom_core::failure::Outcome;
-use taskloom_core::journal::RerunFrom;
+use taskloom_core::journal::{RerunFrom, RunEvent};
 use taskloom_core::run::plan;
 
 use luck::finish;
@@ -79,6 +81,21 @@ fn a_rerun_does_again_what_it_says_and_nothing_else() {
         finish(&mut world, &mut luck, 1);
         promises::check_rerun(&old, &world, &plan);
     }
+}
+
+#[test]
+fn luck_reaches_every_event() {
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    for seed in 0..3_000 {
+        let world = played(seed, &mut fastrand::Rng::with_seed(seed));
+        seen.extend(world.journal.iter().map(|entry| entry.event.kind()));
+    }
+    let never = ["input-resolved", "plugin-pinned", "reuse-offered", "key-kept", "task-reused"];
+    let missing: Vec<_> = RunEvent::KINDS
+        .iter()
+        .filter(|kind| !seen.contains(**kind) && !never.contains(kind))
+        .collect();
+    assert!(missing.is_empty(), "never happened: {missing:?}");
 }
 
 fn seeds(count: u64) -> Vec<u64> {
