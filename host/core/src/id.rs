@@ -332,6 +332,16 @@ mod tests {
     }
 
     #[test]
+    fn only_items_make_the_name_of_a_task_longer() {
+        let own = TaskId::new(&"a".repeat(ID_BYTES_MAX)).expect("valid");
+        let inner = TaskId::within(&TaskId::within(&own, 7, &own), 8, &own);
+        assert_eq!(TaskId::new(inner.as_str()), Ok(inner));
+        for bad in ["a".repeat(ID_BYTES_MAX + 1), format!("{own}.reduce"), format!("x[1].a{own}")] {
+            assert!(TaskId::new(&bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn a_task_type_names_its_plugin() {
         let task_type = TaskType::new("github.classify-issue").expect("valid");
         assert_eq!(task_type.plugin().as_str(), "github");

@@ -87,10 +87,8 @@ impl RunState {
         self.reuse.insert(task.clone(), reused.clone());
         // The first tasks began before anything was offered.
         let Some(index) = self.index_of(task) else { return };
-        let begun = match self.task(index).status {
-            TaskStatus::Ready | TaskStatus::Asked(_) | TaskStatus::Due => true,
-            _ => false,
-        };
+        let status = self.task(index).status;
+        let begun = matches!(status, TaskStatus::Ready | TaskStatus::Asked(_) | TaskStatus::Due);
         if begun && self.task(index).attempts.is_empty() {
             self.withdraw_questions(index);
             self.set_status(index, TaskStatus::Due);

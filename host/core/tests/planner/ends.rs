@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use crate::script::check;
+use crate::script::{check, played};
 
 #[test]
 fn what_succeeded_is_undone_the_last_first() {
@@ -263,4 +263,31 @@ fn a_crash_goes_on_where_the_end_was() {
             0s run failed: task `b` failed: permanent: it failed
         "#]],
     );
+}
+
+#[test]
+fn what_failed_at_the_end_is_listed_beside_the_reason() {
+    let world = played(
+        "a undo; b<-a; finally { f }",
+        "run a; claim b; permanent b; claim a.compensate; limit a.compensate; claim f; limit f",
+    );
+    let failure = world.state.finish.and_then(|finish| finish.failure).expect("it failed");
+    let details = failure.details.expect("there is more to say");
+    expect![[r#"
+        {
+          "at_the_end": [
+            {
+              "code": "task-failed",
+              "in": "compensation of `a`",
+              "message": "task `a.compensate` failed: limit: it failed"
+            },
+            {
+              "code": "task-failed",
+              "in": "finally",
+              "message": "task `f` failed: limit: it failed"
+            }
+          ],
+          "code": "permanent",
+          "task": "b"
+        }"#]].assert_eq(&format!("{details:#}"));
 }

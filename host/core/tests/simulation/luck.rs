@@ -39,7 +39,7 @@ pub(crate) fn finish(world: &mut World, luck: &mut fastrand::Rng, mut crashes: u
                 let _ = world.give(Command::Cancel { reason: "luck".to_owned() });
             }
             _ if at_rest(world) || luck.u8(0..3) == 0 => {
-                world.pass(Duration::from_secs(luck.u64(1..20)));
+                time(world, luck);
                 people(world, luck);
             }
             _ => {}
@@ -57,6 +57,15 @@ pub(crate) fn finish(world: &mut World, luck: &mut fastrand::Rng, mut crashes: u
         .tasks()
         .filter_map(|(index, task)| Some(format!("{}: {}", task.id, world.state.why(index)?)));
     panic!("the run does not end:\n{}", open.collect::<Vec<_>>().join("\n"));
+}
+
+/// Time goes on; now and then the clock jumps, also back.
+fn time(world: &mut World, luck: &mut fastrand::Rng) {
+    match luck.u8(0..60) {
+        0 => world.pass(Duration::from_secs(3_600)),
+        1 => world.now = Timestamp::from_ms(world.now.as_ms() - 7_000),
+        _ => world.pass(Duration::from_secs(luck.u64(1..20))),
+    }
 }
 
 fn at_rest(world: &World) -> bool {

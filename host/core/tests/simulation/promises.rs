@@ -19,7 +19,7 @@ const REPLAY_EVERY: usize = 8;
 /// Checks a run against everything that is promised of it.
 pub(crate) fn check(world: &World) {
     let state = &world.state;
-    if state.finish.is_some() || world.commits.len() % REPLAY_EVERY == 0 {
+    if state.finish.is_some() || world.commits.len().is_multiple_of(REPLAY_EVERY) {
         check_replay(world);
     }
     assert_eq!(state.last_seq, world.journal.len() as u64);
