@@ -289,5 +289,6 @@ fn what_failed_at_the_end_is_listed_beside_the_reason() {
           ],
           "code": "permanent",
           "task": "b"
-        }"#]].assert_eq(&format!("{details:#}"));
+        }"#]]
+    .assert_eq(&format!("{details:#}"));
 }
