@@ -12,6 +12,9 @@ use uuid::Uuid;
 /// The longest workflow, task or plugin id, in bytes.
 pub const ID_BYTES_MAX: usize = 128;
 
+/// The longest name of a task of a run, in bytes: the ids of the lists it is in come before its own.
+pub const TASK_ID_BYTES_MAX: usize = 4096;
+
 /// Identifies one run. Time-ordered (UUID version 7, RFC 9562), so ids sort by start.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -67,7 +70,7 @@ pub struct InvalidId {
 
 /// Declares an id that is a checked, cheaply cloned text.
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident, $kind:literal, $rule:literal, $check:expr) => {
+    ($(#[$doc:meta])* $name:ident, $bytes_max:expr, $kind:literal, $rule:literal, $check:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -80,7 +83,7 @@ macro_rules! text_id {
             /// When the text breaks the rule of this kind of id; the error states the rule.
             pub fn new(text: &str) -> Result<Self, InvalidId> {
                 let check: fn(&str) -> bool = $check;
-                if text.len() <= ID_BYTES_MAX && check(text) {
+                if text.len() <= $bytes_max && check(text) {
                     Ok(Self(text.into()))
                 } else {
                     Err(InvalidId { kind: $kind, text: clip(text), rule: $rule })
@@ -138,6 +141,7 @@ macro_rules! text_id {
 text_id!(
     /// Names a workflow, such as `issue-triage`.
     WorkflowId,
+    ID_BYTES_MAX,
     "workflow id",
     "lower-case letters, digits, `-` and `_`, beginning with a letter, of at most 128 bytes",
     |text| is_word(text, "-_")
@@ -149,14 +153,23 @@ text_id!(
     /// No hyphen: `tasks.find-dups` would be a subtraction in an expression. Tasks made from
     /// data carry their place in brackets: `checks[12].lint`.
     TaskId,
+    TASK_ID_BYTES_MAX,
     "task id",
     "lower-case letters, digits and `_`, beginning with a letter, of at most 128 bytes",
-    |text| text.split('.').all(is_task_segment)
+    is_task_name
 );
+
+impl TaskId {
+    /// The name of the task `own` in the copy that the list `list` makes for its `item`-th item.
+    pub fn within(list: &Self, item: u32, own: &Self) -> Self {
+        Self(format!("{list}[{item}].{own}").into())
+    }
+}
 
 text_id!(
     /// Names a plugin: the stem of its file in the plugins folder, such as `github`.
     PluginName,
+    ID_BYTES_MAX,
     "plugin name",
     "lower-case letters, digits, `-` and `_`, beginning with a letter, of at most 128 bytes",
     |text| is_word(text, "-_")
@@ -165,6 +178,7 @@ text_id!(
 text_id!(
     /// Names what a task runs: `plugin.name`, such as `github.classify-issue`.
     TaskType,
+    ID_BYTES_MAX,
     "task type",
     "`plugin.name`, both of lower-case letters, digits, `-` and `_`, of at most 128 bytes",
     |text| text
@@ -271,6 +285,19 @@ fn is_word(text: &str, extra: &str) -> bool {
         && chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || extra.contains(c))
 }
 
+/// Whether `text` is the name of a task: its id in the file, after the items it is in. Only the
+/// items may make it longer than [`ID_BYTES_MAX`].
+fn is_task_name(text: &str) -> bool {
+    let mut own = text;
+    while let Some((item, rest)) = own.split_once("].") {
+        if item.len() > 2 * ID_BYTES_MAX {
+            return false;
+        }
+        own = rest;
+    }
+    own.len() <= ID_BYTES_MAX && text.split('.').all(is_task_segment)
+}
+
 /// Whether `text` is a task's own name, with the index of its item if it has one.
 fn is_task_segment(text: &str) -> bool {
     match text.split_once('[') {
@@ -301,6 +328,16 @@ mod tests {
         }
         for bad in ["", "find-dups", "2nd", "A", "a b", "a[", "a[]", "a[x]", "a.", "ä"] {
             assert!(TaskId::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_items_make_the_name_of_a_task_longer() {
+        let own = TaskId::new(&"a".repeat(ID_BYTES_MAX)).expect("valid");
+        let inner = TaskId::within(&TaskId::within(&own, 7, &own), 8, &own);
+        assert_eq!(TaskId::new(inner.as_str()), Ok(inner));
+        for bad in ["a".repeat(ID_BYTES_MAX + 1), format!("{own}.reduce"), format!("x[1].a{own}")] {
+            assert!(TaskId::new(&bad).is_err(), "{bad}");
         }
     }
 

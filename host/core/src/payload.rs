@@ -1,6 +1,6 @@
 //! JSON values that the journal refers to: inputs, outputs, details.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::id::Digest;
@@ -17,8 +17,13 @@ pub struct PayloadRef {
     /// The length of the text in bytes.
     pub bytes: u64,
     /// The text, if it is at most [`INLINE_BYTES_MAX`] long.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub inline: Option<Box<RawValue>>,
+}
+
+/// Reads a text that is there: also the text `null`, which would else be taken for none.
+fn present<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(reader).map(Some)
 }
 
 impl PayloadRef {
@@ -34,6 +39,21 @@ impl PayloadRef {
             None
         };
         Ok(Self { digest: Digest::of(text.as_bytes()), bytes: text.len() as u64, inline })
+    }
+
+    /// The value `null`.
+    pub fn null() -> Self {
+        Self::small(&serde_json::Value::Null)
+    }
+
+    /// A value of a few bytes that the planner itself makes.
+    ///
+    /// # Panics
+    /// When it has more than [`INLINE_BYTES_MAX`] bytes: the store would have to keep it.
+    pub(crate) fn small(value: &serde_json::Value) -> Self {
+        let payload = Self::of(&value.to_string()).expect("a JSON value prints as JSON");
+        assert!(payload.inline.is_some(), "the planner makes only small values");
+        payload
     }
 
     /// The text, when it lies in the reference itself.
@@ -70,5 +90,8 @@ mod tests {
         let back: PayloadRef = serde_json::from_str(&text).expect("reads back");
         assert_eq!(back.inline_text(), Some("[1, 2]"));
         assert_eq!(back, payload);
+        let null = serde_json::to_string(&PayloadRef::null()).expect("serialises");
+        let back: PayloadRef = serde_json::from_str(&null).expect("reads back");
+        assert_eq!(back.inline_text(), Some("null"), "nothing is a value too");
     }
 }

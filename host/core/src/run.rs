@@ -8,28 +8,63 @@
 //! [`react`] walks this line for one command; a start folds the journal's events and [`resume`]s
 //! with what the state asks for. There is no other way.
 
+mod answer;
 mod apply;
+mod apply_attempt;
+mod apply_group;
+mod apply_run;
+mod apply_task;
+mod apply_wait;
+mod attempts;
+mod closing;
 mod command;
 mod effect;
+mod frame;
+mod group;
+mod index;
 mod planner;
+mod question;
+mod refusal;
+mod rerun;
+mod section;
+mod settle;
+mod settle_group;
+mod signal;
+mod status;
+mod steer;
 mod task;
+mod timer;
+mod wake;
+mod why;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::failure::{Failure, Outcome};
 use crate::id::{Digest, PluginName, RunId, TaskId};
-use crate::journal::RunStarted;
+use crate::journal::{Reused, RunStarted};
 use crate::payload::PayloadRef;
 use crate::time::Timestamp;
-use crate::workflow::Workflow;
+use crate::workflow::{Task, Workflow};
 
-pub use crate::workflow::NodeIndex as TaskIndex;
 pub use apply::IllegalEvent;
+pub use closing::{Closing, Phase};
 pub use command::{AttemptResult, Command, LossLimits};
 pub use effect::{Effect, StopReason};
-pub use planner::{Reaction, Refusal, react, resume};
-pub use task::{TaskState, TaskStatus};
+pub use frame::{Frame, ItemEnd};
+pub use group::{GroupState, ITEMS_AT_WORK_MAX, ITEMS_MAX, Member};
+pub use index::{FrameIndex, SectionIndex, TaskIndex};
+pub use planner::{Reaction, react, resume, start};
+pub use question::{Answer, Question};
+pub use refusal::Refusal;
+pub use rerun::{RerunPlan, plan};
+pub use section::{Halt, Role, Section};
+pub use signal::{SIGNALS_KEPT_MAX, SIGNALS_MAX, Signal, Signals};
+pub use status::RunStatus;
+pub use steer::approval_output;
+pub use task::{Child, TaskResult, TaskState, TaskStatus, TaskStop, WaitFor};
+pub use timer::Timer;
+pub use why::Why;
 
 /// Everything that is known of one run, folded from its events.
 #[derive(Debug)]
@@ -50,15 +85,35 @@ pub struct RunState {
     pub stop: Option<Stop>,
     /// How it ended, once it has.
     pub finish: Option<Finish>,
+    /// Why nothing new is claimed, while that is so.
+    pub paused: Option<String>,
+    /// Higher goes first.
+    pub priority: i32,
     tasks: Vec<TaskState>,
-    /// Tasks that have not ended.
-    open: usize,
+    frames: Vec<Frame>,
+    sections: Vec<Section>,
+    /// The frames of items, by their `for_each`.
+    item_frames: HashMap<(TaskIndex, u32), FrameIndex>,
+    /// Tasks that have ended.
+    ended: usize,
     /// Tasks with a claimed or running attempt.
     active: usize,
     /// Tasks that could be attempted.
     ready: usize,
-    /// Tasks between attempts, by the time at which they go on.
-    waits: BTreeSet<(Timestamp, TaskIndex)>,
+    /// Tasks between attempts, and those that wait for something outside.
+    waiting: usize,
+    /// What happens to tasks by itself, by time.
+    timers: BTreeSet<(Timestamp, TaskIndex, Timer)>,
+    /// What has to be computed.
+    questions: BTreeSet<(TaskIndex, Question)>,
+    signals: Signals,
+    /// What is taken over from an earlier run.
+    reuse: HashMap<TaskId, Reused>,
+    /// The runs that keys of tasks name, where it is not this one.
+    keys: HashMap<TaskId, RunId>,
+    closing: Closing,
+    /// Questions that a pause holds back. As the marks, no part of what a run is.
+    held: Vec<(TaskIndex, Question)>,
     /// What changed since the last effects were drawn.
     marks: Marks,
 }
@@ -87,75 +142,62 @@ pub struct Finish {
     pub failure: Option<Failure>,
 }
 
-/// What a run is doing now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RunStatus {
-    /// Something runs, or could run as soon as there is a slot.
-    Running,
-    /// Every task that could go on waits for a time or for something outside.
-    Waiting,
-    /// It was asked to stop, and attempts are still under way.
-    Cancelling,
-    /// It has ended.
-    Finished,
-}
-
-impl RunStatus {
-    /// Every status, in the order of a run's life.
-    pub const ALL: [Self; 4] = [Self::Running, Self::Waiting, Self::Cancelling, Self::Finished];
-
-    /// The word for this status, as in the store and the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Waiting => "waiting",
-            Self::Cancelling => "cancelling",
-            Self::Finished => "finished",
-        }
-    }
-
-    /// The status named by `word`.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == word)
-    }
-}
-
-/// Tasks that changed in a way that asks for an effect.
+/// What changed in a way that asks for a consequence or an effect.
 #[derive(Debug, Default)]
 struct Marks {
-    ready: Vec<TaskIndex>,
-    waiting: Vec<TaskIndex>,
+    /// Tasks whose time has come.
+    due: Vec<TaskIndex>,
+    /// Sections in which something failed.
+    halted: Vec<SectionIndex>,
+    /// Sections that were stopped.
+    cancelled: Vec<SectionIndex>,
+    /// Tasks whose dependents do not go on.
     ended_badly: Vec<TaskIndex>,
+    /// Groups that ended without having been at work.
+    closed: Vec<TaskIndex>,
+    /// Branches that took one of their blocks.
+    untaken: Vec<TaskIndex>,
+    /// Names for which there is a signal or a waiter.
+    signals: Vec<Arc<str>>,
+    /// Sections of items that ended without a value.
+    items: Vec<SectionIndex>,
+    /// Groups in which something changed.
+    groups: Vec<TaskIndex>,
+
+    ready: Vec<TaskIndex>,
+    timers: Vec<(Timestamp, TaskIndex, Timer)>,
+    asked: Vec<(TaskIndex, Question)>,
+    /// Tasks that were told to stop.
+    stopping: Vec<TaskIndex>,
+    /// Tasks whose run is to be started.
+    children: Vec<TaskIndex>,
     stopped: bool,
+    paused: bool,
+    resumed: bool,
+    prioritised: bool,
+    closing: bool,
 }
 
 impl RunState {
-    /// What the run is doing now.
-    pub fn status(&self) -> RunStatus {
-        if self.finish.is_some() {
-            RunStatus::Finished
-        } else if self.stop.as_ref().is_some_and(|stop| stop.stops_attempts) {
-            RunStatus::Cancelling
-        } else if self.active == 0 && self.ready == 0 && !self.waits.is_empty() {
-            RunStatus::Waiting
-        } else {
-            RunStatus::Running
-        }
-    }
-
     /// The state of the task at `index`.
     pub fn task(&self, index: TaskIndex) -> &TaskState {
         &self.tasks[index.as_usize()]
     }
 
-    /// Every task's state, in the order of the definition.
+    /// The definition of the task at `index`.
+    pub fn definition(&self, index: TaskIndex) -> &Task {
+        self.workflow.task(self.task(index).node)
+    }
+
+    /// Every task's state: those of the workflow in the order of the file, then those of the items
+    /// that were taken up.
     pub fn tasks(&self) -> impl ExactSizeIterator<Item = (TaskIndex, &TaskState)> {
         self.tasks.iter().enumerate().map(|(place, task)| (TaskIndex::new(place), task))
     }
 
     /// How many tasks have ended.
-    pub fn ended_tasks(&self) -> usize {
-        self.tasks.len() - self.open
+    pub const fn ended_tasks(&self) -> usize {
+        self.ended
     }
 
     /// How many tasks have a claimed or running attempt.
@@ -168,36 +210,51 @@ impl RunState {
         self.finish.as_ref().map(|finish| finish.outcome)
     }
 
-    /// The output of a task that succeeded.
+    /// The output of a task that has one.
     pub fn output_of(&self, id: &TaskId) -> Option<&PayloadRef> {
-        self.task(self.workflow.node(id)?).output()
+        self.task(self.index_of(id)?).output()
     }
 
-    /// The earliest time at which a waiting task goes on; `None` if none waits for a time.
-    pub fn next_wake(&self) -> Option<Timestamp> {
-        self.waits.first().map(|(at, _)| *at)
+    /// What handlers are told as the key of a task: the same for all its attempts, and also when it
+    /// is tried again in another run because it had not succeeded.
+    pub fn idempotency_key(&self, index: TaskIndex) -> String {
+        let id = &self.task(index).id;
+        format!("{}:{id}", self.keys.get(id).unwrap_or(&self.id))
     }
 
-    /// Gives a task another status and keeps the counts true.
+    /// What is taken over for a task from an earlier run.
+    fn reuse_of(&self, index: TaskIndex) -> Option<&Reused> {
+        if self.reuse.is_empty() { None } else { self.reuse.get(&self.task(index).id) }
+    }
+
     fn set_status(&mut self, index: TaskIndex, status: TaskStatus) {
-        let before = std::mem::replace(&mut self.task_mut(index).status, status);
-        for (status, enters) in [(before, false), (status, true)] {
-            match (status, enters) {
-                (TaskStatus::Ready, true) => self.ready += 1,
-                (TaskStatus::Ready, false) => self.ready -= 1,
-                (TaskStatus::Claimed { .. } | TaskStatus::Running { .. }, true) => self.active += 1,
-                (TaskStatus::Claimed { .. } | TaskStatus::Running { .. }, false) => {
-                    self.active -= 1
-                }
-                (TaskStatus::Backoff { until }, true) => {
-                    self.waits.insert((until, index));
-                }
-                (TaskStatus::Backoff { until }, false) => {
-                    self.waits.remove(&(until, index));
-                }
-                (TaskStatus::Ended(_), true) => self.open -= 1,
-                (TaskStatus::Pending | TaskStatus::Ended(_), _) => {}
-            }
+        self.change(index, |task| task.status = status);
+    }
+
+    /// Changes a task and keeps the counts and the timers true.
+    fn change(&mut self, index: TaskIndex, change: impl FnOnce(&mut TaskState)) {
+        let times = self.times_of(index);
+        let task = self.task_mut(index);
+        let before = task.status;
+        change(task);
+        let after = task.status;
+        if let Some(count) = self.count_of(before) {
+            *count -= 1;
+        }
+        if let Some(count) = self.count_of(after) {
+            *count += 1;
+        }
+        self.reset_timers(index, times);
+    }
+
+    /// The count that a task of this status belongs to.
+    const fn count_of(&mut self, status: TaskStatus) -> Option<&mut usize> {
+        match status {
+            TaskStatus::Ready => Some(&mut self.ready),
+            TaskStatus::Claimed { .. } | TaskStatus::Running { .. } => Some(&mut self.active),
+            TaskStatus::Backoff { .. } | TaskStatus::Waiting(_) => Some(&mut self.waiting),
+            TaskStatus::Ended(_) => Some(&mut self.ended),
+            TaskStatus::Pending | TaskStatus::Due | TaskStatus::Asked(_) | TaskStatus::Open => None,
         }
     }
 

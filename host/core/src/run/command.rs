@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::TaskIndex;
+use super::{Answer, Question, TaskIndex, Timer};
 use crate::attempt::{AttemptEnd, AttemptUse};
-use crate::failure::Failure;
-use crate::id::{Digest, PluginName};
+use crate::failure::{Failure, Outcome};
+use crate::id::{Digest, PluginName, RunId};
 use crate::payload::PayloadRef;
 use crate::plugin::ResourceClass;
 use crate::time::Timestamp;
@@ -44,10 +44,86 @@ pub enum Command {
     },
     /// An attempt came back.
     AttemptEnded(Box<AttemptResult>),
-    /// The time of a task's next attempt has come.
+    /// The time of a task's timer has come.
     Wake {
         /// The task.
         task: TaskIndex,
+        /// The timer.
+        timer: Timer,
+    },
+    /// What was asked by [`super::Effect::Ask`] was computed, or why it could not be.
+    Answered {
+        /// The task.
+        task: TaskIndex,
+        /// The question.
+        question: Question,
+        /// Its answer.
+        answer: Result<Answer, Failure>,
+    },
+    /// Something outside says something to the run. The same id twice does nothing.
+    Signal {
+        /// The sender's id for it.
+        id: Arc<str>,
+        /// Its name.
+        name: Arc<str>,
+        /// What it says.
+        payload: PayloadRef,
+    },
+    /// A person answers.
+    Approve {
+        /// The task.
+        task: TaskIndex,
+        /// The answer.
+        approved: bool,
+        /// Who.
+        by: String,
+        /// What they say.
+        comment: Option<String>,
+        /// What they give along, checked against the approval's schema.
+        input: Option<PayloadRef>,
+        /// The text of [`super::approval_output`] for all this.
+        output: PayloadRef,
+    },
+    /// The run of a task that does not wait for its end was started.
+    ChildStarted {
+        /// The task.
+        task: TaskIndex,
+        /// The run.
+        run: RunId,
+    },
+    /// The run of a task ended, or could not be started.
+    ChildEnded {
+        /// The task.
+        task: TaskIndex,
+        /// The run.
+        run: RunId,
+        /// How it ended.
+        outcome: Outcome,
+        /// Its output.
+        output: Option<PayloadRef>,
+        /// Why it did not succeed.
+        failure: Option<Failure>,
+    },
+    /// Claim nothing new.
+    Pause {
+        /// Why, for people.
+        reason: String,
+    },
+    /// Go on after a pause.
+    Resume,
+    /// Do not run a task that has nothing under way.
+    SkipTask {
+        /// The task.
+        task: TaskIndex,
+        /// What stands in for its output: what needs it goes on.
+        output: Option<PayloadRef>,
+        /// Why, for people.
+        reason: String,
+    },
+    /// Let the run go before or after others.
+    SetPriority {
+        /// Higher goes first.
+        priority: i32,
     },
     /// Somebody wants the run to stop.
     Cancel {
@@ -56,6 +132,8 @@ pub enum Command {
     },
     /// The run's timeout has come.
     Deadline,
+    /// The time of compensation and `finally` is over.
+    ClosingDeadline,
     /// The value of the workflow's `output`, or why it has none.
     OutputResolved(Result<PayloadRef, Failure>),
 }

@@ -1,9 +1,11 @@
 //! What a run asks for once its events are on disk.
 
-use super::TaskIndex;
-use super::{Marks, RunState, TaskStatus};
+use super::{Marks, Question, RunState, TaskIndex, TaskStatus, Timer, WaitFor};
 use crate::failure::Outcome;
+use crate::id::{RunId, WorkflowId};
+use crate::payload::PayloadRef;
 use crate::time::Timestamp;
+use crate::workflow::TaskKind;
 
 /// What is to be done once the events are on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,16 +15,20 @@ pub enum Effect {
         /// The task.
         task: TaskIndex,
     },
-    /// Send [`Command::Wake`] for a task at a time.
+    /// Send [`super::Command::Wake`] for a task at a time.
     WakeAt {
         /// The task.
         task: TaskIndex,
         /// The time.
         at: Timestamp,
+        /// What it means.
+        timer: Timer,
     },
-    /// Send [`Command::Deadline`] at a time.
+    /// Send [`super::Command::Deadline`] at a time.
     DeadlineAt(Timestamp),
-    /// Withdraw every offer of the run: nothing new may start.
+    /// Send [`super::Command::ClosingDeadline`] at a time.
+    ClosingDeadlineAt(Timestamp),
+    /// Withdraw every offer of the run: nothing new may start. What may is offered again.
     Withdraw,
     /// Stop an attempt that is under way.
     StopAttempt {
@@ -33,7 +39,39 @@ pub enum Effect {
         /// Why.
         reason: StopReason,
     },
-    /// Compute the workflow's `output` and send [`Command::OutputResolved`].
+    /// Compute something and send [`super::Command::Answered`].
+    Ask {
+        /// The task.
+        task: TaskIndex,
+        /// What.
+        question: Question,
+    },
+    /// Start another run, if there is none of this id yet. Then send
+    /// [`super::Command::ChildStarted`] when it is detached, else [`super::Command::ChildEnded`] when
+    /// it ends; `ChildEnded` also when it cannot be started.
+    StartChild {
+        /// The task.
+        task: TaskIndex,
+        /// The id of the run.
+        run: RunId,
+        /// Its workflow.
+        workflow: WorkflowId,
+        /// Its input.
+        input: PayloadRef,
+        /// Whether nobody waits for its end.
+        detached: bool,
+    },
+    /// Cancel the run of a task, and send [`super::Command::ChildEnded`] when it has ended, or at
+    /// once when it was never started.
+    CancelChild {
+        /// The task.
+        task: TaskIndex,
+        /// The id of the run.
+        run: RunId,
+    },
+    /// Let the run's offers go before or after those of others from now on.
+    Prioritise(i32),
+    /// Compute the workflow's `output` and send [`super::Command::OutputResolved`].
     ResolveOutput,
     /// Tell whoever waits for the end of the run.
     Finish,
@@ -44,8 +82,15 @@ pub enum Effect {
 pub enum StopReason {
     /// Somebody cancelled the run.
     RunCancelled,
-    /// The run took longer than its timeout.
+    /// The run, or its end, took longer than its timeout.
     RunTimedOut,
+    /// What it is in was decided without it.
+    NotNeeded,
+    /// The task, or what it is in, took longer than its `total_timeout`.
+    TotalTimeout,
+    /// It was ready for longer than its `queue_timeout`. To be stopped only if its handler was not
+    /// started; it comes back as a failure of class timeout with the code `queue-timeout`.
+    QueueTimeout,
 }
 
 impl RunState {
@@ -53,15 +98,33 @@ impl RunState {
     pub(super) fn take_effects(&mut self) -> Vec<Effect> {
         let marks = std::mem::take(&mut self.marks);
         let mut effects = Vec::new();
-        if marks.stopped {
+        if marks.stopped || marks.paused {
             effects.push(Effect::Withdraw);
-            effects.extend(self.attempts_to_stop());
         }
-        if self.stop.is_none() {
-            let ready = marks.ready.into_iter().map(|task| Effect::Offer { task });
-            effects.extend(ready.filter(|e| self.still_asked_for(e)));
-            let waiting = marks.waiting.into_iter();
-            effects.extend(waiting.filter_map(|task| self.wake_of(task)));
+        if marks.stopped {
+            effects.extend(self.stops());
+        } else {
+            effects.extend(marks.stopping.into_iter().filter_map(|task| self.stop_of(task)));
+        }
+        if marks.resumed && self.paused.is_none() {
+            effects.extend(self.tasks().filter_map(|(task, _)| self.offer_of(task)));
+            let held = std::mem::take(&mut self.held).into_iter();
+            effects.extend(held.filter_map(|(task, question)| self.ask_of(task, question)));
+        } else {
+            let ready = marks.ready.into_iter().filter_map(|task| self.offer_of(task));
+            effects.extend(ready);
+        }
+        let timers = marks.timers.into_iter().filter(|timer| self.timers.contains(timer));
+        effects.extend(timers.map(|(at, task, timer)| Effect::WakeAt { task, at, timer }));
+        let (held, asked): (Vec<_>, Vec<_>) =
+            marks.asked.into_iter().partition(|(_, question)| self.holds(*question));
+        self.held.extend(held);
+        effects
+            .extend(asked.into_iter().filter_map(|(task, question)| self.ask_of(task, question)));
+        effects.extend(marks.children.into_iter().filter_map(|task| self.child_of(task)));
+        effects.extend(marks.prioritised.then_some(Effect::Prioritise(self.priority)));
+        if marks.closing {
+            effects.extend(self.closing.deadline.map(Effect::ClosingDeadlineAt));
         }
         effects.extend(self.end_effect());
         effects
@@ -71,52 +134,91 @@ impl RunState {
     /// after its journal was folded.
     pub fn outstanding(&mut self) -> Vec<Effect> {
         self.marks = Marks::default();
+        if self.finish.is_some() {
+            return vec![Effect::Finish];
+        }
         let mut effects: Vec<Effect> =
             self.start.deadline.map(Effect::DeadlineAt).into_iter().collect();
-        effects.extend(self.attempts_to_stop());
-        if self.stop.is_none() {
-            for (index, task) in self.tasks() {
-                match task.status {
-                    TaskStatus::Ready => effects.push(Effect::Offer { task: index }),
-                    TaskStatus::Backoff { until } => {
-                        effects.push(Effect::WakeAt { task: index, at: until });
-                    }
-                    _ => {}
-                }
-            }
-        }
+        effects.extend(self.closing.deadline.map(Effect::ClosingDeadlineAt));
+        let changed = self.priority != self.start.priority;
+        effects.extend(changed.then_some(Effect::Prioritise(self.priority)));
+        effects.extend(self.tasks().filter_map(|(task, _)| self.child_of(task)));
+        effects.extend(self.stops());
+        effects.extend(self.tasks().filter_map(|(task, _)| self.offer_of(task)));
+        let timers = self.timers.iter();
+        effects.extend(timers.map(|(at, task, timer)| Effect::WakeAt {
+            task: *task,
+            at: *at,
+            timer: *timer,
+        }));
+        let (held, asked): (Vec<_>, Vec<_>) =
+            self.questions.iter().copied().partition(|(_, question)| self.holds(*question));
+        effects
+            .extend(asked.into_iter().filter_map(|(task, question)| self.ask_of(task, question)));
+        self.held = held;
         effects.extend(self.end_effect());
         effects
     }
 
-    fn still_asked_for(&self, effect: &Effect) -> bool {
-        matches!(effect, Effect::Offer { task } if self.task(*task).status == TaskStatus::Ready)
+    fn offer_of(&self, task: TaskIndex) -> Option<Effect> {
+        let ready = self.task(task).status == TaskStatus::Ready && self.paused.is_none();
+        ready.then_some(Effect::Offer { task })
     }
 
-    fn wake_of(&self, task: TaskIndex) -> Option<Effect> {
-        self.task(task).wake_at().map(|at| Effect::WakeAt { task, at })
+    fn ask_of(&self, task: TaskIndex, question: Question) -> Option<Effect> {
+        self.is_asked(task, question).then_some(Effect::Ask { task, question })
     }
 
-    fn attempts_to_stop(&self) -> Vec<Effect> {
-        let Some(stop) = self.stop.as_ref().filter(|stop| stop.stops_attempts) else {
-            return Vec::new();
-        };
-        let reason = match stop.outcome {
-            Outcome::TimedOut => StopReason::RunTimedOut,
-            _ => StopReason::RunCancelled,
-        };
-        let active = self.tasks().filter_map(|(task, state)| {
-            let number = state.status.active_attempt()?;
-            Some(Effect::StopAttempt { task, number, reason })
-        });
-        active.collect()
+    /// A pause holds back what would start another run.
+    fn holds(&self, question: Question) -> bool {
+        question == Question::ChildInput && self.paused.is_some()
+    }
+
+    fn child_of(&self, task: TaskIndex) -> Option<Effect> {
+        let state = self.task(task);
+        if state.status != TaskStatus::Waiting(WaitFor::Child) || self.is_stopped(task) {
+            return None;
+        }
+        let (child, input) = (state.child.as_deref()?, state.input.clone()?);
+        let TaskKind::Workflow(workflow) = &self.definition(task).kind else { return None };
+        let workflow = workflow.workflow.clone();
+        let (run, detached) = (child.run, child.detached);
+        Some(Effect::StartChild { task, run, workflow, input, detached })
+    }
+
+    /// What stops all that is under way and should not be.
+    fn stops(&self) -> Vec<Effect> {
+        let stopped = self.tasks().filter(|(task, _)| self.is_stopped(*task));
+        stopped.filter_map(|(task, _)| self.stop_of(task)).collect()
+    }
+
+    fn stop_of(&self, task: TaskIndex) -> Option<Effect> {
+        let state = self.task(task);
+        if state.status == TaskStatus::Waiting(WaitFor::Child) {
+            let run = state.child.as_ref()?.run;
+            return Some(Effect::CancelChild { task, run });
+        }
+        let number = state.status.active_attempt()?;
+        Some(Effect::StopAttempt { task, number, reason: self.reason_of(task) })
+    }
+
+    fn reason_of(&self, task: TaskIndex) -> StopReason {
+        if let Some(stop) = &self.task(task).stop {
+            return match stop.outcome {
+                Outcome::TimedOut => StopReason::TotalTimeout,
+                _ => StopReason::NotNeeded,
+            };
+        }
+        match &self.stop {
+            Some(stop) if stop.outcome == Outcome::Cancelled => StopReason::RunCancelled,
+            _ => StopReason::RunTimedOut,
+        }
     }
 
     fn end_effect(&self) -> Option<Effect> {
-        match &self.finish {
-            Some(_) => Some(Effect::Finish),
-            None if self.open == 0 => Some(Effect::ResolveOutput),
-            None => None,
+        if self.finish.is_some() {
+            return Some(Effect::Finish);
         }
+        self.wants_output().then_some(Effect::ResolveOutput)
     }
 }

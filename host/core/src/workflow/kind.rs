@@ -201,6 +201,11 @@ impl TaskKind {
         }
     }
 
+    /// Whether there is nothing in it that runs by itself.
+    pub const fn is_single(&self) -> bool {
+        matches!(self, Self::Call(_) | Self::Wait(_) | Self::Approval(_) | Self::Workflow(_))
+    }
+
     /// The word for this kind, as in the file and the API.
     pub const fn as_str(&self) -> &'static str {
         match self {

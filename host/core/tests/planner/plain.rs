@@ -1,126 +1,13 @@
-//! What the planner decides, as tables: a workflow, what happens, and the journal it leads to.
-
-mod support;
+//! Tasks that need each other: attempts, retries, failures, ends.
 
 use std::time::Duration;
 
-use expect_test::{Expect, expect};
-use taskloom_core::attempt::{AttemptEnd, ReleaseReason};
-use taskloom_core::failure::{FailureClass, Next};
-use taskloom_core::journal::{Entry, RunEvent};
+use expect_test::expect;
+use taskloom_core::attempt::AttemptEnd;
 use taskloom_core::run::Command;
-use taskloom_core::time::Timestamp;
 
-use support::{World, failure, json, workflow};
-
-/// Plays a script such as `claim a; ok a; +10s; crash` and compares the journal.
-fn check(spec: &str, script: &str, expect: Expect) {
-    let mut world = World::start(workflow(spec));
-    for step in script.split(';').map(str::trim).filter(|step| !step.is_empty()) {
-        play(&mut world, step);
-    }
-    let mut lines: Vec<String> = world.journal.iter().skip(1).map(line).collect();
-    if world.resolve_output && world.state.finish.is_none() {
-        lines.push("(resolves the output)".to_owned());
-    }
-    if world.state.finish.is_none() {
-        lines.push(format!("({})", world.state.status().as_str()));
-    }
-    expect.assert_eq(&format!("{}\n", lines.join("\n")));
-}
-
-fn play(world: &mut World, step: &str) {
-    let (word, rest) = step.split_once(' ').unwrap_or((step, ""));
-    match word {
-        "claim" => {
-            let task = world.index(rest);
-            world.claim(task).expect(step);
-        }
-        "started" => {
-            let (task, number) = active(world, rest);
-            let started_at = world.now;
-            let command = Command::Started { task, number, started_at };
-            world.give(command).expect(step);
-        }
-        "cancel" => {
-            let command = Command::Cancel { reason: "enough".to_owned() };
-            world.give(command).expect(step);
-        }
-        "crash" => *world = World::resume(world, world.journal.len()),
-        _ if word.starts_with('+') => {
-            let seconds = word.trim_start_matches('+').trim_end_matches('s').parse();
-            world.pass(Duration::from_secs(seconds.expect("seconds")));
-        }
-        _ => {
-            let (task, number) = active(world, rest);
-            world.end(task, number, ending(word)).expect(step);
-        }
-    }
-}
-
-fn active(world: &World, task: &str) -> (taskloom_core::run::TaskIndex, u32) {
-    let index = world.index(task);
-    (index, world.state.task(index).status.active_attempt().expect("an active attempt"))
-}
-
-fn ending(word: &str) -> AttemptEnd {
-    match word {
-        "ok" => AttemptEnd::Succeeded(json("1")),
-        "fail" => failure(FailureClass::Retryable),
-        "permanent" => failure(FailureClass::Permanent),
-        "limit" => failure(FailureClass::Limit),
-        "timeout" => failure(FailureClass::Timeout),
-        "crash-guest" => failure(FailureClass::Crash),
-        "cancelled" => failure(FailureClass::Cancelled),
-        "retry-after-30s" => match failure(FailureClass::Retryable) {
-            AttemptEnd::Failed { failure, .. } => {
-                AttemptEnd::Failed { failure, retry_after_ms: Some(30_000) }
-            }
-            other => other,
-        },
-        "busy" => AttemptEnd::Released(ReleaseReason::HostBusy),
-        "shutdown" => AttemptEnd::Released(ReleaseReason::Shutdown),
-        other => panic!("no step is called `{other}`"),
-    }
-}
-
-fn line(entry: &Entry<RunEvent>) -> String {
-    let then = |next: &Next| match next {
-        Next::RetryAt(at) => format!("again at {}", seconds(*at)),
-        Next::GiveUp => "gives up".to_owned(),
-    };
-    let what = match &entry.event {
-        RunEvent::AttemptClaimed { task, number, .. } => format!("{task}#{number} claimed"),
-        RunEvent::AttemptStarted { task, number, .. } => format!("{task}#{number} started"),
-        RunEvent::AttemptSucceeded { task, number, .. } => format!("{task}#{number} succeeded"),
-        RunEvent::AttemptFailed { task, number, failure, next, .. } => {
-            format!("{task}#{number} failed: {}, {}", failure.code, then(next))
-        }
-        RunEvent::AttemptLost { task, number, failure, next } => {
-            format!("{task}#{number} lost: {}, {}", failure.code, then(next))
-        }
-        RunEvent::AttemptReleased { task, number, reason, retry_at, .. } => {
-            format!("{task}#{number} released: {}, {}", reason.as_str(), seconds(*retry_at))
-        }
-        RunEvent::AttemptCancelled { task, number, .. } => format!("{task}#{number} cancelled"),
-        RunEvent::TaskSkipped { task, reason } => format!("{task} skipped: {reason}"),
-        RunEvent::TaskCancelled { task } => format!("{task} cancelled"),
-        RunEvent::BackoffElapsed { task } => format!("{task} goes on"),
-        RunEvent::RunFinished { outcome, failure, .. } => {
-            let why = failure.as_ref().map(|f| format!(": {}", f.message)).unwrap_or_default();
-            format!("run {}{why}", outcome.as_str())
-        }
-        other => other.kind().to_owned(),
-    };
-    format!("{} {what}", seconds(entry.at))
-}
-
-fn seconds(at: Timestamp) -> String {
-    match at.as_ms() % 1000 {
-        0 => format!("{}s", at.as_ms() / 1000),
-        _ => format!("{}ms", at.as_ms()),
-    }
-}
+use crate::script::{check, line, play};
+use crate::support::{World, json, workflow};
 
 #[test]
 fn a_chain_runs_to_its_end() {

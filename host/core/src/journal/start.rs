@@ -1,0 +1,92 @@
+//! What a run begins with.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{Digest, PluginName, RunId, TaskId, WorkflowId};
+use crate::payload::PayloadRef;
+use crate::time::Timestamp;
+
+/// What a run begins with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunStarted {
+    /// The workflow.
+    pub workflow: WorkflowId,
+    /// The workflow's version, as its author wrote it.
+    pub version: String,
+    /// The digest of the definition's source, which the store keeps.
+    pub definition: Digest,
+    /// The run's input.
+    pub input: PayloadRef,
+    /// Higher goes first.
+    pub priority: i32,
+    /// Plugin versions that the run keeps, as far as they were loaded.
+    pub pins: BTreeMap<PluginName, Digest>,
+    /// What started it.
+    pub trigger: Trigger,
+    /// The caller's `Idempotency-Key`, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency: Option<IdempotencyKey>,
+    /// When the run must have ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+    /// The run that this one goes on from, if it is a rerun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun: Option<RerunOf>,
+    /// Caller's trace, W3C `traceparent`, handed on to handlers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+}
+
+/// What started a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// The HTTP API.
+    Api,
+    /// The command line, in one shot.
+    Cli,
+}
+
+impl Trigger {
+    /// The word for this trigger, as in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Cli => "cli",
+        }
+    }
+}
+
+/// The run that a rerun goes on from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RerunOf {
+    /// The run that was asked to run again.
+    pub run: RunId,
+    /// The first of all the runs that were run again one after another.
+    pub origin: RunId,
+    /// What runs again.
+    pub from: RerunFrom,
+}
+
+/// What of a run runs again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RerunFrom {
+    /// Everything.
+    Start,
+    /// What did not succeed, and all that depends on it.
+    Failed,
+    /// These tasks, what did not succeed, and all that depends on them.
+    Tasks(Vec<TaskId>),
+}
+
+/// A caller's key under which a start happens at most once per workflow.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct IdempotencyKey {
+    /// The key, at most 255 bytes.
+    pub key: String,
+    /// The digest of the request it came with: the same key with another request is an error.
+    pub request: Digest,
+}

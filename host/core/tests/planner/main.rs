@@ -1,0 +1,14 @@
+//! What the planner decides, as tables: a workflow, what happens, and the journal it leads to.
+
+mod ends;
+mod groups;
+mod merges;
+mod outcomes;
+mod plain;
+mod rerun;
+mod script;
+mod steering;
+#[path = "../support/mod.rs"]
+mod support;
+mod waits;
+mod why;

@@ -1,0 +1,213 @@
+//! What happens to a run by luck: results, answers, people, clocks and deaths, in time and too late.
+
+use std::time::Duration;
+
+use taskloom_core::attempt::{AttemptEnd, ReleaseReason};
+use taskloom_core::failure::{FailureClass, Outcome};
+use taskloom_core::run::{Answer, Command, Question, TaskIndex, TaskStatus, WaitFor};
+use taskloom_core::time::Timestamp;
+
+use crate::promises::check;
+use crate::support::{World, failure, json, other_run, reason};
+
+/// Steps after which a run that goes on is a failure of the test.
+const STEPS_MAX: usize = 20_000;
+
+/// Plays until the run has ended.
+pub(crate) fn finish(world: &mut World, luck: &mut fastrand::Rng, mut crashes: u32) {
+    let mut checked = 0;
+    for _ in 0..STEPS_MAX {
+        if world.state.finish.is_some() {
+            return;
+        }
+        match luck.u8(0..40) {
+            0..12 => claim(world, luck),
+            12..20 => end(world, luck),
+            20..28 => answer(world, luck),
+            28 => people(world, luck),
+            29 => steer(world, luck),
+            30 if crashes > 0 => {
+                crashes -= 1;
+                let kept = world.commits[luck.usize(world.commits.len() / 2..world.commits.len())];
+                *world = World::resume(world, kept);
+            }
+            31 => start(world, luck),
+            32 => late(world, luck),
+            33..35 => children(world, luck),
+            35 if luck.u8(0..60) == 0 => {
+                // Refused when the run is being stopped already.
+                let _ = world.give(Command::Cancel { reason: "luck".to_owned() });
+            }
+            _ if at_rest(world) || luck.u8(0..3) == 0 => {
+                time(world, luck);
+                people(world, luck);
+            }
+            _ => {}
+        }
+        if world.resolve_output && world.state.finish.is_none() {
+            let _ = world.give(Command::OutputResolved(Ok(json("0"))));
+        }
+        if world.journal.len() != checked {
+            checked = world.journal.len();
+            check(world);
+        }
+    }
+    let open = world
+        .state
+        .tasks()
+        .filter_map(|(index, task)| Some(format!("{}: {}", task.id, world.state.why(index)?)));
+    panic!("the run does not end:\n{}", open.collect::<Vec<_>>().join("\n"));
+}
+
+/// Time goes on; now and then the clock jumps, also back.
+fn time(world: &mut World, luck: &mut fastrand::Rng) {
+    match luck.u8(0..60) {
+        0 => world.pass(Duration::from_secs(3_600)),
+        1 => world.now = Timestamp::from_ms(world.now.as_ms() - 7_000),
+        _ => world.pass(Duration::from_secs(luck.u64(1..20))),
+    }
+}
+
+fn at_rest(world: &World) -> bool {
+    world.ready.is_empty() && world.active.is_empty() && world.asked.is_empty()
+}
+
+fn claim(world: &mut World, luck: &mut fastrand::Rng) {
+    let ready: Vec<_> = world.ready.iter().copied().collect();
+    if let Some(task) = luck.choice(ready) {
+        // What was skipped or stopped meanwhile is refused.
+        let was_ready = world.state.task(task).status == TaskStatus::Ready;
+        assert_eq!(world.claim(task).is_ok(), was_ready, "what is offered can be claimed");
+    }
+}
+
+fn active(world: &World, luck: &mut fastrand::Rng) -> Option<(TaskIndex, u32)> {
+    let mut active: Vec<_> = world.active.iter().map(|(task, number)| (*task, *number)).collect();
+    active.sort_unstable();
+    luck.choice(active)
+}
+
+fn start(world: &mut World, luck: &mut fastrand::Rng) {
+    if let Some((task, number)) = active(world, luck) {
+        // Refused when it was told before.
+        let _ = world.give(Command::Started { task, number, started_at: world.now });
+    }
+}
+
+fn end(world: &mut World, luck: &mut fastrand::Rng) {
+    let Some((task, number)) = active(world, luck) else { return };
+    let cancelled = world.stopped.contains(&task) && luck.bool();
+    let end = match luck.u8(0..20) {
+        _ if cancelled => failure(FailureClass::Cancelled),
+        0..13 => AttemptEnd::Succeeded(json("1")),
+        13 => failure(FailureClass::Retryable),
+        14 => failure(FailureClass::Timeout),
+        15 => failure(FailureClass::Crash),
+        16 => failure(FailureClass::Limit),
+        17 => AttemptEnd::Released(ReleaseReason::HostBusy),
+        18 => AttemptEnd::Released(ReleaseReason::Shutdown),
+        _ => failure(FailureClass::Permanent),
+    };
+    world.end(task, number, end.clone()).expect("a result under way is taken");
+    assert!(world.end(task, number, end).is_err(), "the same result was taken twice");
+}
+
+fn answer(world: &mut World, luck: &mut fastrand::Rng) {
+    let asked: Vec<_> = world.asked.iter().copied().collect();
+    let Some((task, question)) = luck.choice(asked) else { return };
+    let answer = match question {
+        _ if luck.u8(0..25) == 0 => Err(reason(FailureClass::Permanent)),
+        Question::RunIf | Question::Condition => Ok(Answer::Truth(luck.bool())),
+        Question::Selector => Ok(Answer::Case(luck.bool().then_some(0))),
+        Question::Items => Ok(Answer::Items { items: json("[]"), count: luck.u32(0..4) }),
+        Question::Until => {
+            let at = world.now.as_ms() + luck.i64(-5_000..20_000);
+            Ok(Answer::Time(Timestamp::from_ms(at)))
+        }
+        Question::ChildInput => {
+            let run = other_run(luck.u128(10..u128::MAX));
+            Ok(Answer::Child { run, input: json("{}") })
+        }
+        _ => Ok(Answer::Value(json("2"))),
+    };
+    let open = world.state.is_asked(task, question);
+    assert_eq!(world.answer(task, question, answer.clone()).is_ok(), open, "{question}");
+    assert!(world.answer(task, question, answer).is_err(), "{question} was answered twice");
+}
+
+/// Somebody approves, rejects or signals.
+fn people(world: &mut World, luck: &mut fastrand::Rng) {
+    let waiting = world.state.tasks().filter_map(|(index, task)| match task.status {
+        TaskStatus::Waiting(WaitFor::Approval { .. }) => Some(index),
+        _ => None,
+    });
+    let waiting: Vec<_> = waiting.collect();
+    if let Some(task) = luck.choice(waiting) {
+        let (approved, by, comment, input) = (luck.bool(), "eva".to_owned(), None, None);
+        let command = Command::Approve { task, approved, by, comment, input, output: json("{}") };
+        world.give(command.clone()).expect("an approval that is waited for is taken");
+        assert!(world.give(command).is_err(), "it was approved twice");
+    }
+    if luck.u8(0..3) == 0 {
+        let (id, name) = (format!("i{}", luck.u8(0..40)), format!("s{}", luck.u8(0..2)));
+        let payload = json("3");
+        // Refused while the run is being stopped; the same id twice does nothing.
+        let _ = world.give(Command::Signal { id: id.into(), name: name.into(), payload });
+    }
+}
+
+fn steer(world: &mut World, luck: &mut fastrand::Rng) {
+    let command = match luck.u8(0..12) {
+        0 => Command::Pause { reason: "luck".to_owned() },
+        1..6 => Command::Resume,
+        6 => Command::SetPriority { priority: luck.i32(-5..5) },
+        _ => {
+            let Some((task, _)) = luck.choice(world.state.tasks()) else { return };
+            let output = luck.bool().then(|| json("4"));
+            if luck.u8(0..4) > 0 {
+                return;
+            }
+            Command::SkipTask { task, output, reason: "luck".to_owned() }
+        }
+    };
+    // Refused where the state does not allow it: `check` sees that nothing happened then.
+    let _ = world.give(command);
+}
+
+fn children(world: &mut World, luck: &mut fastrand::Rng) {
+    let tasks: Vec<_> = world.children.keys().copied().collect();
+    let Some(task) = luck.choice(tasks) else { return };
+    let run = world.children[&task];
+    if luck.bool() {
+        // Of a detached one, this is the end; said twice, it is refused.
+        let _ = world.give(Command::ChildStarted { task, run });
+        return;
+    }
+    let waits = world.state.task(task).status == TaskStatus::Waiting(WaitFor::Child);
+    let outcome = match luck.u8(0..6) {
+        _ if world.cancelled_children.contains(&task) => Outcome::Cancelled,
+        0 => Outcome::Failed,
+        1 => Outcome::TimedOut,
+        _ => Outcome::Succeeded,
+    };
+    assert_eq!(
+        world.end_child(task, outcome).is_ok(),
+        waits,
+        "the end of a run that is waited for"
+    );
+}
+
+/// A result of an attempt that is over is never taken.
+fn late(world: &mut World, luck: &mut fastrand::Rng) {
+    let over = world.state.tasks().filter_map(|(index, task)| {
+        let old = task.attempts.iter().rev().find(|attempt| attempt.end.is_some())?;
+        Some((index, old.number))
+    });
+    let over: Vec<_> = over.collect();
+    if let Some((task, number)) = luck.choice(over) {
+        let result = AttemptEnd::Succeeded(json("2"));
+        let before = world.active.get(&task).copied();
+        assert!(world.end(task, number, result).is_err(), "a late result was taken");
+        assert_eq!(world.active.get(&task).copied(), before);
+    }
+}
