@@ -7,7 +7,7 @@
 
 mod plugin_journal;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::engine::{self, Clock, Engine, Settings};
+use crate::finished::FinishedRuns;
 use crate::payloads::Payloads;
 use crate::reader::Reader;
 use crate::workflows::Workflows;
@@ -43,6 +44,7 @@ pub struct App {
     store: Store,
     thread: Mutex<Option<JoinHandle<Result<(), engine::Fatal>>>>,
     stopped: CancellationToken,
+    changed: Arc<Changed>,
 }
 
 impl App {
@@ -62,28 +64,35 @@ impl App {
         let workflows = Workflows::open(&config.workflows_folder, Arc::clone(&catalog))
             .context("reading the workflows")?;
         let payloads = Payloads::new(store.clone());
+        let finished = FinishedRuns::default();
         let launched = engine::launch(
             store.clone(),
             Arc::clone(&catalog),
             runtime,
             payloads.clone(),
+            finished.clone(),
             settings(&config),
             Clock::start(),
         )?;
-        changed.tell(launched.engine.clone(), workflows.clone());
+        changed.tell(Listeners {
+            engine: launched.engine.clone(),
+            workflows: workflows.clone(),
+            catalog: Arc::clone(&catalog),
+        });
         if launched.resumed > 0 {
             tracing::info!(runs = launched.resumed, "going on with unfinished runs");
         }
         let stopped = CancellationToken::new();
         Ok(Self {
             engine: launched.engine,
-            reader: Reader::new(store.clone(), payloads),
+            reader: Reader::new(store.clone(), payloads, finished),
             catalog,
             workflows,
             config,
             store,
             thread: Mutex::new(Some(watch_thread(launched.thread, stopped.clone()))),
             stopped,
+            changed,
         })
     }
 
@@ -109,6 +118,12 @@ impl App {
             Ok(Err(fatal)) => Err(anyhow!(fatal)),
             Err(_) => Err(anyhow!("the engine failed; the log says where")),
         }
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.changed.forget();
     }
 }
 
@@ -154,6 +169,9 @@ fn open_catalog(
     let sink = move |event: CatalogEvent| {
         journal.record(&event);
         changed.plugins();
+        if event == CatalogEvent::Settled {
+            changed.drop_versions();
+        }
     };
     Ok(Arc::new(Catalog::open(runtime.clone(), catalog_config, sink)?))
 }
@@ -161,23 +179,59 @@ fn open_catalog(
 /// Who is told that plugins changed, once they exist: the catalog begins before them.
 #[derive(Default)]
 struct Changed {
-    listeners: Mutex<Option<(Engine, Workflows)>>,
+    listeners: Mutex<Option<Listeners>>,
+}
+
+/// Knows of the plugins, and is known by the catalog's own thread: forgotten with the host, or
+/// neither would ever be freed.
+#[derive(Clone)]
+struct Listeners {
+    engine: Engine,
+    workflows: Workflows,
+    catalog: Arc<Catalog>,
 }
 
 impl Changed {
-    fn tell(&self, engine: Engine, workflows: Workflows) {
-        let listeners = Some((engine, workflows));
-        *self.listeners.lock().unwrap_or_else(PoisonError::into_inner) = listeners;
+    fn tell(self: &Arc<Self>, listeners: Listeners) {
+        let settled = listeners.catalog.is_settled();
+        *self.lock() = Some(listeners);
         // What changed before is told now.
         self.plugins();
+        if settled {
+            let changed = Arc::clone(self);
+            std::thread::spawn(move || changed.drop_versions());
+        }
+    }
+
+    fn forget(&self) {
+        let listeners = self.lock().take();
+        // Dropped after the lock: the last one stops the catalog, which may be telling something.
+        drop(listeners);
     }
 
     fn plugins(&self) {
-        let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((engine, workflows)) = &*listeners {
+        if let Some(Listeners { engine, workflows, .. }) = &*self.lock() {
             workflows.plugins_changed();
             engine.plugins_changed();
         }
+    }
+
+    /// Drops the files of versions that nobody needs any more. Blocks until the engine has said
+    /// which are pinned; a run that pins the current version meanwhile keeps it, since a version
+    /// takes longer to be replaced than this takes.
+    fn drop_versions(&self) {
+        let listeners = self.lock().clone();
+        let Some(Listeners { engine, catalog, .. }) = listeners else { return };
+        let Some(needed) = engine.pinned_versions() else { return };
+        match catalog.drop_versions_but(&needed) {
+            Ok(0) => {}
+            Ok(dropped) => tracing::info!(dropped, "dropped plugin versions that no run needs"),
+            Err(error) => tracing::warn!(%error, "old plugin versions stay"),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Listeners>> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -21,6 +21,7 @@ mod perform;
 mod resident;
 mod service;
 mod start;
+mod starts;
 mod timers;
 mod watch;
 

@@ -7,6 +7,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod engine;
+mod finished;
 pub mod payloads;
 pub mod reader;
 pub mod workflows;

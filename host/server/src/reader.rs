@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::value::RawValue;
 use taskloom_core::definition::{self, Definition};
-use taskloom_core::id::{Digest, RunId};
+use taskloom_core::id::{Digest, RunId, WorkflowId};
 use taskloom_core::journal::RunEvent;
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::run::RunState;
 use taskloom_store::{LogFilter, LogLine, Page, RunFilter, RunRow, Store, StoredRunEvent};
 
+use crate::finished::FinishedRuns;
 use crate::payloads::{PayloadError, Payloads};
 
 /// Events that are read at once when a run is folded.
@@ -19,17 +20,13 @@ const EVENTS_PER_READ: usize = 10_000;
 /// Definitions that are kept at hand.
 const DEFINITIONS_MAX: usize = 256;
 
-/// Finished runs that are kept folded, and the most tasks such a run may have.
-const FOLDED_MAX: usize = 64;
-const FOLDED_TASKS_MAX: usize = 100_000;
-
 /// Reads runs; cheap to clone.
 #[derive(Clone)]
 pub struct Reader {
     store: Store,
     payloads: Payloads,
     definitions: Arc<Mutex<HashMap<Digest, Arc<Definition>>>>,
-    finished: Arc<Mutex<HashMap<RunId, Arc<RunState>>>>,
+    finished: FinishedRuns,
 }
 
 /// Why something could not be read.
@@ -53,8 +50,8 @@ pub enum ReadError {
 
 impl Reader {
     /// Reads what `store` holds.
-    pub fn new(store: Store, payloads: Payloads) -> Self {
-        Self { store, payloads, definitions: Arc::default(), finished: Arc::default() }
+    pub fn new(store: Store, payloads: Payloads, finished: FinishedRuns) -> Self {
+        Self { store, payloads, definitions: Arc::default(), finished }
     }
 
     /// A run as far as it is on disk; `None` if there is no such run.
@@ -62,8 +59,8 @@ impl Reader {
     /// # Errors
     /// When the store cannot be read or the journal is damaged.
     pub async fn run(&self, id: RunId) -> Result<Option<Arc<RunState>>, ReadError> {
-        if let Some(state) = lock(&self.finished).get(&id) {
-            return Ok(Some(Arc::clone(state)));
+        if let Some(state) = self.finished.get(id) {
+            return Ok(Some(state));
         }
         let reader = self.clone();
         blocking(move || reader.fold(id)).await
@@ -92,18 +89,8 @@ impl Reader {
             events = self.store.run_events(id, state.last_seq, EVENTS_PER_READ)?;
         }
         let state = Arc::new(state);
-        self.remember(&state);
+        self.finished.keep(Arc::clone(&state));
         Ok(Some(state))
-    }
-
-    fn remember(&self, state: &Arc<RunState>) {
-        if state.finish.is_some() && state.workflow.tasks.len() <= FOLDED_TASKS_MAX {
-            let mut finished = lock(&self.finished);
-            if finished.len() >= FOLDED_MAX {
-                finished.clear();
-            }
-            finished.insert(state.id, Arc::clone(state));
-        }
     }
 
     /// The definition a run keeps.
@@ -148,6 +135,20 @@ impl Reader {
     pub async fn row(&self, id: RunId) -> Result<Option<RunRow>, ReadError> {
         let store = self.store.clone();
         blocking(move || Ok(store.run(id)?)).await
+    }
+
+    /// The run of a workflow that was started under an idempotency key, and the digest of the
+    /// request that started it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn run_of_key(
+        &self,
+        workflow: WorkflowId,
+        key: String,
+    ) -> Result<Option<(RunId, Digest)>, ReadError> {
+        let store = self.store.clone();
+        blocking(move || Ok(store.run_of_key(&workflow, &key)?)).await
     }
 
     /// A page of the list of runs, the newest first.

@@ -1,7 +1,8 @@
-//! What waits for the writer: batches in order, and log lines that travel with them.
+//! What waits to be written: batches in order, and log lines that travel with them; and whose turn
+//! it is to write: one thread at a time.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock};
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
@@ -30,7 +31,7 @@ const LOG_LINES_PER_GROUP: usize = 1_000;
 /// How long a log line waits for a batch to travel with.
 const LOG_DELAY: Duration = Duration::from_millis(100);
 
-/// Told what became of a batch, on the writer's thread.
+/// Told what became of a batch, on the thread that wrote it.
 pub(crate) type Done = Box<dyn FnOnce(Result<Committed, Error>) + Send>;
 
 /// A batch and who waits for it.
@@ -56,7 +57,6 @@ pub(crate) struct Inbox {
     work: Condvar,
     /// Callers wait here for room.
     room: Condvar,
-    writer: OnceLock<ThreadId>,
 }
 
 #[derive(Default)]
@@ -69,8 +69,10 @@ struct Queue {
     checkpoint: bool,
     /// Why nothing more is taken.
     closed: Option<String>,
-    /// Whether the writer waits for work.
+    /// Whether the writer's thread waits for work.
     idle: bool,
+    /// Whose turn it is: the thread that writes what it took, and tells who waited.
+    turn: Option<ThreadId>,
 }
 
 impl Inbox {
@@ -78,7 +80,8 @@ impl Inbox {
     /// commit back when the store has stopped.
     pub(crate) fn put(&self, commit: Commit) -> Result<(), (Commit, Error)> {
         let mut queue = self.lock();
-        while queue.commits.len() >= COMMITS_MAX && queue.closed.is_none() && !self.is_writer() {
+        let has_turn = queue.turn == Some(thread::current().id());
+        while queue.commits.len() >= COMMITS_MAX && queue.closed.is_none() && !has_turn {
             queue = self.room.wait(queue).expect(NO_PANIC);
         }
         if let Some(reason) = &queue.closed {
@@ -141,20 +144,42 @@ impl Inbox {
         queue.commits.drain(..).collect()
     }
 
-    /// Waits for work and takes as much as fits into a transaction; `None` after the end.
+    /// Takes the turn for one commit if nothing is before it; otherwise gives the commit back.
+    /// [`Inbox::end_turn`] must follow.
+    pub(crate) fn take_turn(&self, commit: Commit) -> Result<Group, Commit> {
+        let mut queue = self.lock();
+        if queue.turn.is_some() || !queue.commits.is_empty() || queue.closed.is_some() {
+            return Err(commit);
+        }
+        queue.turn = Some(thread::current().id());
+        queue.commits.push_back(commit);
+        Ok(self.group(&mut queue))
+    }
+
+    /// Gives the turn back once what was taken is written and everybody was told.
+    pub(crate) fn end_turn(&self) {
+        let mut queue = self.lock();
+        queue.turn = None;
+        // Lines too: the writer's thread sleeps without their time while it is another's turn.
+        let has_work = !queue.commits.is_empty() || queue.logs_due.is_some();
+        if has_work || queue.checkpoint || queue.closed.is_some() {
+            self.wake(&queue);
+        }
+    }
+
+    /// Waits for work and takes the turn and as much as fits into a transaction; `None` after the
+    /// end. [`Inbox::end_turn`] must follow.
     pub(crate) fn take(&self) -> Option<Group> {
         let mut queue = self.lock();
         loop {
-            let now = Instant::now();
-            let logs_due = queue.logs_due.is_some_and(|due| due <= now);
-            if !queue.commits.is_empty() || queue.checkpoint || logs_due {
-                return Some(self.group(&mut queue));
-            }
-            if queue.closed.is_some() {
-                return (!queue.logs.is_empty()).then(|| self.group(&mut queue));
+            if queue.turn.is_none()
+                && let Some(next) = self.next(&mut queue)
+            {
+                return next;
             }
             queue.idle = true;
-            queue = match queue.logs_due {
+            let now = Instant::now();
+            queue = match queue.logs_due.filter(|_| queue.turn.is_none()) {
                 None => self.work.wait(queue).expect(NO_PANIC),
                 Some(due) => self.work.wait_timeout(queue, due - now).expect(NO_PANIC).0,
             };
@@ -162,14 +187,24 @@ impl Inbox {
         }
     }
 
-    /// Names the thread that [`Inbox::put`] never blocks.
-    pub(crate) fn set_writer(&self, writer: ThreadId) {
-        self.writer.get_or_init(|| writer);
+    /// What there is to do: `None` for nothing now, `Some(None)` for nothing ever again.
+    fn next(&self, queue: &mut Queue) -> Option<Option<Group>> {
+        let logs_due = queue.logs_due.is_some_and(|due| due <= Instant::now());
+        if !queue.commits.is_empty() || queue.checkpoint || logs_due {
+            queue.turn = Some(thread::current().id());
+            return Some(Some(self.group(queue)));
+        }
+        queue.closed.as_ref()?;
+        if queue.logs.is_empty() {
+            return Some(None);
+        }
+        queue.turn = Some(thread::current().id());
+        Some(Some(self.group(queue)))
     }
 
-    /// Whether the caller is the writer.
-    pub(crate) fn is_writer(&self) -> bool {
-        self.writer.get() == Some(&thread::current().id())
+    /// Whether it is the caller's turn.
+    pub(crate) fn has_turn(&self) -> bool {
+        self.lock().turn == Some(thread::current().id())
     }
 
     fn group(&self, queue: &mut Queue) -> Group {
@@ -192,7 +227,7 @@ impl Inbox {
     }
 
     fn wake(&self, queue: &Queue) {
-        if queue.idle {
+        if queue.idle && queue.turn.is_none() {
             self.work.notify_one();
         }
     }
@@ -249,6 +284,19 @@ mod tests {
     }
 
     #[test]
+    fn only_one_thread_has_the_turn_and_nothing_overtakes_what_is_queued() {
+        let commit = || Commit { batch: Batch::default(), done: Box::new(|_| {}) };
+        let inbox = Inbox::default();
+        assert!(inbox.take_turn(commit()).is_ok());
+        assert!(inbox.has_turn());
+        assert!(inbox.take_turn(commit()).is_err(), "somebody has the turn");
+        assert!(inbox.put(commit()).is_ok());
+        inbox.end_turn();
+        assert!(inbox.take_turn(commit()).is_err(), "something is queued");
+        assert_eq!(inbox.take().map(|group| group.commits.len()), Some(1));
+    }
+
+    #[test]
     fn a_group_is_bounded_but_never_empty() {
         let inbox = Inbox::default();
         let large = || {
@@ -260,8 +308,12 @@ mod tests {
         for commit in [large(), small(), small(), large()] {
             assert!(inbox.put(commit).is_ok());
         }
-        let sizes: Vec<_> =
-            (0..3).map(|_| inbox.take().map_or(0, |group| group.commits.len())).collect();
+        let mut next = || {
+            let group = inbox.take().expect("not closed");
+            inbox.end_turn();
+            group.commits.len()
+        };
+        let sizes: Vec<_> = (0..3).map(|_| next()).collect();
         assert_eq!(sizes, [1, 2, 1]);
     }
 }

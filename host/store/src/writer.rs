@@ -1,9 +1,10 @@
-//! The only thread that writes: many batches, one transaction, one fsync.
+//! Writes: many batches, one transaction, one fsync. Who writes has the turn of the [`Inbox`]: the
+//! writer's own thread, or the thread of a caller before whom nothing is queued.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -32,7 +33,7 @@ pub(crate) struct Counters {
     pub(crate) log_lines_dropped: AtomicU64,
 }
 
-/// The state of the writer's thread.
+/// What writes, whoever's turn it is.
 pub(crate) struct Writer {
     pub(crate) path: PathBuf,
     pub(crate) connection: Connection,
@@ -40,33 +41,42 @@ pub(crate) struct Writer {
     pub(crate) checkpointer: Checkpointer,
     pub(crate) counters: Arc<Counters>,
     pub(crate) heads: Heads,
-    /// Given up when the thread ends, after the connection.
+    /// Given up when the store has ended, after the connection.
     pub(crate) _lock: HostLock,
 }
 
 impl Writer {
-    /// Starts the thread; it ends when the inbox is closed and empty.
-    pub(crate) fn spawn(self) -> std::io::Result<JoinHandle<()>> {
-        let inbox = self.inbox.clone();
-        let thread =
-            thread::Builder::new().name("store-writer".to_owned()).spawn(move || self.run())?;
-        inbox.set_writer(thread.thread().id());
-        Ok(thread)
+    /// Starts the writer's own thread; it ends when the inbox is closed and empty.
+    pub(crate) fn spawn(
+        writer: Arc<Mutex<Option<Self>>>,
+        inbox: Arc<Inbox>,
+    ) -> std::io::Result<JoinHandle<()>> {
+        let run = move || {
+            // Whatever ends this thread, nobody waits for an answer that never comes.
+            let on_exit = AbortOnExit(inbox.clone());
+            while let Some(group) = inbox.take() {
+                Self::perform_turn(&writer, &inbox, group);
+            }
+            drop(on_exit);
+            if let Some(mut writer) = lock(&writer).take() {
+                writer.checkpointer.stop();
+            }
+        };
+        thread::Builder::new().name("store-writer".to_owned()).spawn(run)
     }
 
-    fn run(mut self) {
-        // Whatever ends this thread, nobody waits for an answer that never comes.
-        let _on_exit = AbortOnExit(self.inbox.clone());
-        while let Some(group) = self.inbox.take() {
-            if group.checkpoint {
-                self.finish_checkpoint();
-            }
-            self.perform(group);
+    /// Writes what was taken with the turn, tells who waited, and gives the turn back.
+    pub(crate) fn perform_turn(writer: &Mutex<Option<Self>>, inbox: &Arc<Inbox>, group: Group) {
+        let _turn = EndTurn(inbox);
+        if let Some(writer) = &mut *lock(writer) {
+            writer.perform(group);
         }
-        self.checkpointer.stop();
     }
 
     fn perform(&mut self, group: Group) {
+        if group.checkpoint {
+            self.finish_checkpoint();
+        }
         let Group { commits, logs, .. } = group;
         let (batches, done): (Vec<_>, Vec<_>) =
             commits.into_iter().map(|Commit { batch, done }| (batch, done)).unzip();
@@ -231,6 +241,21 @@ impl Writer {
         if let Err(error) = self.checkpointer.finish(&self.connection) {
             tracing::warn!(%error, "a checkpoint could not be finished");
         }
+    }
+}
+
+/// The writer; the turn keeps others away from it, so this never waits. After a panic it is as
+/// good as before: what was not committed is rolled back by the next transaction's failure.
+fn lock(writer: &Mutex<Option<Writer>>) -> MutexGuard<'_, Option<Writer>> {
+    writer.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Gives the turn back, whatever happens.
+struct EndTurn<'a>(&'a Inbox);
+
+impl Drop for EndTurn<'_> {
+    fn drop(&mut self) {
+        self.0.end_turn();
     }
 }
 

@@ -10,9 +10,8 @@ use http::header::{HeaderName, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::Value;
 use taskloom_core::definition::PRIORITY_MAX;
-use taskloom_core::id::RunId;
-use taskloom_core::journal::Trigger;
-use tokio::time::{Instant, sleep_until};
+use taskloom_core::id::WorkflowId;
+use taskloom_core::journal::{IdempotencyKey, Trigger};
 
 use super::error::ApiError;
 use super::types::{self, ProblemDetails, Run};
@@ -61,10 +60,43 @@ pub(crate) async fn start(
     let headers = request.headers().clone();
     let key = request::idempotency_key(&headers)?;
     let body: types::StartRun = request::json(request, api.body_bytes_max()).await?;
-    let start = accept(&api, registered, body, key, &headers).await?;
-    let started = api.app.engine.start_run(start).await?;
+    let idempotency = match key {
+        Some(key) => Some(keyed(key, &body).await?),
+        None => None,
+    };
+    let started = match replayed(&api, registered.id(), idempotency.as_ref()).await? {
+        Some(started) => started,
+        None => {
+            let start = accept(&api, registered, body, idempotency, &headers).await?;
+            api.app.engine.start_run(start).await?
+        }
+    };
     let wait = request::preferred_wait(&headers, api.app.config.server.prefer_wait_max);
     answer(&api, started, wait).await
+}
+
+/// The caller's key with the digest of what it asks for.
+async fn keyed(key: String, body: &types::StartRun) -> Result<IdempotencyKey, ApiError> {
+    let (input, priority) = (input_text(body), body.priority);
+    checked(Arc::clone(&input), move || Ok(idempotency::key(key, &parse(&input)?, priority))).await
+}
+
+/// The run that was started under the key before. A repeated request gets it whatever has become
+/// of the workflow and its plugins since.
+async fn replayed(
+    api: &Api,
+    workflow: &WorkflowId,
+    idempotency: Option<&IdempotencyKey>,
+) -> Result<Option<Started>, ApiError> {
+    let Some(IdempotencyKey { key, request }) = idempotency else { return Ok(None) };
+    match api.app.reader.run_of_key(workflow.clone(), key.clone()).await? {
+        Some((run, asked)) if asked == *request => {
+            let watch = api.app.engine.watch(run);
+            Ok(Some(Started { run, watch, existing: true }))
+        }
+        Some((run, _)) => Err(ApiError::KeyReused { run }),
+        None => Ok(None),
+    }
 }
 
 /// Checks everything that can be checked before the engine is asked.
@@ -72,7 +104,7 @@ async fn accept(
     api: &Api,
     registered: Arc<Registered>,
     body: types::StartRun,
-    key: Option<String>,
+    idempotency: Option<IdempotencyKey>,
     headers: &HeaderMap,
 ) -> Result<StartRun, ApiError> {
     let priority = body.priority;
@@ -82,19 +114,10 @@ async fn accept(
         )));
     }
     available(api, &registered)?;
-    let input: Arc<str> = body.input.as_ref().map_or("{}", |input| input.get()).into();
-    let text = Arc::clone(&input);
+    let input = input_text(&body);
     let definition = Arc::clone(&registered.definition);
-    let check = move || {
-        let value = check_input(&registered, &text)?;
-        Ok::<_, ApiError>(key.map(|key| idempotency::key(key, &value, priority)))
-    };
-    let idempotency = if input.len() <= QUICK_INPUT_BYTES {
-        check()?
-    } else {
-        let checked = tokio::task::spawn_blocking(check).await;
-        checked.map_err(|error| ApiError::Internal(error.to_string()))??
-    };
+    let text = Arc::clone(&input);
+    checked(Arc::clone(&input), move || check_input(&registered, &text)).await?;
     Ok(StartRun {
         definition,
         input,
@@ -105,12 +128,31 @@ async fn accept(
     })
 }
 
-fn check_input(registered: &Registered, text: &str) -> Result<Value, ApiError> {
-    let value = serde_json::from_str(text)
-        .map_err(|error| ApiError::MalformedJson(format!("input: {error}")))?;
-    let violations = registered.input_schema.violations(&value);
+/// The input as it was sent; without one, an empty object.
+fn input_text(body: &types::StartRun) -> Arc<str> {
+    body.input.as_ref().map_or("{}", |input| input.get()).into()
+}
+
+/// Does work that grows with the input where it holds nobody up.
+async fn checked<T: Send + 'static>(
+    input: Arc<str>,
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    if input.len() <= QUICK_INPUT_BYTES {
+        return work();
+    }
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| ApiError::Internal(error.to_string()))?
+}
+
+fn parse(text: &str) -> Result<Value, ApiError> {
+    serde_json::from_str(text).map_err(|error| ApiError::MalformedJson(format!("input: {error}")))
+}
+
+fn check_input(registered: &Registered, text: &str) -> Result<(), ApiError> {
+    let violations = registered.input_schema.violations(&parse(text)?);
     if violations.is_empty() {
-        return Ok(value);
+        return Ok(());
     }
     Err(ApiError::InvalidInput { workflow: registered.id().clone(), violations })
 }
@@ -132,9 +174,9 @@ fn available(api: &Api, registered: &Registered) -> Result<(), ApiError> {
 }
 
 async fn answer(api: &Api, started: Started, wait: Option<Duration>) -> Result<Response, ApiError> {
-    let Started { run, existing } = started;
+    let Started { run, existing, .. } = started;
     let ended = match wait {
-        Some(wait) => ends_within(api, run, wait).await?,
+        Some(wait) => ends_within(api, started, wait).await?,
         None => false,
     };
     let status = if ended || existing { StatusCode::OK } else { StatusCode::CREATED };
@@ -152,20 +194,17 @@ async fn answer(api: &Api, started: Started, wait: Option<Duration>) -> Result<R
 }
 
 /// Waits for the end of a run, at most `wait`.
-async fn ends_within(api: &Api, run: RunId, wait: Duration) -> Result<bool, ApiError> {
-    let deadline = Instant::now() + wait;
-    // Made before the first look, so that no change is missed.
-    let mut watch = api.app.engine.watch(run);
-    loop {
+async fn ends_within(api: &Api, started: Started, wait: Duration) -> Result<bool, ApiError> {
+    let Started { run, existing, mut watch } = started;
+    // A run that was just started is watched from before its first step; an older one may have
+    // ended before it was watched.
+    if existing {
         let row = api.app.reader.row(run).await?;
         if row.is_some_and(|row| row.outcome.is_some()) {
             return Ok(true);
         }
-        tokio::select! {
-            more = watch.changed() => if !more { return Ok(false) },
-            () = sleep_until(deadline) => return Ok(false),
-        }
     }
+    Ok(tokio::time::timeout(wait, watch.ended()).await.unwrap_or(false))
 }
 
 fn value(text: &str) -> HeaderValue {

@@ -1,5 +1,7 @@
 //! From a batch to the disk, and what follows: the only place where effects are released.
 
+use std::sync::Arc;
+
 use taskloom_core::id::RunId;
 use taskloom_core::workflow::TaskIndex;
 use taskloom_store::{Committed, Conflict};
@@ -9,7 +11,9 @@ use super::handle::{CommandError, StartError, Started};
 use super::service::{Input, Service};
 
 impl Service {
-    /// Sends the batch to the store, unless one is being written: then it goes on filling.
+    /// Has the batch written, unless one is being written: then it goes on filling. With nothing
+    /// else to do the engine writes it itself, which saves two threads waking each other; what
+    /// comes meanwhile is the next batch.
     pub(super) fn flush(&mut self) {
         if self.in_flight.is_some() || self.batch.is_empty() {
             return;
@@ -18,10 +22,15 @@ impl Service {
         let (batch, parts) = batch.close(|run| Some(self.runs.get(&run)?.row()));
         self.in_flight = Some(parts);
         let sender = self.sender.clone();
-        self.store.commit(batch, move |result| {
+        let done = move |result| {
             // The service outlives its commits: it ends only when none is in flight.
             let _ = sender.send(Input::Committed(result));
-        });
+        };
+        if self.drained {
+            self.store.commit_here(batch, done);
+        } else {
+            self.store.commit(batch, done);
+        }
     }
 
     pub(super) fn committed(&mut self, result: Result<Committed, taskloom_store::Error>) {
@@ -52,6 +61,7 @@ impl Service {
             match release {
                 Release::Perform(job) => {
                     self.under_way += 1;
+                    self.expect_starts();
                     self.performer.perform(job);
                 }
                 Release::StopAttempt { task, number, reason } => {
@@ -62,13 +72,11 @@ impl Service {
                         self.performer.resolve_output(&resident.state);
                     }
                 }
-                Release::Finish => {
-                    self.runs.remove(&run);
-                    self.dispatcher.dismiss(run);
-                }
+                Release::Finish => self.finish(run),
                 // Whoever asked may be gone; the run goes on.
                 Release::Started(reply) => {
-                    let _ = reply.send(Ok(Started { run, existing: false }));
+                    let watch = self.watchers.watch(run);
+                    let _ = reply.send(Ok(Started { run, watch, existing: false }));
                 }
                 Release::Done(reply) => {
                     let _ = reply.send(Ok(()));
@@ -76,6 +84,15 @@ impl Service {
             }
         }
         self.watchers.wake(run);
+    }
+
+    /// Forgets a run whose end is on disk; whoever asks for it next is likely to ask soon.
+    fn finish(&mut self, run: RunId) {
+        if let Some(resident) = self.runs.remove(&run) {
+            self.finished.keep(Arc::new(resident.state));
+        }
+        self.dispatcher.dismiss(run);
+        self.watchers.end(run);
     }
 
     /// Stops every attempt that is under way, without counting it.
@@ -103,8 +120,9 @@ impl Service {
                 self.free_slots(&part);
                 for release in part.releases {
                     if let Release::Started(reply) = release {
+                        let watch = self.watchers.watch(existing);
                         let _ = reply.send(if same {
-                            Ok(Started { run: existing, existing: true })
+                            Ok(Started { run: existing, watch, existing: true })
                         } else {
                             Err(StartError::KeyReused { run: existing })
                         });

@@ -1,11 +1,12 @@
 //! How the rest of the host talks to the engine.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use taskloom_core::definition::Definition;
-use taskloom_core::id::{RunId, TaskId};
+use taskloom_core::id::{Digest, RunId, TaskId};
 use taskloom_core::journal::{IdempotencyKey, Trigger};
 use taskloom_core::run::Refusal;
 use tokio::sync::{Semaphore, oneshot};
@@ -46,10 +47,12 @@ pub struct StartRun {
 }
 
 /// A run that is on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Started {
     /// The run.
     pub run: RunId,
+    /// Wakes at every change since its start.
+    pub watch: RunWatch,
     /// Whether it had been started before, under the same idempotency key.
     pub existing: bool,
 }
@@ -141,6 +144,14 @@ impl Engine {
             return Vec::new();
         }
         answer.await.unwrap_or_default()
+    }
+
+    /// The plugin versions that live runs have pinned; `None` when the engine has stopped. Blocks
+    /// for as long as the engine takes to answer: not for a thread that serves requests.
+    pub fn pinned_versions(&self) -> Option<HashSet<Digest>> {
+        let (reply, answer) = oneshot::channel();
+        self.mailbox.send(Input::PinnedVersions(reply)).ok()?;
+        answer.blocking_recv().ok()
     }
 
     /// How many runs are live.

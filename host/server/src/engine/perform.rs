@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 use super::clock::Clock;
 use super::resident::Resident;
 use super::service::Input;
+use super::starts::{Start, Starts};
 use crate::payloads::{Kept, PayloadError, Payloads};
 
 /// The value of a workflow's `output`, or why it has none, and what the store must keep for it.
@@ -83,6 +84,7 @@ struct Shared {
     payloads: Payloads,
     store: Store,
     mailbox: mpsc::Sender<Input>,
+    starts: Starts,
     slots: [Arc<Semaphore>; 4],
     stopping: AtomicBool,
     clock: Clock,
@@ -141,12 +143,13 @@ impl Performer {
         payloads: Payloads,
         store: Store,
         mailbox: mpsc::Sender<Input>,
+        starts: Starts,
         slots: [u32; 4],
         clock: Clock,
     ) -> Self {
         let slots = slots.map(|count| Arc::new(Semaphore::new(count as usize)));
         let stopping = AtomicBool::new(false);
-        let shared = Shared { runtime, payloads, store, mailbox, slots, stopping, clock };
+        let shared = Shared { runtime, payloads, store, mailbox, starts, slots, stopping, clock };
         Self { shared: Arc::new(shared) }
     }
 
@@ -345,8 +348,7 @@ struct Observer {
 impl CallObserver for Observer {
     fn started(&self) -> Timestamp {
         let at = self.shared.clock.now();
-        let (run, task, number) = (self.run, self.task, self.number);
-        let _ = self.shared.mailbox.send(Input::AttemptStarted { run, task, number, at });
+        self.shared.starts.note(self.run, self.task, Start { number: self.number, at });
         at
     }
 

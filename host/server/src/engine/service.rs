@@ -1,6 +1,6 @@
 //! The engine's thread: takes every input, folds it, and releases what follows after the commit.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -11,8 +11,6 @@ use taskloom_core::id::{Digest, RunId, TaskId};
 use taskloom_core::run::{
     AttemptResult, Command, Effect, LossLimits, Reaction, Refusal, StopReason, react,
 };
-use taskloom_core::time::Timestamp;
-use taskloom_core::workflow::TaskIndex;
 use taskloom_store::{Committed, Store};
 use taskloom_wasm::Catalog;
 use tokio::sync::oneshot;
@@ -22,8 +20,10 @@ use super::clock::Clock;
 use super::handle::{CommandError, StartError, StartRun, Started};
 use super::perform::{Performed, Performer, ResolvedOutput};
 use super::resident::Resident;
+use super::starts::{Start, Starts};
 use super::timers::{Timer, Timers};
 use super::watch::Watchers;
+use crate::finished::FinishedRuns;
 use crate::payloads::Kept;
 
 /// Inputs that are folded before their batch is closed. Large enough to make a commit worth its
@@ -45,10 +45,10 @@ pub(super) enum Input {
     Cancel(RunId, String, oneshot::Sender<Result<(), CommandError>>),
     /// Say why tasks are not running.
     Waits(RunId, oneshot::Sender<Vec<(TaskId, String)>>),
+    /// Say which plugin versions live runs have pinned.
+    PinnedVersions(oneshot::Sender<HashSet<Digest>>),
     /// Say how many runs are live.
     LiveRuns(oneshot::Sender<usize>),
-    /// The handler of an attempt was started.
-    AttemptStarted { run: RunId, task: TaskIndex, number: u32, at: Timestamp },
     /// An attempt came back.
     AttemptEnded(Box<Performed>),
     /// The value of a workflow's `output`.
@@ -85,6 +85,7 @@ pub(super) struct Service {
     pub(super) catalog: Arc<Catalog>,
     pub(super) performer: Performer,
     pub(super) watchers: Watchers,
+    pub(super) finished: FinishedRuns,
     pub(super) clock: Clock,
     pub(super) settings: Settings,
     pub(super) runs: HashMap<RunId, Resident>,
@@ -95,12 +96,14 @@ pub(super) struct Service {
     /// What follows the batch that is being written.
     pub(super) in_flight: Option<Vec<Part>>,
     /// Starts of attempts that are not journaled yet.
-    pub(super) starts: HashMap<(RunId, TaskIndex), (u32, Timestamp)>,
+    pub(super) starts: Starts,
     pub(super) starts_timer: bool,
     /// Attempts that were handed to the performer and have not come back.
     pub(super) under_way: usize,
     /// Definitions of live runs, which the store has.
     pub(super) definitions: HashMap<Digest, Arc<Definition>>,
+    /// Whether the mailbox was empty when it was last looked at.
+    pub(super) drained: bool,
     pub(super) draining: Option<Drain>,
     pub(super) fatal: Option<Fatal>,
 }
@@ -128,10 +131,14 @@ impl Service {
             }
             let Some(first) = self.wait() else { continue };
             self.handle(first);
+            self.drained = false;
             for _ in 1..INPUTS_PER_BATCH {
                 match self.mailbox.try_recv() {
                     Ok(input) => self.handle(input),
-                    Err(_) => break,
+                    Err(_) => {
+                        self.drained = true;
+                        break;
+                    }
                 }
             }
             self.fire_timers();
@@ -168,11 +175,12 @@ impl Service {
                 // Whoever asked may be gone; the answer changes nothing.
                 let _ = reply.send(self.waits(run));
             }
+            Input::PinnedVersions(reply) => {
+                let pins = self.runs.values().flat_map(|resident| resident.state.pins.values());
+                let _ = reply.send(pins.copied().collect());
+            }
             Input::LiveRuns(reply) => {
                 let _ = reply.send(self.runs.len());
-            }
-            Input::AttemptStarted { run, task, number, at } => {
-                self.attempt_started(run, task, number, at);
             }
             Input::AttemptEnded(performed) => self.attempt_ended(*performed),
             Input::OutputResolved(run, output) => self.output_resolved(run, output),
@@ -196,25 +204,23 @@ impl Service {
         }
     }
 
-    fn attempt_started(&mut self, run: RunId, task: TaskIndex, number: u32, at: Timestamp) {
-        self.starts.insert((run, task), (number, at));
+    /// Looks for starts to journal before long: attempts are under way.
+    pub(super) fn expect_starts(&mut self) {
         if !std::mem::replace(&mut self.starts_timer, true) {
-            self.timers.set(at.after(START_JOURNAL_DELAY), Timer::Starts);
+            self.timers.set(self.clock.now().after(START_JOURNAL_DELAY), Timer::Starts);
         }
     }
 
     /// Journals the starts of attempts that have been running for a while.
     fn journal_starts(&mut self) {
         self.starts_timer = false;
-        let now = self.clock.now();
-        let starts = std::mem::take(&mut self.starts);
-        for ((run, task), (number, started_at)) in starts {
-            if now < started_at.after(START_JOURNAL_DELAY) {
-                self.attempt_started(run, task, number, started_at);
-            } else {
-                // A refusal means that the attempt is over: its result has the start.
-                let _ = self.command(run, Command::Started { task, number, started_at });
-            }
+        let started = self.starts.take_older(START_JOURNAL_DELAY, self.clock.now());
+        for ((run, task), Start { number, at }) in started {
+            // A refusal means that the attempt is over: its result has the start.
+            let _ = self.command(run, Command::Started { task, number, started_at: at });
+        }
+        if self.under_way > 0 {
+            self.expect_starts();
         }
     }
 
@@ -222,7 +228,7 @@ impl Service {
         let Performed { run, class, result, payloads } = performed;
         let task = result.task;
         self.under_way -= 1;
-        self.starts.remove(&(run, task));
+        self.starts.forget(run, task);
         self.dispatcher.release(run, class);
         if let Some(resident) = self.runs.get_mut(&run) {
             resident.cancels.remove(&task);

@@ -20,8 +20,10 @@ use super::handle::{COMMAND_QUEUE, Engine, FULL_RETRY_AFTER, StartError, StartRu
 use super::perform::Performer;
 use super::resident::Resident;
 use super::service::{Fatal, Service, Settings};
+use super::starts::Starts;
 use super::timers::Timers;
 use super::watch::Watchers;
+use crate::finished::FinishedRuns;
 use crate::payloads::Payloads;
 
 /// Events that are read at once when a run is folded.
@@ -60,16 +62,19 @@ pub fn launch(
     catalog: Arc<Catalog>,
     runtime: Runtime,
     payloads: Payloads,
+    finished: FinishedRuns,
     settings: Settings,
     clock: Clock,
 ) -> Result<Launched, LaunchError> {
     let (sender, mailbox) = mpsc::channel();
     let watchers = Watchers::default();
+    let starts = Starts::default();
     let performer = Performer::new(
         runtime,
         payloads,
         store.clone(),
         sender.clone(),
+        starts.clone(),
         settings.slots.per_class,
         clock,
     );
@@ -79,6 +84,7 @@ pub fn launch(
         catalog,
         performer,
         watchers: watchers.clone(),
+        finished,
         clock,
         runs: HashMap::new(),
         dispatcher: Dispatcher::new(settings.slots),
@@ -87,10 +93,11 @@ pub fn launch(
         random: fastrand::Rng::new(),
         batch: OpenBatch::default(),
         in_flight: None,
-        starts: HashMap::new(),
+        starts,
         starts_timer: false,
         under_way: 0,
         definitions: HashMap::new(),
+        drained: false,
         draining: None,
         fatal: None,
         store,

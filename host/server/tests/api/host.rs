@@ -20,7 +20,14 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
 const PLUGINS: [&str; 3] = ["hostile", "noop", "text"];
 
-const WORKFLOWS: [(&str, &str); 6] = [
+/// The file of a workflow that a test changes, and its first version.
+pub const MOVES: (&str, &str) = (
+    "moves.toml",
+    "id = \"moves\"\nversion = \"1.0.0\"\n[[tasks]]\nid = \"a\"\ntype = \"noop.run\"\n",
+);
+
+const WORKFLOWS: [(&str, &str); 7] = [
+    MOVES,
     (
         "greet.toml",
         r#"
@@ -170,6 +177,12 @@ fn start() -> Host {
         }
     });
     host
+}
+
+/// Writes another version of a workflow's file.
+pub fn rewrite(file: &str, source: &str) {
+    let folder = &HOST.app.config.workflows_folder;
+    fs::write(folder.join(file), source).expect("written");
 }
 
 /// A workflow of more tasks than one answer holds.

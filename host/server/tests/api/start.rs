@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::host::{BODY_BYTES_MAX, ask, finished, get, post, started};
+use crate::host::{BODY_BYTES_MAX, MOVES, ask, finished, get, post, rewrite, started, until};
 
 const GREET: &str = "/workflows/greet/runs";
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -84,6 +84,20 @@ fn a_key_starts_one_run() {
     assert_eq!(problem["run"], id);
     let elsewhere = post("/workflows/talks/runs", &key, &json!({}));
     assert_ne!(elsewhere.expect(201)["id"], id, "a key belongs to one workflow");
+}
+
+#[test]
+fn a_repeated_request_gives_its_run_whatever_became_of_the_workflow() {
+    let (key, path) = ([("idempotency-key", "before")], "/workflows/moves/runs");
+    let id = post(path, &key, &json!({})).expect(201)["id"].clone();
+    let (file, source) = MOVES;
+    rewrite(file, &source.replace("noop.run", "noop.gone").replace("1.0.0", "2.0.0"));
+    until("/workflows/moves", |workflow| workflow["version"] == "2.0.0");
+    post(path, &[], &json!({})).expect(409);
+    let again = post(path, &key, &json!({}));
+    assert_eq!(again.expect(200)["id"], id);
+    let other = post(path, &key, &json!({ "priority": 1 })).expect(422);
+    assert_eq!(other["code"], "idempotency-key-reused");
 }
 
 #[test]

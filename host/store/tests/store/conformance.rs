@@ -8,7 +8,7 @@ use taskloom_core::journal::{PluginEvent, RunEvent};
 use taskloom_core::run::RunStatus;
 use taskloom_core::time::Timestamp;
 use taskloom_store::{
-    Batch, Conflict, Cursor, Error, LogFilter, LogLine, Page, RunFilter, RunRow, Store,
+    Batch, Committed, Conflict, Cursor, Error, LogFilter, LogLine, Page, RunFilter, RunRow, Store,
 };
 
 use crate::script::{
@@ -49,6 +49,7 @@ mod on_sqlite {
         log_lines_of_no_run_are_dropped
         batches_of_many_threads_are_all_kept
         batches_are_committed_in_order
+        a_batch_that_its_caller_writes_keeps_the_order
         a_receiver_that_panics_disturbs_nobody
         everything_is_there_after_a_restart
         each_start_has_a_higher_epoch
@@ -423,6 +424,27 @@ mod suite {
             assert_eq!(receiver.recv().expect("is answered"), (number, vec![Ok(number)]));
         }
         assert!(store.stats().transactions < 500, "{:?}", store.stats());
+    }
+
+    pub(super) fn a_batch_that_its_caller_writes_keeps_the_order(open: Opener) {
+        let (place, mut run) = (open(), Script::new(1, "triage"));
+        let store = place.open();
+        store.commit_and_wait(batch(vec![run.start()])).expect("commits");
+        let (sender, receiver) = channel();
+        for number in 2..=500_u64 {
+            let sender = sender.clone();
+            let done = move |answer: Result<Committed, Error>| {
+                sender.send((number, answer.expect("commits").appends)).expect("is awaited");
+            };
+            match number % 3 {
+                0 => store.commit(batch(vec![run.cancel()]), done),
+                _ => store.commit_here(batch(vec![run.cancel()]), done),
+            }
+        }
+        let told: Vec<_> = receiver.iter().take(499).collect();
+        let expected: Vec<_> = (2..=500).map(|number| (number, vec![Ok(number)])).collect();
+        assert_eq!(told, expected);
+        assert_healthy(&store);
     }
 
     pub(super) fn a_receiver_that_panics_disturbs_nobody(open: Opener) {
