@@ -90,6 +90,29 @@ impl Dispatcher {
         });
     }
 
+    /// Lets a run's offers go before or after those of others from now on.
+    pub fn set_priority(&mut self, run: RunId, priority: i32) {
+        let Some(share) = self.runs.get_mut(&run) else { return };
+        let before = std::mem::replace(&mut share.priority, priority);
+        if before == priority {
+            return;
+        }
+        for class in ResourceClass::ALL {
+            let place = class as usize;
+            let was_queued = self
+                .runs
+                .get_mut(&run)
+                .is_some_and(|share| std::mem::replace(&mut share.queued[place], false));
+            if was_queued && let Some(turns) = self.classes[place].turns.get_mut(&Reverse(before)) {
+                turns.retain(|other| *other != run);
+                if turns.is_empty() {
+                    self.classes[place].turns.remove(&Reverse(before));
+                }
+            }
+            self.enqueue(run, class);
+        }
+    }
+
     /// Takes a ready task in. The run must have been admitted; each task is offered once.
     pub fn offer(&mut self, offer: Offer) {
         let Some(share) = self.runs.get_mut(&offer.run) else { return };
@@ -246,6 +269,19 @@ mod tests {
             offer(&mut dispatcher, number, 1, 1.0);
         }
         assert_eq!(taken(&mut dispatcher), "3.0 3.1 1.0 2.0 1.1 2.1 1.2");
+    }
+
+    #[test]
+    fn a_run_whose_priority_changes_takes_its_offers_along() {
+        let mut dispatcher = dispatcher(10, 0);
+        for number in [1, 2] {
+            dispatcher.admit(run(number), 0, None);
+            offer(&mut dispatcher, number, 0, 1.0);
+            offer(&mut dispatcher, number, 1, 1.0);
+        }
+        dispatcher.set_priority(run(2), 1);
+        dispatcher.set_priority(run(1), -1);
+        assert_eq!(taken(&mut dispatcher), "2.0 2.1 1.0 1.1");
     }
 
     #[test]

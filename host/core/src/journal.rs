@@ -17,7 +17,7 @@ use crate::id::{Digest, PluginName, RunId, TaskType};
 use crate::time::Timestamp;
 
 pub use event::{Branch, Reused, RunEvent};
-pub use start::{IdempotencyKey, RerunFrom, RerunOf, RunStarted, Trigger};
+pub use start::{IdempotencyKey, Parent, RerunFrom, RerunOf, RunStarted, Trigger};
 
 /// Names a stream of events.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

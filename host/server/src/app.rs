@@ -69,6 +69,7 @@ impl App {
             store.clone(),
             Arc::clone(&catalog),
             runtime,
+            workflows.clone(),
             payloads.clone(),
             finished.clone(),
             settings(&config),

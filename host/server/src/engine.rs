@@ -13,15 +13,19 @@
 //! a chain step costs one commit, a thousand parallel results cost a handful.
 
 mod batch;
+mod children;
 mod clock;
 mod commit;
 mod handle;
+mod inquiry;
+mod names;
 mod offers;
 mod perform;
 mod resident;
 mod service;
 mod start;
 mod starts;
+mod steer;
 mod timers;
 mod watch;
 
@@ -29,4 +33,5 @@ pub use clock::Clock;
 pub use handle::{CommandError, Engine, StartError, StartRun, Started};
 pub use service::{Fatal, Settings};
 pub use start::launch;
+pub use steer::Steer;
 pub use watch::{RunWatch, Watchers};

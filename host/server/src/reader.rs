@@ -8,7 +8,8 @@ use taskloom_core::definition::{self, Definition};
 use taskloom_core::id::{Digest, RunId, WorkflowId};
 use taskloom_core::journal::RunEvent;
 use taskloom_core::payload::PayloadRef;
-use taskloom_core::run::RunState;
+use taskloom_core::run::{FrameIndex, RunState};
+use taskloom_core::workflow::BlockIndex;
 use taskloom_store::{LogFilter, LogLine, Page, RunFilter, RunRow, Store, StoredRunEvent};
 
 use crate::finished::FinishedRuns;
@@ -205,8 +206,11 @@ impl Reader {
 
     async fn leaf_outputs(&self, state: &RunState) -> Result<String, ReadError> {
         let mut text = String::from("{");
-        for leaf in state.workflow.graph.leaves() {
-            let Some(output) = state.task(leaf).output() else { continue };
+        let workflow = &state.workflow;
+        let own = workflow.block(BlockIndex::ROOT).tasks.iter().copied();
+        for leaf in own.filter(|node| workflow.graph.dependents(*node).is_empty()) {
+            let place = state.place(FrameIndex::ROOT, leaf);
+            let Some(output) = state.task(place).output() else { continue };
             if text.len() > 1 {
                 text.push(',');
             }

@@ -182,6 +182,8 @@ impl Run {
             trigger: self.row.trigger,
             idempotency: None,
             deadline: None,
+            parent: None,
+            rerun: None,
             traceparent: None,
         };
         let row = Some(self.row.clone());

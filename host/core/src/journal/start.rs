@@ -34,6 +34,9 @@ pub struct RunStarted {
     /// The run that this one goes on from, if it is a rerun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rerun: Option<RerunOf>,
+    /// The task that started it, if it is a child.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
     /// Caller's trace, W3C `traceparent`, handed on to handlers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
@@ -47,6 +50,10 @@ pub enum Trigger {
     Api,
     /// The command line, in one shot.
     Cli,
+    /// A task of another run.
+    Workflow,
+    /// Somebody ran an earlier run again.
+    Rerun,
 }
 
 impl Trigger {
@@ -55,8 +62,19 @@ impl Trigger {
         match self {
             Self::Api => "api",
             Self::Cli => "cli",
+            Self::Workflow => "workflow",
+            Self::Rerun => "rerun",
         }
     }
+}
+
+/// The task that started a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// Its run.
+    pub run: RunId,
+    /// Its name in that run.
+    pub task: TaskId,
 }
 
 /// The run that a rerun goes on from.

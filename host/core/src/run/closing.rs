@@ -75,7 +75,7 @@ impl RunState {
     }
 
     /// Why the workflow's own tasks did not succeed, if they did not.
-    pub(super) fn main_failure(&self) -> Option<(Outcome, Failure)> {
+    pub fn main_failure(&self) -> Option<(Outcome, Failure)> {
         let failed = || self.section(SectionIndex::ROOT).failure.clone();
         match &self.stop {
             Some(stop) => Some((stop.outcome, stop.failure.clone())),

@@ -82,6 +82,7 @@ impl World {
             idempotency: None,
             deadline: workflow.config.timeout.map(|t| now.after(t)),
             rerun,
+            parent: None,
             traceparent: None,
         });
         let (state, reaction) =

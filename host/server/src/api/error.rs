@@ -117,6 +117,14 @@ pub enum ApiError {
     /// The run is already being stopped.
     #[error("run {0} is already being stopped")]
     RunStopping(RunId),
+    /// The run is not in a state that allows it.
+    #[error("run {run}: {reason}")]
+    NotNow {
+        /// The run.
+        run: RunId,
+        /// Why not.
+        reason: String,
+    },
     /// The host is full.
     #[error("{what}")]
     Full {
@@ -160,6 +168,7 @@ impl ApiError {
             }
             Self::RunEnded { .. } => Kind(S::CONFLICT, "run-ended", "The run has ended"),
             Self::RunStopping(_) => Kind(S::CONFLICT, "run-stopping", "The run is being stopped"),
+            Self::NotNow { .. } => Kind(S::CONFLICT, "not-now", "Not in this state"),
             Self::BodyTooLarge { .. } => {
                 Kind(S::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large")
             }
@@ -196,9 +205,10 @@ impl ApiError {
             error => error.to_string(),
         };
         let run = match &self {
-            Self::KeyReused { run } | Self::RunEnded { run, .. } | Self::RunStopping(run) => {
-                Some(run.to_string())
-            }
+            Self::KeyReused { run }
+            | Self::RunEnded { run, .. }
+            | Self::RunStopping(run)
+            | Self::NotNow { run, .. } => Some(run.to_string()),
             _ => None,
         };
         let problems = match self {
@@ -262,6 +272,7 @@ impl From<StartError> for ApiError {
             StartError::KeyReused { run } => Self::KeyReused { run },
             StartError::Full { what, retry_after } => Self::Full { what, retry_after },
             StartError::ShuttingDown => Self::ShuttingDown,
+            error @ StartError::Unwanted => Self::Internal(error.to_string()),
             StartError::Store(why) => Self::Internal(why),
         }
     }
@@ -276,7 +287,14 @@ impl ApiError {
                 Self::RunEnded { run, outcome: Some(outcome) }
             }
             CommandError::Refused(Refusal::Stopping) => Self::RunStopping(run),
-            CommandError::Refused(refusal) => Self::Internal(refusal.to_string()),
+            CommandError::Refused(Refusal::Illegal(error)) => Self::Internal(error.to_string()),
+            CommandError::Refused(Refusal::UnknownTask(task)) => Self::NotFound {
+                kind: "task",
+                name: task.to_string(),
+                help: "; it is unknown, or in an item that was not taken up".to_owned(),
+            },
+            CommandError::Refused(refusal) => Self::NotNow { run, reason: refusal.to_string() },
+            CommandError::NotJson(why) => Self::MalformedJson(why),
             CommandError::Overloaded => Self::Full {
                 what: CommandError::Overloaded.to_string(),
                 retry_after: Duration::from_secs(1),

@@ -125,6 +125,9 @@ async fn accept(
         idempotency,
         traceparent: request::traceparent(headers),
         priority,
+        rerun: None,
+        parent: None,
+        run: None,
     })
 }
 

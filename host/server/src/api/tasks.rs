@@ -8,7 +8,7 @@ use serde::Deserialize;
 use taskloom_core::document::suggest;
 use taskloom_core::id::TaskId;
 use taskloom_core::run::RunState;
-use taskloom_core::workflow::TaskIndex;
+use taskloom_core::run::TaskIndex;
 use utoipa::IntoParams;
 
 use super::error::ApiError;
@@ -51,7 +51,7 @@ pub(crate) async fn list(
     let (tasks, next) = super::types::tasks(&state, from, limit, &waits);
     Ok(Json(TaskPage {
         tasks,
-        total: state.workflow.tasks.len(),
+        total: super::types::visible(&state).len(),
         next_cursor: next.map(|place| place.to_string()),
     }))
 }
@@ -74,10 +74,9 @@ pub(crate) async fn show(
 ) -> Result<Json<TaskDetail>, ApiError> {
     let state = runs::folded(&api.app, request::run_id(&id)?).await?;
     let index = find(&state, &task)?;
-    let definition = state.workflow.task(index);
     let task_state = state.task(index);
     let waits = runs::waits(&api.app, &state).await;
-    let waits_for = waits.get(&definition.id).map(String::as_str);
+    let waits_for = waits.get(&task_state.id).map(String::as_str);
     let input = match &task_state.input {
         Some(input) => Some(runs::payload(&api.app, input).await?),
         None => None,
@@ -86,9 +85,9 @@ pub(crate) async fn show(
         Some(output) => Some(runs::payload(&api.app, output).await?),
         None => None,
     };
-    let needs = state.workflow.graph.dependencies(index).iter();
+    let needs = state.workflow.graph.dependencies(task_state.node).iter();
     Ok(Json(TaskDetail {
-        task: Task::new(definition, task_state, waits_for),
+        task: Task::new(&state, index, waits_for),
         needs: needs.map(|need| state.workflow.task(*need).id.to_string()).collect(),
         input,
         output,
@@ -96,7 +95,7 @@ pub(crate) async fn show(
 }
 
 fn find(state: &RunState, task: &str) -> Result<TaskIndex, ApiError> {
-    let found = TaskId::new(task).ok().and_then(|id| state.workflow.task_index(&id));
+    let found = TaskId::new(task).ok().and_then(|id| state.index_of(&id));
     found.ok_or_else(|| {
         let ids = state.workflow.tasks.iter().map(|task| task.id.as_str());
         let help = suggest(task, ids).map(|id| format!("; did you mean `{id}`?"));

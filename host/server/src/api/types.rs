@@ -14,8 +14,8 @@ pub use plugin::{
     Capability, Grant, Plugin, PluginList, PluginState, PluginSummary, TaskType, TaskTypeLimits,
 };
 pub use problem::{Problem, ProblemDetails};
-pub(crate) use run::tasks;
-pub use run::{Cancel, LogLine, LogPage, Run, RunPage, RunSummary, StartRun};
+pub use run::{Cancel, LogLine, LogPage, ParentTask, Run, RunPage, RunSummary, StartRun};
+pub(crate) use run::{tasks, visible};
 pub use task::{Attempt, Failure, Task, TaskDetail, TaskPage};
 pub use word::{AvailabilityWord, OnFailureWord, Outcome, RunStatus, TaskStatus};
 pub use workflow::{

@@ -127,6 +127,9 @@ async fn perform(
         idempotency: None,
         traceparent: None,
         priority: None,
+        rerun: None,
+        parent: None,
+        run: None,
     };
     let run = app.engine.start_run(start).await.map_err(anyhow::Error::from)?.run;
     anstream::eprintln!("{}", format!("run {run} of {id} {version}").dimmed());

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use taskloom_core::id::{Digest, RunId};
 use taskloom_core::journal::{Entry, RunEvent, StreamId};
-use taskloom_core::workflow::TaskIndex;
+use taskloom_core::run::{Question, StopReason, TaskIndex};
 use taskloom_store::{Append, AttemptRow, Batch, Events, RunRow};
 use tokio::sync::oneshot;
 
+use super::children::ChildStart;
 use super::handle::{CommandError, StartError, Started};
 use super::perform::Job;
 
@@ -17,7 +18,13 @@ pub(super) enum Release {
     /// Perform an attempt that was claimed.
     Perform(Box<Job>),
     /// Stop an attempt.
-    StopAttempt { task: TaskIndex, number: u32, reason: &'static str },
+    StopAttempt { task: TaskIndex, number: u32, reason: StopReason },
+    /// Compute something.
+    Ask { task: TaskIndex, question: Question },
+    /// Start the run of a task, unless it is there.
+    StartChild(ChildStart),
+    /// Stop the run of a task.
+    CancelChild { task: TaskIndex, child: RunId },
     /// Compute the workflow's output.
     ResolveOutput,
     /// The run has ended: forget it.

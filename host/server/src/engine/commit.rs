@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use taskloom_core::id::RunId;
-use taskloom_core::workflow::TaskIndex;
+use taskloom_core::run::{StopReason, TaskIndex};
 use taskloom_store::{Committed, Conflict};
 
 use super::batch::{Part, Release};
 use super::handle::{CommandError, StartError, Started};
+use super::inquiry::Inquiry;
+use super::perform::QUEUE_TIMEOUT_REASON;
 use super::service::{Input, Service};
 
 impl Service {
@@ -67,6 +69,13 @@ impl Service {
                 Release::StopAttempt { task, number, reason } => {
                     self.stop_attempt(run, task, number, reason);
                 }
+                Release::Ask { task, question } => {
+                    if let Some(resident) = self.runs.get(&run) {
+                        self.performer.ask(Inquiry::new(&resident.state, task, question));
+                    }
+                }
+                Release::StartChild(child) => self.start_child(child),
+                Release::CancelChild { task, child } => self.cancel_child(run, task, child),
                 Release::ResolveOutput => {
                     if let Some(resident) = self.runs.get(&run) {
                         self.performer.resolve_output(&resident.state);
@@ -89,7 +98,9 @@ impl Service {
     /// Forgets a run whose end is on disk; whoever asks for it next is likely to ask soon.
     fn finish(&mut self, run: RunId) {
         if let Some(resident) = self.runs.remove(&run) {
-            self.finished.keep(Arc::new(resident.state));
+            let state = Arc::new(resident.state);
+            self.child_finished(&state);
+            self.finished.keep(state);
         }
         self.dispatcher.dismiss(run);
         self.watchers.end(run);
@@ -102,11 +113,19 @@ impl Service {
         }
     }
 
-    fn stop_attempt(&self, run: RunId, task: TaskIndex, number: u32, reason: &str) {
+    fn stop_attempt(&self, run: RunId, task: TaskIndex, number: u32, reason: StopReason) {
         let Some(resident) = self.runs.get(&run) else { return };
         let is_under_way = resident.state.task(task).status.active_attempt() == Some(number);
-        if let Some(cancel) = resident.cancels.get(&task).filter(|_| is_under_way) {
-            cancel.cancel(reason);
+        // What has begun is not stopped for having waited too long before.
+        let too_late = reason == StopReason::QueueTimeout && self.starts.knows(run, task);
+        if let Some(cancel) = resident.cancels.get(&task).filter(|_| is_under_way && !too_late) {
+            cancel.cancel(match reason {
+                StopReason::RunCancelled => "the run was cancelled",
+                StopReason::RunTimedOut => "the run took longer than its timeout",
+                StopReason::NotNeeded => "the group it is in was decided without it",
+                StopReason::TotalTimeout => "the task took longer than its `total_timeout`",
+                StopReason::QueueTimeout => QUEUE_TIMEOUT_REASON,
+            });
         }
     }
 

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use taskloom_core::definition::Definition;
 use taskloom_core::id::{Digest, RunId, TaskId};
-use taskloom_core::journal::{IdempotencyKey, Trigger};
-use taskloom_core::run::Refusal;
+use taskloom_core::journal::{IdempotencyKey, Parent, Trigger};
+use taskloom_core::run::{Refusal, RerunPlan};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::service::Input;
 use super::watch::{RunWatch, Watchers};
+use crate::payloads::Payloads;
 
 /// Commands waiting for the engine. Callers wait for an answer anyway, so a longer queue would
 /// only hide overload: beyond it a start is refused with "try again".
@@ -27,6 +28,7 @@ pub struct Engine {
     pub(super) mailbox: mpsc::Sender<Input>,
     pub(super) permits: Arc<Semaphore>,
     pub(super) watchers: Watchers,
+    pub(super) payloads: Payloads,
 }
 
 /// What a run is started with. The input has been checked against the workflow's schema.
@@ -44,6 +46,12 @@ pub struct StartRun {
     pub traceparent: Option<String>,
     /// Instead of the workflow's own priority.
     pub priority: Option<i32>,
+    /// What is taken over from an earlier run, if it is a rerun.
+    pub rerun: Option<RerunPlan>,
+    /// The task that starts it, if it is a child.
+    pub parent: Option<Parent>,
+    /// The id it must have; `None` for a fresh one.
+    pub run: Option<RunId>,
 }
 
 /// A run that is on disk.
@@ -77,6 +85,9 @@ pub enum StartError {
     /// The host is stopping.
     #[error("the host is shutting down")]
     ShuttingDown,
+    /// The task that starts it does not wait for it any more.
+    #[error("the task that starts it does not wait for it any more")]
+    Unwanted,
     /// The store refused.
     #[error("the run could not be stored: {0}")]
     Store(String),
@@ -91,6 +102,9 @@ pub enum CommandError {
     /// The run's state does not allow it.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// A value that came along is no JSON.
+    #[error("the value is not JSON: {0}")]
+    NotJson(String),
     /// Too many commands are waiting.
     #[error("too many commands are waiting (limit {COMMAND_QUEUE}); try again")]
     Overloaded,

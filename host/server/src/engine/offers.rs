@@ -6,7 +6,7 @@ use std::sync::Arc;
 use taskloom_core::dispatch::Offer;
 use taskloom_core::id::{RunId, TaskId};
 use taskloom_core::run::Command;
-use taskloom_core::workflow::TaskIndex;
+use taskloom_core::run::TaskIndex;
 use taskloom_wasm::{Catalog, Plugin};
 
 use super::batch::Release;
@@ -19,12 +19,15 @@ impl Service {
     /// Offers a ready task to the dispatcher, or keeps it until its plugin is there.
     pub(super) fn offer(&mut self, run: RunId, task: TaskIndex) {
         let Some(resident) = self.runs.get_mut(&run) else { return };
-        let task_type = resident.state.workflow.task(task).task_type.clone();
+        let Some(task_type) = resident.state.definition(task).kind.task_type().cloned() else {
+            return;
+        };
         let class = plugin_of(resident, &self.catalog, task)
             .and_then(|plugin| Some(plugin.manifest().task_types.get(&task_type)?.resource_class));
         match class {
             Some(class) => {
-                let rank = f64::from(resident.state.workflow.graph.depth(task));
+                let rank =
+                    f64::from(resident.state.workflow.graph.depth(resident.state.task(task).node));
                 self.dispatcher.offer(Offer { run, task, class, rank });
             }
             None => resident.blocked.push(task),
@@ -63,22 +66,22 @@ impl Service {
 
     pub(super) fn waits(&self, run: RunId) -> Vec<(TaskId, String)> {
         let Some(resident) = self.runs.get(&run) else { return Vec::new() };
-        let workflow = &resident.state.workflow;
+        let state = &resident.state;
         let of = |task: &TaskIndex| {
-            let task = workflow.task(*task);
-            let plugin = task.task_type.plugin();
-            let why = match resident.state.pins.get(&plugin) {
+            let task_type = state.definition(*task).kind.task_type()?;
+            let plugin = task_type.plugin();
+            let why = match state.pins.get(&plugin) {
                 None => format!("plugin `{plugin}` is not loaded"),
                 Some(digest) if self.catalog.plugin(&plugin, digest).is_none() => {
                     format!(
                         "version {digest} of plugin `{plugin}`, which the run keeps, is not loaded"
                     )
                 }
-                Some(_) => format!("plugin `{plugin}` offers no task type `{}`", task.task_type),
+                Some(_) => format!("plugin `{plugin}` offers no task type `{task_type}`"),
             };
-            (task.id.clone(), why)
+            Some((state.task(*task).id.clone(), why))
         };
-        resident.blocked.iter().map(of).collect()
+        resident.blocked.iter().filter_map(of).collect()
     }
 
     /// Claims ready tasks for free slots, in the batch of what made them ready.
@@ -109,7 +112,7 @@ impl Service {
 
 /// The loaded version of a task's plugin that the run pinned.
 fn plugin_of(resident: &mut Resident, catalog: &Catalog, task: TaskIndex) -> Option<Arc<Plugin>> {
-    let name = resident.state.workflow.task(task).task_type.plugin();
+    let name = resident.state.definition(task).kind.task_type()?.plugin();
     if let Some(plugin) = resident.plugins.get(&name) {
         return Some(Arc::clone(plugin));
     }

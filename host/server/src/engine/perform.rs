@@ -1,21 +1,19 @@
 //! Performs claimed attempts: waits for a slot, computes the input, calls the handler, and brings
 //! the result back to the engine. Nothing in here changes a run.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
-use serde_json::Value;
 use taskloom_core::attempt::{AttemptEnd, AttemptUse, ReleaseReason};
-use taskloom_core::expression::{References, Scope, TaskScope, Template};
-use taskloom_core::failure::{Failure, FailureClass, Outcome};
+use taskloom_core::expression::Template;
+use taskloom_core::failure::{Failure, FailureClass};
 use taskloom_core::id::{RunId, TaskId};
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::plugin::ResourceClass;
-use taskloom_core::run::{AttemptResult, RunState};
+use taskloom_core::run::{AttemptResult, FrameIndex, RunState, TaskIndex};
 use taskloom_core::time::Timestamp;
-use taskloom_core::workflow::{TaskIndex, Workflow};
+use taskloom_core::workflow::{NodeIndex, Workflow};
 use taskloom_store::{LogLine, Store};
 use taskloom_wasm::{
     Call, CallIdentity, CallObserver, CallReport, CancelToken, Ending, LogRecord, Plugin, Runtime,
@@ -23,10 +21,16 @@ use taskloom_wasm::{
 use tokio::sync::Semaphore;
 
 use super::clock::Clock;
+use super::inquiry::{self, Inquiry, Part};
+use super::names::{Lists, Names, lost_payload};
 use super::resident::Resident;
 use super::service::Input;
 use super::starts::{Start, Starts};
-use crate::payloads::{Kept, PayloadError, Payloads};
+use crate::payloads::{Kept, Payloads};
+use crate::reader::Reader;
+
+/// Why an attempt is stopped that waited too long for its start.
+pub(super) const QUEUE_TIMEOUT_REASON: &str = "the task waited longer than its `queue_timeout`";
 
 /// The value of a workflow's `output`, or why it has none, and what the store must keep for it.
 pub(super) type ResolvedOutput = (Result<PayloadRef, Failure>, Option<Kept>);
@@ -36,6 +40,10 @@ pub(super) struct Job {
     run: RunId,
     workflow: Arc<Workflow>,
     task: TaskIndex,
+    node: NodeIndex,
+    /// The task's name in the run.
+    task_id: TaskId,
+    idempotency_key: String,
     number: u32,
     pub(super) class: ResourceClass,
     plugin: Arc<Plugin>,
@@ -50,19 +58,8 @@ enum InputSource {
     Known(PayloadRef),
     /// It is computed from these.
     Computed(Names),
-}
-
-/// What the names in an expression stand for, by reference.
-struct Names {
-    input: Option<PayloadRef>,
-    tasks: Vec<(TaskId, Option<Outcome>, Option<PayloadRef>)>,
-    run: Value,
-}
-
-impl Names {
-    fn is_empty(&self) -> bool {
-        self.input.is_none() && self.tasks.is_empty()
-    }
+    /// It is the list of the outputs of the members of its group.
+    Members(Vec<Part>),
 }
 
 /// An attempt that came back.
@@ -82,6 +79,8 @@ pub(super) struct Performer {
 struct Shared {
     runtime: Runtime,
     payloads: Payloads,
+    lists: Lists,
+    reader: Reader,
     store: Store,
     mailbox: mpsc::Sender<Input>,
     starts: Starts,
@@ -101,15 +100,21 @@ pub(super) fn job(
     let task_state = state.task(task);
     let input = match &task_state.input {
         Some(input) => InputSource::Known(input.clone()),
-        None => {
-            let references = state.workflow.task(task).input.references();
-            InputSource::Computed(names(state, &references))
-        }
+        None => match inquiry::reduced(state, task) {
+            Some(members) => InputSource::Members(members),
+            None => {
+                let references = state.definition(task).input.references();
+                InputSource::Computed(Names::of(state, task_state.frame, references))
+            }
+        },
     };
     Job {
         run: state.id,
         workflow: Arc::clone(&state.workflow),
         task,
+        node: task_state.node,
+        task_id: task_state.id.clone(),
+        idempotency_key: state.idempotency_key(task),
         number: task_state.attempts.last().map_or(1, |attempt| attempt.number),
         class,
         plugin,
@@ -119,28 +124,11 @@ pub(super) fn job(
     }
 }
 
-fn names(state: &RunState, references: &References) -> Names {
-    let of = |id: &TaskId| {
-        let task = state.workflow.task_index(id).map(|index| state.task(index));
-        let outcome = task.and_then(|task| task.status.outcome());
-        (id.clone(), outcome, task.and_then(|task| task.output().cloned()))
-    };
-    Names {
-        input: references.input.then(|| state.start.input.clone()),
-        tasks: references.tasks.iter().map(of).collect(),
-        run: serde_json::json!({
-            "id": state.id.to_string(),
-            "workflow": state.start.workflow.as_str(),
-            "version": state.start.version,
-            "started_at": state.started_at.to_string(),
-        }),
-    }
-}
-
 impl Performer {
     pub(super) fn new(
         runtime: Runtime,
         payloads: Payloads,
+        reader: Reader,
         store: Store,
         mailbox: mpsc::Sender<Input>,
         starts: Starts,
@@ -149,7 +137,19 @@ impl Performer {
     ) -> Self {
         let slots = slots.map(|count| Arc::new(Semaphore::new(count as usize)));
         let stopping = AtomicBool::new(false);
-        let shared = Shared { runtime, payloads, store, mailbox, starts, slots, stopping, clock };
+        let lists = Lists::default();
+        let shared = Shared {
+            runtime,
+            payloads,
+            lists,
+            reader,
+            store,
+            mailbox,
+            starts,
+            slots,
+            stopping,
+            clock,
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -168,7 +168,7 @@ impl Performer {
     pub(super) fn resolve_output(&self, state: &RunState) {
         let (run, workflow) = (state.id, Arc::clone(&state.workflow));
         let Some(references) = workflow.output.as_ref().map(Template::references) else { return };
-        let names = names(state, &references);
+        let names = Names::of(state, FrameIndex::ROOT, references);
         let shared = Arc::clone(&self.shared);
         self.shared.runtime.threads(ResourceClass::Io).spawn(async move {
             let template = workflow.output.as_ref().expect("just looked at");
@@ -178,6 +178,31 @@ impl Performer {
             };
             let _ = shared.mailbox.send(Input::OutputResolved(run, output));
         });
+    }
+
+    /// Answers a question; the answer comes to the mailbox.
+    pub(super) fn ask(&self, inquiry: Inquiry) {
+        let performer = self.clone();
+        self.spawn(async move {
+            let Shared { payloads, lists, .. } = &*performer.shared;
+            let answered = inquiry.answer(payloads, lists).await;
+            performer.send(Input::Answered(Box::new(answered)));
+        });
+    }
+
+    /// Does something beside the engine, where it holds up neither timers nor HTTP.
+    pub(super) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.shared.runtime.threads(ResourceClass::Io).spawn(work);
+    }
+
+    /// Tells the engine something. One that is gone has left it to the next start.
+    pub(super) fn send(&self, input: Input) {
+        let _ = self.shared.mailbox.send(input);
+    }
+
+    /// Reads runs.
+    pub(super) fn reader(&self) -> &Reader {
+        &self.shared.reader
     }
 
     /// Where large texts are kept.
@@ -237,8 +262,16 @@ impl Shared {
     ) -> Result<Arc<str>, Failure> {
         match &job.input {
             InputSource::Known(payload) => self.payloads.text(payload).await.map_err(lost_payload),
+            InputSource::Members(members) => {
+                let items = inquiry::items_of(members, &self.payloads).await?.to_string();
+                let (payload, kept) =
+                    self.payloads.keep(items.clone()).expect("a JSON value prints as JSON");
+                *resolved = Some(payload);
+                payloads.extend(kept);
+                Ok(items.into())
+            }
             InputSource::Computed(names) => {
-                let template = &job.workflow.task(job.task).input;
+                let template = &job.workflow.task(job.node).input;
                 let (payload, kept) = self.compute(template, names).await?;
                 let text = match (&kept, payload.inline_text()) {
                     (Some((_, text)), _) => Arc::clone(text),
@@ -260,50 +293,33 @@ impl Shared {
         template: &Template,
         names: &Names,
     ) -> Result<(PayloadRef, Option<Kept>), Failure> {
-        let scope = self.scope(names).await?;
-        let value = template.evaluate(&scope).map_err(|error| {
-            Failure::new(FailureClass::Permanent, "expression-failed", error.to_string())
-        })?;
+        let scope = names.read(&self.payloads, &self.lists).await?;
+        let value = template.evaluate(&scope).map_err(inquiry::expression_failed)?;
         Ok(self.payloads.keep(value.to_string()).expect("a JSON value prints as JSON"))
     }
 
-    async fn scope(&self, names: &Names) -> Result<Scope, Failure> {
-        let mut tasks = BTreeMap::new();
-        for (id, outcome, output) in &names.tasks {
-            let output = match output {
-                Some(payload) => Some(self.payloads.value(payload).await.map_err(lost_payload)?),
-                None => None,
-            };
-            tasks.insert(id.clone(), TaskScope { outcome: *outcome, output });
-        }
-        let input = match &names.input {
-            Some(payload) => self.payloads.value(payload).await.map_err(lost_payload)?,
-            None => Value::Null,
-        };
-        Ok(Scope { input, tasks, run: names.run.clone() })
-    }
-
     fn call(self: &Arc<Self>, job: &Job, input: Arc<str>) -> Call {
-        let task = job.workflow.task(job.task);
+        let task = job.workflow.task(job.node);
+        let task_type = task.kind.task_type().expect("only calls are offered");
         Call {
-            task_type: task.task_type.clone(),
+            task_type: task_type.clone(),
             input,
             identity: CallIdentity {
                 run_id: job.run,
                 workflow_id: job.workflow.id.clone(),
-                task_id: task.id.clone(),
+                task_id: job.task_id.clone(),
                 attempt: job.number,
                 max_attempts: task.retry.max_attempts,
-                idempotency_key: format!("{}:{}", job.run, task.id),
+                idempotency_key: job.idempotency_key.clone(),
                 traceparent: job.traceparent.clone(),
             },
-            limits: self.runtime.limits(&job.plugin, &task.task_type, &task.limits),
+            limits: self.runtime.limits(&job.plugin, task_type, &task.limits),
             cancel: job.cancel.clone(),
             observer: Arc::new(Observer {
                 shared: Arc::clone(self),
                 run: job.run,
                 task: job.task,
-                task_id: task.id.clone(),
+                task_id: job.task_id.clone(),
                 number: job.number,
             }),
         }
@@ -328,6 +344,9 @@ impl Shared {
             }
             Ending::Cancelled(_) if self.stopping.load(Ordering::Acquire) => {
                 AttemptEnd::Released(ReleaseReason::Shutdown)
+            }
+            Ending::Cancelled(failure) if failure.message.contains(QUEUE_TIMEOUT_REASON) => {
+                cancelled(QUEUE_TIMEOUT_REASON)
             }
             Ending::Cancelled(failure) => AttemptEnd::Failed { failure, retry_after_ms: None },
             Ending::Waiting(reason) => AttemptEnd::Released(reason),
@@ -368,10 +387,10 @@ impl CallObserver for Observer {
 }
 
 fn cancelled(reason: &str) -> AttemptEnd {
-    let failure = Failure::new(FailureClass::Cancelled, "cancelled", reason);
+    let failure = if reason == QUEUE_TIMEOUT_REASON {
+        Failure::new(FailureClass::Timeout, "queue-timeout", reason)
+    } else {
+        Failure::new(FailureClass::Cancelled, "cancelled", reason)
+    };
     AttemptEnd::Failed { failure, retry_after_ms: None }
-}
-
-fn lost_payload(error: PayloadError) -> Failure {
-    Failure::new(FailureClass::Permanent, "payload-unreadable", error.to_string())
 }

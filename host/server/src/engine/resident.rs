@@ -7,7 +7,7 @@ use taskloom_core::attempt::AttemptEnding;
 use taskloom_core::failure::FailureClass;
 use taskloom_core::id::PluginName;
 use taskloom_core::run::RunState;
-use taskloom_core::workflow::TaskIndex;
+use taskloom_core::run::TaskIndex;
 use taskloom_store::{AttemptRow, RunRow};
 use taskloom_wasm::{CancelToken, Plugin};
 
@@ -37,10 +37,10 @@ impl Resident {
             definition: state.start.definition,
             status: state.status(),
             outcome: state.outcome(),
-            priority: state.start.priority,
+            priority: state.priority,
             started_at: state.started_at,
             ended_at: state.finish.as_ref().map(|finish| finish.at),
-            tasks_total: count(state.workflow.graph.len()),
+            tasks_total: count(state.tasks().len()),
             tasks_ended: count(state.ended_tasks()),
             wake_at: state.next_wake(),
             idempotency: state.start.idempotency.clone(),
@@ -50,14 +50,14 @@ impl Resident {
 
     /// A task's last attempt as the history has it; `None` while it is under way.
     pub(super) fn attempt_row(&self, task: TaskIndex) -> Option<AttemptRow> {
-        let definition = self.state.workflow.task(task);
-        let attempt = self.state.task(task).attempts.last()?;
+        let state = self.state.task(task);
+        let attempt = state.attempts.last()?;
         let usage = &attempt.usage;
         Some(AttemptRow {
             run: self.state.id,
-            task: definition.id.clone(),
+            task: state.id.clone(),
             number: attempt.number,
-            task_type: definition.task_type.clone(),
+            task_type: self.state.definition(task).kind.task_type()?.clone(),
             outcome: word_of(attempt.end.as_ref()?).to_owned(),
             class: attempt.class,
             ready_at: attempt.ready_at,

@@ -8,23 +8,25 @@ use std::time::Duration;
 use taskloom_core::definition::Definition;
 use taskloom_core::dispatch::Dispatcher;
 use taskloom_core::id::{Digest, RunId, TaskId};
-use taskloom_core::run::{
-    AttemptResult, Command, Effect, LossLimits, Reaction, Refusal, StopReason, react,
-};
+use taskloom_core::run::{AttemptResult, Command, Effect, LossLimits, Reaction, Refusal, react};
 use taskloom_store::{Committed, Store};
 use taskloom_wasm::Catalog;
 use tokio::sync::oneshot;
 
 use super::batch::{OpenBatch, Part, Release};
+use super::children::{ChildNews, ChildStart};
 use super::clock::Clock;
 use super::handle::{CommandError, StartError, StartRun, Started};
+use super::inquiry::Answered;
 use super::perform::{Performed, Performer, ResolvedOutput};
 use super::resident::Resident;
 use super::starts::{Start, Starts};
+use super::steer::Prepared;
 use super::timers::{Timer, Timers};
 use super::watch::Watchers;
 use crate::finished::FinishedRuns;
 use crate::payloads::Kept;
+use crate::workflows::Workflows;
 
 /// Inputs that are folded before their batch is closed. Large enough to make a commit worth its
 /// while, small enough that a caller does not wait behind a long row of others.
@@ -53,6 +55,12 @@ pub(super) enum Input {
     AttemptEnded(Box<Performed>),
     /// The value of a workflow's `output`.
     OutputResolved(RunId, ResolvedOutput),
+    /// What the planner asked for was computed, or could not be.
+    Answered(Box<Answered>),
+    /// Ask something of a live run.
+    Steer(RunId, Box<Prepared>, oneshot::Sender<Result<(), CommandError>>),
+    /// A child was started or has ended.
+    Child(Box<ChildNews>),
     /// The batch that was in flight is on disk, or is not.
     Committed(Result<Committed, taskloom_store::Error>),
     /// Plugins were loaded or removed.
@@ -83,6 +91,7 @@ pub(super) struct Service {
     pub(super) sender: mpsc::Sender<Input>,
     pub(super) store: Store,
     pub(super) catalog: Arc<Catalog>,
+    pub(super) workflows: Workflows,
     pub(super) performer: Performer,
     pub(super) watchers: Watchers,
     pub(super) finished: FinishedRuns,
@@ -184,6 +193,9 @@ impl Service {
             }
             Input::AttemptEnded(performed) => self.attempt_ended(*performed),
             Input::OutputResolved(run, output) => self.output_resolved(run, output),
+            Input::Answered(answered) => self.answered(*answered),
+            Input::Steer(run, prepared, reply) => self.steer_run(run, *prepared, reply),
+            Input::Child(news) => self.tell_parent(*news),
             Input::Committed(result) => self.committed(result),
             Input::PluginsChanged => self.plugins_changed(),
             Input::Shutdown { grace } => self.shut_down(grace),
@@ -259,6 +271,18 @@ impl Service {
         }
     }
 
+    fn answered(&mut self, answered: Answered) {
+        let Answered { run, task, question, answer, payloads } = answered;
+        match self.command(run, Command::Answered { task, question, answer }) {
+            Ok(()) => {
+                for (digest, text) in payloads {
+                    self.batch.payload(digest, text);
+                }
+            }
+            Err(error) => tracing::debug!(%run, %error, "an answer came too late"),
+        }
+    }
+
     /// Gives a command to a live run and takes what follows into the batch.
     pub(super) fn command(&mut self, run: RunId, command: Command) -> Result<(), CommandError> {
         let now = self.clock.now();
@@ -304,7 +328,7 @@ impl Service {
             return;
         };
         let resident = self.runs.get(&run);
-        let row = resident.and_then(|r| r.attempt_row(r.state.workflow.task_index(task)?));
+        let row = resident.and_then(|r| r.attempt_row(r.state.index_of(task)?));
         if let Some(row) = row {
             self.batch.attempt(run, row);
         }
@@ -313,8 +337,24 @@ impl Service {
     pub(super) fn carry_out(&mut self, run: RunId, effect: Effect) {
         match effect {
             Effect::Offer { task } => self.offer(run, task),
-            Effect::WakeAt { task, at } => self.timers.set(at, Timer::Task(run, task)),
+            Effect::WakeAt { task, at, timer } => {
+                self.timers.set(at, Timer::Task(run, task, timer));
+            }
             Effect::DeadlineAt(at) => self.timers.set(at, Timer::Deadline(run)),
+            Effect::ClosingDeadlineAt(at) => self.timers.set(at, Timer::ClosingDeadline(run)),
+            Effect::Ask { task, question } => {
+                self.batch.release(run, Release::Ask { task, question });
+            }
+            Effect::StartChild { task, run: child, workflow, input, .. } => {
+                let Some(resident) = self.runs.get(&run) else { return };
+                let task_id = resident.state.task(task).id.clone();
+                let child = ChildStart { parent: run, task, task_id, run: child, workflow, input };
+                self.batch.release(run, Release::StartChild(child));
+            }
+            Effect::CancelChild { task, run: child } => {
+                self.batch.release(run, Release::CancelChild { task, child });
+            }
+            Effect::Prioritise(priority) => self.dispatcher.set_priority(run, priority),
             Effect::Withdraw => {
                 self.dispatcher.withdraw(run);
                 if let Some(resident) = self.runs.get_mut(&run) {
@@ -322,10 +362,6 @@ impl Service {
                 }
             }
             Effect::StopAttempt { task, number, reason } => {
-                let reason = match reason {
-                    StopReason::RunCancelled => "the run was cancelled",
-                    StopReason::RunTimedOut => "the run took longer than its timeout",
-                };
                 self.batch.release(run, Release::StopAttempt { task, number, reason });
             }
             Effect::ResolveOutput => self.batch.release(run, Release::ResolveOutput),
@@ -338,8 +374,11 @@ impl Service {
         while let Some(timer) = self.timers.pop(now) {
             match timer {
                 // A refusal means that the reason to wake up is gone.
-                Timer::Task(run, task) => {
-                    let _ = self.command(run, Command::Wake { task });
+                Timer::Task(run, task, timer) => {
+                    let _ = self.command(run, Command::Wake { task, timer });
+                }
+                Timer::ClosingDeadline(run) => {
+                    let _ = self.command(run, Command::ClosingDeadline);
                 }
                 Timer::Deadline(run) => {
                     let _ = self.command(run, Command::Deadline);

@@ -8,7 +8,7 @@ use taskloom_core::definition::{self, Definition};
 use taskloom_core::dispatch::Dispatcher;
 use taskloom_core::id::{Digest, RunId};
 use taskloom_core::journal::{Entry, RunEvent, RunStarted};
-use taskloom_core::run::{RunState, resume};
+use taskloom_core::run::{self, RunState, resume};
 use taskloom_store::Store;
 use taskloom_wasm::{Catalog, Runtime};
 use tokio::sync::{Semaphore, oneshot};
@@ -25,6 +25,8 @@ use super::timers::Timers;
 use super::watch::Watchers;
 use crate::finished::FinishedRuns;
 use crate::payloads::Payloads;
+use crate::reader::Reader;
+use crate::workflows::Workflows;
 
 /// Events that are read at once when a run is folded.
 const EVENTS_PER_READ: usize = 10_000;
@@ -61,6 +63,7 @@ pub fn launch(
     store: Store,
     catalog: Arc<Catalog>,
     runtime: Runtime,
+    workflows: Workflows,
     payloads: Payloads,
     finished: FinishedRuns,
     settings: Settings,
@@ -69,9 +72,11 @@ pub fn launch(
     let (sender, mailbox) = mpsc::channel();
     let watchers = Watchers::default();
     let starts = Starts::default();
+    let reader = Reader::new(store.clone(), payloads.clone(), finished.clone());
     let performer = Performer::new(
         runtime,
-        payloads,
+        payloads.clone(),
+        reader,
         store.clone(),
         sender.clone(),
         starts.clone(),
@@ -82,6 +87,7 @@ pub fn launch(
         mailbox,
         sender: sender.clone(),
         catalog,
+        workflows,
         performer,
         watchers: watchers.clone(),
         finished,
@@ -107,7 +113,11 @@ pub fn launch(
     let thread =
         thread::Builder::new().name("taskloom-engine".to_owned()).spawn(move || service.run())?;
     let permits = Arc::new(Semaphore::new(COMMAND_QUEUE));
-    Ok(Launched { engine: Engine { mailbox: sender, permits, watchers }, thread, resumed })
+    Ok(Launched {
+        engine: Engine { mailbox: sender, permits, watchers, payloads },
+        thread,
+        resumed,
+    })
 }
 
 impl Service {
@@ -142,9 +152,14 @@ impl Service {
     }
 
     fn begin(&mut self, request: StartRun) -> Result<RunId, StartError> {
-        let StartRun { definition, input, trigger, idempotency, traceparent, priority } = request;
+        let StartRun { definition, input, trigger, idempotency, traceparent, priority, .. } =
+            request;
         let now = self.clock.now();
-        let run = RunId::new(Uuid::now_v7());
+        let run = request.run.unwrap_or_else(|| RunId::new(Uuid::now_v7()));
+        if request.parent.as_ref().is_some_and(|parent| !self.is_wanted(parent, run)) {
+            return Err(StartError::Unwanted);
+        }
+        let (rerun, reuse) = request.rerun.map(|plan| (plan.of, plan.reuse)).unzip();
         let (input, kept) = self
             .performer
             .payloads()
@@ -166,15 +181,18 @@ impl Service {
             trigger,
             idempotency,
             deadline: workflow.config.timeout.map(|timeout| now.after(timeout)),
+            rerun,
+            parent: request.parent,
             traceparent,
         });
         self.keep_definition(&definition);
         if let Some((digest, text)) = kept {
             self.batch.payload(digest, text);
         }
-        let event = RunEvent::RunStarted(start.clone());
-        self.batch.events(run, 0, vec![Entry { at: now, event }]);
-        self.settle_in(Resident::new(RunState::begin(run, workflow, start, now)));
+        let (state, reaction) = run::start(run, workflow, start, reuse.unwrap_or_default(), now)
+            .map_err(|error| StartError::Store(error.to_string()))?;
+        self.admit(Resident::new(state));
+        self.take_in(run, 0, reaction);
         Ok(run)
     }
 
@@ -198,7 +216,7 @@ impl Service {
     fn admit(&mut self, resident: Resident) {
         let state = &resident.state;
         let max_parallel = state.workflow.config.max_parallel;
-        self.dispatcher.admit(state.id, state.start.priority, max_parallel);
+        self.dispatcher.admit(state.id, state.priority, max_parallel);
         self.catalog.keep(state.pins.iter());
         self.runs.insert(state.id, resident);
     }

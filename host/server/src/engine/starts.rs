@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use taskloom_core::id::RunId;
+use taskloom_core::run::TaskIndex;
 use taskloom_core::time::Timestamp;
-use taskloom_core::workflow::TaskIndex;
 
 /// A note of every attempt that was started and has not come back; cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +29,11 @@ impl Starts {
     /// Notes that an attempt of a task was started.
     pub(super) fn note(&self, run: RunId, task: TaskIndex, start: Start) {
         self.lock().insert((run, task), start);
+    }
+
+    /// Whether the task's attempt was started and has not come back.
+    pub(super) fn knows(&self, run: RunId, task: TaskIndex) -> bool {
+        self.lock().contains_key(&(run, task))
     }
 
     /// Forgets the task's attempt: it is over.

@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 
 use taskloom_core::id::RunId;
+use taskloom_core::run::{self as core, TaskIndex};
 use taskloom_core::time::Timestamp;
-use taskloom_core::workflow::TaskIndex;
 
 /// A reason to wake up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Timer {
-    /// A task's wait is over.
-    Task(RunId, TaskIndex),
+    /// The time of a task's timer has come.
+    Task(RunId, TaskIndex, core::Timer),
     /// A run's timeout has come.
     Deadline(RunId),
+    /// The time of a run's compensation and `finally` is over.
+    ClosingDeadline(RunId),
     /// Starts of attempts are to be journaled.
     Starts,
     /// The grace period of a shutdown is over.

@@ -103,6 +103,8 @@ impl Script {
             trigger: self.row.trigger,
             idempotency: self.row.idempotency.clone(),
             deadline: None,
+            parent: None,
+            rerun: None,
             traceparent: None,
         };
         self.append(vec![RunEvent::RunStarted(Box::new(start))])

@@ -1,13 +1,14 @@
 //! Events of a run.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use taskloom_core::attempt::AttemptUse;
 use taskloom_core::failure::Next;
 use taskloom_core::journal::RunEvent;
 use taskloom_store::StoredRunEvent;
 use utoipa::ToSchema;
 
-use super::task::failed;
+use super::task::{branch_word, failed};
 use super::{Failure, Outcome};
 
 /// Something that happened to a run.
@@ -52,6 +53,10 @@ pub struct Event {
     /// The version of that plugin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plugin_digest: Option<String>,
+    /// What else events of this kind say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object)]
+    pub detail: Option<Value>,
     /// What an attempt used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<EventUse>,
@@ -117,7 +122,70 @@ impl Event {
             E::RunStarted(_)
             | E::InputResolved { .. }
             | E::BackoffElapsed { .. }
+            | E::GroupOpened { .. }
+            | E::ReduceOpened { .. }
+            | E::CompensationOpened { .. }
+            | E::KeyKept { .. }
+            | E::ReuseOffered { .. }
+            | E::RunResumed
+            | E::FinallyTimedOut
             | E::RunTimedOut => self,
+            E::RunIfDecided { runs, .. } => self.detailed(json!({ "runs": runs })),
+            E::BranchChosen { branch, .. } => {
+                self.detailed(json!({ "branch": branch_word(branch) }))
+            }
+            E::ItemsExpanded { count, .. } => self.detailed(json!({ "count": count })),
+            E::ItemOpened { item, .. } => self.detailed(json!({ "item": item })),
+            E::ItemEnded { item, outcome, failure, .. } => Self {
+                outcome: Some(outcome.into()),
+                failure: failure.as_ref().map(Failure::from),
+                ..self.detailed(json!({ "item": item }))
+            },
+            E::MergeDecided { succeeds, .. } => self.detailed(json!({ "succeeds": succeeds })),
+            E::WaitBegan { until, .. } => {
+                self.detailed(json!({ "until": until.map(|at| at.to_string()) }))
+            }
+            E::SignalReceived { id, name, .. } => {
+                self.detailed(json!({ "signal": *id, "name": *name }))
+            }
+            E::SignalTaken { signal, .. } => self.detailed(json!({ "signal": *signal })),
+            E::ApprovalRequested { deadline, .. } => {
+                self.detailed(json!({ "deadline": deadline.map(|at| at.to_string()) }))
+            }
+            E::ApprovalGiven { approved, by, comment, .. } => {
+                self.detailed(json!({ "approved": approved, "by": by, "comment": comment }))
+            }
+            E::ChildRequested { run, workflow, detached, .. } => self.detailed(
+                json!({ "run": run.to_string(), "workflow": workflow.as_str(), "detached": detached }),
+            ),
+            E::ChildEnded { run, outcome, failure, .. } => Self {
+                outcome: Some(outcome.into()),
+                failure: failure.as_ref().map(Failure::from),
+                ..self.detailed(json!({ "run": run.to_string() }))
+            },
+            E::TaskSucceeded { .. } => Self { outcome: Some(Outcome::Succeeded), ..self },
+            E::TaskFailed { failure, .. } => Self {
+                outcome: Some(failed(&failure)),
+                failure: Some((&failure).into()),
+                ..self
+            },
+            E::TaskTimedOut { failure, .. } => Self {
+                outcome: Some(Outcome::TimedOut),
+                failure: Some((&failure).into()),
+                ..self
+            },
+            E::TaskStopRequested { failure, .. } => {
+                Self { reason: Some(failure.message), ..self }
+            }
+            E::TaskReused { from, .. } => Self {
+                outcome: Some(Outcome::Succeeded),
+                ..self.detailed(json!({ "from": from.to_string() }))
+            },
+            E::RunPaused { reason } => Self { reason: Some(reason), ..self },
+            E::PriorityChanged { priority } => self.detailed(json!({ "priority": priority })),
+            E::CompensationStarted { deadline } | E::FinallyStarted { deadline } => {
+                self.detailed(json!({ "deadline": deadline.to_string() }))
+            }
             E::PluginPinned { plugin, digest } => Self {
                 plugin: Some(plugin.to_string()),
                 plugin_digest: Some(digest.to_string()),
@@ -161,6 +229,10 @@ impl Event {
                 ..self
             },
         }
+    }
+
+    fn detailed(self, detail: Value) -> Self {
+        Self { detail: Some(detail), ..self }
     }
 
     /// Adds how an attempt ended.

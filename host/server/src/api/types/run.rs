@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use taskloom_core::id::TaskId;
-use taskloom_core::run::{self, RunState};
-use taskloom_core::workflow::TaskIndex;
+use taskloom_core::run::{self, RunState, TaskIndex, TaskState};
 use taskloom_store::{self as store, RunRow};
 use utoipa::ToSchema;
 
@@ -67,8 +66,17 @@ pub struct Run {
     pub deadline: Option<String>,
     /// Higher goes first.
     pub priority: i32,
-    /// What started it: `api` or `cli`.
+    /// Why nothing new starts, while it is paused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<String>,
+    /// What started it: `api`, `cli`, `workflow` or `rerun`.
     pub trigger: String,
+    /// The run that it goes on from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun_of: Option<String>,
+    /// The task that started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ParentTask>,
     /// The caller's `Idempotency-Key`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
@@ -84,6 +92,15 @@ pub struct Run {
     pub tasks: Vec<Task>,
     /// Where `GET /runs/{id}/tasks` goes on, when there are more.
     pub tasks_next_cursor: Option<String>,
+}
+
+/// The task that started a run.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ParentTask {
+    /// Its run.
+    pub run: String,
+    /// Its name in that run.
+    pub task: String,
 }
 
 /// A run in the list of runs.
@@ -179,7 +196,13 @@ impl Run {
             started_at: state.started_at.to_string(),
             ended_at: finish.map(|finish| finish.at.to_string()),
             deadline: start.deadline.map(|at| at.to_string()),
-            priority: start.priority,
+            priority: state.priority,
+            paused: state.paused.clone(),
+            rerun_of: start.rerun.as_ref().map(|rerun| rerun.run.to_string()),
+            parent: start.parent.as_ref().map(|parent| ParentTask {
+                run: parent.run.to_string(),
+                task: parent.task.to_string(),
+            }),
             trigger: start.trigger.as_str().to_owned(),
             idempotency_key: start.idempotency.as_ref().map(|key| key.key.clone()),
             plugins: state
@@ -188,7 +211,7 @@ impl Run {
                 .map(|(plugin, digest)| (plugin.to_string(), digest.to_string()))
                 .collect(),
             last_seq: state.last_seq,
-            tasks_total: state.workflow.tasks.len(),
+            tasks_total: visible(state).len(),
             tasks_ended: state.ended_tasks(),
             tasks,
             tasks_next_cursor: next.map(|place| place.to_string()),
@@ -203,14 +226,24 @@ pub(crate) fn tasks(
     limit: usize,
     waits: &HashMap<TaskId, String>,
 ) -> (Vec<Task>, Option<usize>) {
-    let total = state.workflow.tasks.len();
-    let end = from.saturating_add(limit).min(total);
-    let task = |place: usize| {
-        let index = TaskIndex::new(place);
-        let task = state.workflow.task(index);
-        Task::new(task, state.task(index), waits.get(&task.id).map(String::as_str))
+    let visible = visible(state);
+    let end = from.saturating_add(limit).min(visible.len());
+    let task = |index: &TaskIndex| {
+        let waits_for = waits.get(&state.task(*index).id).map(String::as_str);
+        Task::new(state, *index, waits_for)
     };
-    ((from.min(end)..end).map(task).collect(), (end < total).then_some(end))
+    let shown = visible[from.min(end)..end].iter().map(task).collect();
+    (shown, (end < visible.len()).then_some(end))
+}
+
+/// The tasks that a run shows: all but those that the host made and nobody has needed so far.
+pub(crate) fn visible(state: &RunState) -> Vec<TaskIndex> {
+    let is_dormant = |index: TaskIndex, task: &TaskState| {
+        let made_by_host = state.definition(index).id.as_str().contains('.');
+        made_by_host && task.section.is_none() && task.status == run::TaskStatus::Pending
+    };
+    let tasks = state.tasks().filter(|(index, task)| !is_dormant(*index, task));
+    tasks.map(|(index, _)| index).collect()
 }
 
 /// What a run is doing, given why its ready tasks do not run: a run all of whose ready tasks wait
@@ -221,7 +254,7 @@ fn status(state: &RunState, waits: &HashMap<TaskId, String>) -> RunStatus {
         return status.into();
     }
     let runnable = state.tasks().any(|(index, task)| {
-        task.status == run::TaskStatus::Ready && !waits.contains_key(&state.workflow.task(index).id)
+        task.status == run::TaskStatus::Ready && !waits.contains_key(&state.task(index).id)
     });
     if runnable { RunStatus::Running } else { RunStatus::Waiting }
 }

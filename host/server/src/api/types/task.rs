@@ -5,8 +5,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use taskloom_core::attempt::{self, AttemptEnding, ReleaseReason};
 use taskloom_core::failure::{self, FailureClass};
-use taskloom_core::run::TaskState;
-use taskloom_core::workflow as core;
+use taskloom_core::journal::Branch;
+use taskloom_core::run::{RunState, TaskIndex};
 use utoipa::ToSchema;
 
 use super::{Outcome, TaskStatus};
@@ -16,14 +16,26 @@ use super::{Outcome, TaskStatus};
 pub struct Task {
     /// Its name within the workflow.
     pub id: String,
-    /// What it runs, such as `text.render`.
+    /// What it does: `task`, `branch`, `switch`, `group`, `parallel`, `wait`, `approval` or
+    /// `workflow`.
+    pub kind: String,
+    /// The task type it runs, such as `text.render`; for other kinds, the kind.
     #[serde(rename = "type")]
     pub task_type: String,
+    /// What a branch or switch took: `then`, `else`, `case 0`, …, or `default`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// The run it started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub child_run: Option<String>,
+    /// The run whose output it took over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused_from: Option<String>,
     /// What it is doing now.
     pub status: TaskStatus,
     /// How it ended; null until then.
     pub outcome: Option<Outcome>,
-    /// Why it is ready and does not run, when something other than a slot is missing.
+    /// Why it has not ended: what it needs or waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<String>,
     /// When its next attempt may start, while it waits for that.
@@ -158,14 +170,21 @@ pub struct Failure {
 
 impl Task {
     /// A task of a run, with why it does not run if that is known.
-    pub fn new(task: &core::Task, state: &TaskState, waiting_for: Option<&str>) -> Self {
+    pub fn new(run: &RunState, index: TaskIndex, waiting_for: Option<&str>) -> Self {
+        let (state, kind) = (run.task(index), &run.definition(index).kind);
         let is_ready = TaskStatus::from(state.status) == TaskStatus::Ready;
+        let why = || run.why(index).map(|why| why.to_string());
+        let group = state.group.as_deref();
         Self {
-            id: task.id.to_string(),
-            task_type: task.task_type.to_string(),
+            id: state.id.to_string(),
+            kind: kind.as_str().to_owned(),
+            task_type: kind.task_type().map_or(kind.as_str(), |t| t.as_str()).to_owned(),
+            branch: group.and_then(|group| group.branch).map(branch_word),
+            child_run: state.child.as_ref().map(|child| child.run.to_string()),
+            reused_from: state.result.as_ref().and_then(|r| r.from).map(|run| run.to_string()),
             status: state.status.into(),
             outcome: state.status.outcome().map(Outcome::from),
-            waiting_for: waiting_for.filter(|_| is_ready).map(str::to_owned),
+            waiting_for: waiting_for.filter(|_| is_ready).map(str::to_owned).or_else(why),
             retry_at: state.wake_at().map(|at| at.to_string()),
             skip_reason: state.skip_reason.clone(),
             failure: state.failure().map(Failure::from),
@@ -173,6 +192,16 @@ impl Task {
             ended_at: state.ended_at.map(|at| at.to_string()),
             attempts: state.attempts.iter().map(Attempt::from).collect(),
         }
+    }
+}
+
+/// What a group took, in a word.
+pub(super) fn branch_word(branch: Branch) -> String {
+    match branch {
+        Branch::Then => "then".to_owned(),
+        Branch::Else => "else".to_owned(),
+        Branch::Case(case) => format!("case {case}"),
+        Branch::Default => "default".to_owned(),
     }
 }
 

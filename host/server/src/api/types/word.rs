@@ -14,6 +14,8 @@ pub enum RunStatus {
     Running,
     /// Every task that could go on waits for a time, a plugin or something outside.
     Waiting,
+    /// Nothing new starts until somebody lets it go on.
+    Paused,
     /// It was asked to stop, and attempts are still under way.
     Cancelling,
     /// It has ended.
@@ -25,6 +27,7 @@ impl From<run::RunStatus> for RunStatus {
         match status {
             run::RunStatus::Running => Self::Running,
             run::RunStatus::Waiting => Self::Waiting,
+            run::RunStatus::Paused => Self::Paused,
             run::RunStatus::Cancelling => Self::Cancelling,
             run::RunStatus::Finished => Self::Finished,
         }
@@ -37,6 +40,7 @@ impl RunStatus {
         match self {
             Self::Running => "running",
             Self::Waiting => "waiting",
+            Self::Paused => "paused",
             Self::Cancelling => "cancelling",
             Self::Finished => "finished",
         }
@@ -57,6 +61,12 @@ pub enum TaskStatus {
     Running,
     /// It waits for the time of its next attempt.
     Backoff,
+    /// Something it depends on is being computed.
+    Asked,
+    /// It waits for a time, a signal, a person or another run.
+    Waiting,
+    /// It is a group, and what is in it is at work.
+    Open,
     /// It has ended.
     Finished,
 }
@@ -64,11 +74,14 @@ pub enum TaskStatus {
 impl From<run::TaskStatus> for TaskStatus {
     fn from(status: run::TaskStatus) -> Self {
         match status {
-            run::TaskStatus::Pending => Self::Pending,
+            run::TaskStatus::Pending | run::TaskStatus::Due => Self::Pending,
             run::TaskStatus::Ready => Self::Ready,
             run::TaskStatus::Claimed { .. } => Self::Claimed,
             run::TaskStatus::Running { .. } => Self::Running,
             run::TaskStatus::Backoff { .. } => Self::Backoff,
+            run::TaskStatus::Asked(_) => Self::Asked,
+            run::TaskStatus::Waiting(_) => Self::Waiting,
+            run::TaskStatus::Open => Self::Open,
             run::TaskStatus::Ended(_) => Self::Finished,
         }
     }
@@ -83,6 +96,9 @@ impl TaskStatus {
             Self::Claimed => "claimed",
             Self::Running => "running",
             Self::Backoff => "backoff",
+            Self::Asked => "asked",
+            Self::Waiting => "waiting",
+            Self::Open => "open",
             Self::Finished => "finished",
         }
     }

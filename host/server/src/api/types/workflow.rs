@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use taskloom_core::retry::{self, Jitter};
-use taskloom_core::workflow::{self as core, TaskIndex};
+use taskloom_core::workflow::{self as core, NodeIndex};
 use utoipa::ToSchema;
 
 use super::{AvailabilityWord, OnFailureWord, Problem};
@@ -80,9 +80,15 @@ pub struct Workflow {
 pub struct WorkflowTask {
     /// Its name.
     pub id: String,
-    /// What it runs.
+    /// What it does: `task`, `branch`, `switch`, `group`, `parallel`, `wait`, `approval` or
+    /// `workflow`.
+    pub kind: String,
+    /// The task type it calls; for other kinds, the kind.
     #[serde(rename = "type")]
     pub task_type: String,
+    /// The group it is in, if it is in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// The tasks it needs, declared or read by its input.
     pub needs: Vec<String>,
     /// How often it is tried.
@@ -106,7 +112,7 @@ pub struct RetryPolicy {
     pub initial_ms: u64,
     /// No wait is longer than this, in milliseconds.
     pub max_ms: u64,
-    /// `none` or `full`.
+    /// `none`, `equal` or `full`.
     pub jitter: String,
 }
 
@@ -162,7 +168,7 @@ impl Workflow {
     /// A registered workflow, given whether it can run.
     pub fn new(registered: &Registered, availability: Availability) -> Self {
         let workflow = &registered.definition.workflow;
-        let task = |place| WorkflowTask::new(workflow, TaskIndex::new(place));
+        let task = |place| WorkflowTask::new(workflow, NodeIndex::new(place));
         Self {
             summary: WorkflowSummary::new(registered, availability),
             description: workflow.description.clone(),
@@ -178,14 +184,16 @@ impl Workflow {
 }
 
 impl WorkflowTask {
-    fn new(workflow: &core::Workflow, index: TaskIndex) -> Self {
+    fn new(workflow: &core::Workflow, index: NodeIndex) -> Self {
         let task = workflow.task(index);
         let needs = workflow.graph.dependencies(index).iter();
         Self {
             id: task.id.to_string(),
-            task_type: task.task_type.to_string(),
+            kind: task.kind.as_str().to_owned(),
+            task_type: task.kind.task_type().map_or(task.kind.as_str(), |t| t.as_str()).to_owned(),
+            group: workflow.parent(index).map(|group| workflow.task(group).id.to_string()),
             needs: needs.map(|need| workflow.task(*need).id.to_string()).collect(),
-            retry: task.retry.into(),
+            retry: (&task.retry).into(),
             timeout_ms: task.limits.timeout_ms,
             fuel: task.limits.fuel,
             memory_bytes: task.limits.memory_bytes,
@@ -194,14 +202,15 @@ impl WorkflowTask {
     }
 }
 
-impl From<retry::RetryPolicy> for RetryPolicy {
-    fn from(policy: retry::RetryPolicy) -> Self {
+impl From<&retry::RetryPolicy> for RetryPolicy {
+    fn from(policy: &retry::RetryPolicy) -> Self {
         Self {
             max_attempts: policy.max_attempts,
             initial_ms: milliseconds(policy.initial),
             max_ms: milliseconds(policy.max),
             jitter: match policy.jitter {
                 Jitter::None => "none".to_owned(),
+                Jitter::Equal => "equal".to_owned(),
                 Jitter::Full => "full".to_owned(),
             },
         }
