@@ -35,6 +35,7 @@ mod task;
 pub mod template;
 mod trigger;
 mod types;
+mod unperformed;
 mod version;
 
 use std::sync::Arc;

@@ -15,6 +15,7 @@ mod plugins;
 mod request;
 mod runs;
 mod start;
+mod steer;
 mod tasks;
 pub mod types;
 mod workflows;
@@ -117,6 +118,14 @@ fn operations() -> OpenApiRouter<Api> {
         .routes(routes!(runs::list))
         .routes(routes!(runs::show))
         .routes(routes!(runs::cancel))
+        .routes(routes!(steer::pause))
+        .routes(routes!(steer::resume))
+        .routes(routes!(steer::priority))
+        .routes(routes!(steer::signal))
+        .routes(routes!(steer::approve))
+        .routes(routes!(steer::skip))
+        .routes(routes!(steer::rerun))
+        .routes(routes!(steer::preview))
         .routes(routes!(tasks::list))
         .routes(routes!(tasks::show))
         .routes(routes!(logs::list))

@@ -94,6 +94,15 @@ impl Reader {
         Ok(Some(state))
     }
 
+    /// The definition that a run keeps.
+    ///
+    /// # Errors
+    /// When the store cannot be read or does not have it.
+    pub async fn definition_of(&self, state: &RunState) -> Result<Arc<Definition>, ReadError> {
+        let (reader, run, digest) = (self.clone(), state.id, state.start.definition);
+        blocking(move || reader.definition(run, digest)).await
+    }
+
     /// The definition a run keeps.
     fn definition(&self, run: RunId, digest: Digest) -> Result<Arc<Definition>, ReadError> {
         if let Some(definition) = lock(&self.definitions).get(&digest) {

@@ -308,7 +308,7 @@ mod tests {
         for commit in [large(), small(), small(), large()] {
             assert!(inbox.put(commit).is_ok());
         }
-        let mut next = || {
+        let next = || {
             let group = inbox.take().expect("not closed");
             inbox.end_turn();
             group.commits.len()

@@ -93,7 +93,7 @@ impl Definition {
     }
 
     /// The path of a key of a task.
-    fn path(&self, node: NodeIndex, key: &'static str) -> Vec<Step<'static>> {
+    pub(super) fn path(&self, node: NodeIndex, key: &'static str) -> Vec<Step<'static>> {
         let mut path = path_of(&self.sites, node);
         path.push(Step::Key(key));
         path
@@ -101,7 +101,7 @@ impl Definition {
 
     /// Puts positions to what was found, by reading the text again: it is rarely needed, and
     /// keeping the position of everything would cost more than the workflow itself.
-    fn place(&self, found: Vec<Found>, known: &KnownTypes<'_>) -> Vec<Problem> {
+    pub(super) fn place(&self, found: Vec<Found>, known: &KnownTypes<'_>) -> Vec<Problem> {
         if found.is_empty() {
             return Vec::new();
         }
@@ -126,19 +126,19 @@ impl Definition {
 }
 
 /// A problem whose position is still a path.
-struct Found {
+pub(super) struct Found {
     /// The way to a key.
-    path: Vec<Step<'static>>,
+    pub(super) path: Vec<Step<'static>>,
     /// The way on from there, into its value.
-    inside: Vec<PathStep>,
-    byte: Option<usize>,
-    code: &'static str,
-    message: String,
-    help: Help,
+    pub(super) inside: Vec<PathStep>,
+    pub(super) byte: Option<usize>,
+    pub(super) code: &'static str,
+    pub(super) message: String,
+    pub(super) help: Help,
 }
 
 /// What to say besides.
-enum Help {
+pub(super) enum Help {
     Text(Option<String>),
     /// A task type that is like this one.
     Similar(TaskType),

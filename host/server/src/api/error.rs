@@ -117,6 +117,9 @@ pub enum ApiError {
     /// The run is already being stopped.
     #[error("run {0} is already being stopped")]
     RunStopping(RunId),
+    /// The workflow is switched off.
+    #[error("workflow `{0}` is switched off (`enabled = false` in its file)")]
+    WorkflowDisabled(WorkflowId),
     /// The run is not in a state that allows it.
     #[error("run {run}: {reason}")]
     NotNow {
@@ -168,6 +171,9 @@ impl ApiError {
             }
             Self::RunEnded { .. } => Kind(S::CONFLICT, "run-ended", "The run has ended"),
             Self::RunStopping(_) => Kind(S::CONFLICT, "run-stopping", "The run is being stopped"),
+            Self::WorkflowDisabled(_) => {
+                Kind(S::CONFLICT, "workflow-disabled", "Workflow switched off")
+            }
             Self::NotNow { .. } => Kind(S::CONFLICT, "not-now", "Not in this state"),
             Self::BodyTooLarge { .. } => {
                 Kind(S::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large")

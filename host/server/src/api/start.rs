@@ -113,6 +113,9 @@ async fn accept(
             "priority: {priority} is not from -{PRIORITY_MAX} to {PRIORITY_MAX}"
         )));
     }
+    if !registered.definition.workflow.enabled {
+        return Err(ApiError::WorkflowDisabled(registered.id().clone()));
+    }
     available(api, &registered)?;
     let input = input_text(&body);
     let definition = Arc::clone(&registered.definition);

@@ -5,6 +5,7 @@ mod event;
 mod plugin;
 mod problem;
 mod run;
+mod steer;
 mod task;
 mod word;
 mod workflow;
@@ -16,6 +17,7 @@ pub use plugin::{
 pub use problem::{Problem, ProblemDetails};
 pub use run::{Cancel, LogLine, LogPage, ParentTask, Run, RunPage, RunSummary, StartRun};
 pub(crate) use run::{tasks, visible};
+pub use steer::{Approve, Pause, Priority, Rerun, RerunPreview, RerunStart, Signal, Skip};
 pub use task::{Attempt, Failure, Task, TaskDetail, TaskPage};
 pub use word::{AvailabilityWord, OnFailureWord, Outcome, RunStatus, TaskStatus};
 pub use workflow::{

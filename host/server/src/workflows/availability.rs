@@ -1,12 +1,12 @@
 //! Whether a workflow can run with the plugins that are loaded.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use taskloom_core::definition::Definition;
+use taskloom_core::definition::{Definition, KnownVersions};
 use taskloom_core::document::Problem;
 use taskloom_core::id::{Digest, PluginName};
 use taskloom_core::workflow::KnownTypes;
-use taskloom_wasm::Catalog;
+use taskloom_wasm::{Catalog, Plugin};
 
 /// The problem of a task type that no loaded plugin offers: not a problem yet while plugins are
 /// being loaded.
@@ -76,9 +76,16 @@ impl Verdict {
 pub(super) fn judge(definition: &Definition, settled: bool, catalog: &Catalog) -> Availability {
     let plugins: Vec<_> =
         catalog.list().iter().filter_map(|entry| catalog.current(&entry.stem)).collect();
+    let version = |plugin: &Arc<Plugin>| {
+        let version = plugin.manifest().version.parse().ok()?;
+        Some((plugin.name().clone(), version))
+    };
+    let versions: KnownVersions = plugins.iter().filter_map(version).collect();
     let known: KnownTypes<'_> =
         plugins.iter().flat_map(|plugin| &plugin.manifest().task_types).collect();
     let mut problems = definition.check_types(&known);
+    problems.extend(definition.check_versions(&versions));
+    problems.extend(definition.unperformed());
     if settled {
         return match problems.is_empty() {
             true => Availability::Available,

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::host::get;
 
-const OPERATIONS: [&str; 15] = [
+const OPERATIONS: [&str; 23] = [
     "get /api/v1/health",
     "get /api/v1/plugins",
     "get /api/v1/plugins/{name}",
@@ -20,8 +20,16 @@ const OPERATIONS: [&str; 15] = [
     "get /api/v1/workflows",
     "get /api/v1/workflows/{id}",
     "post /api/v1/runs/{id}/cancel",
+    "post /api/v1/runs/{id}/pause",
+    "post /api/v1/runs/{id}/rerun",
+    "post /api/v1/runs/{id}/rerun/preview",
+    "post /api/v1/runs/{id}/resume",
+    "post /api/v1/runs/{id}/signals",
+    "post /api/v1/runs/{id}/tasks/{task}/approve",
+    "post /api/v1/runs/{id}/tasks/{task}/skip",
     "post /api/v1/workflows/validate",
     "post /api/v1/workflows/{id}/runs",
+    "put /api/v1/runs/{id}/priority",
 ];
 
 #[test]

@@ -15,6 +15,8 @@ use taskloom::config::{Config, Sources};
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 
+use crate::steering_workflows;
+
 /// Bytes of a body that the host reads.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
@@ -147,7 +149,7 @@ fn start() -> Host {
         "[[http]]\nhost = \"api.example.org\"\nmethods = [\"GET\"]\n",
     )
     .expect("written");
-    for (name, source) in WORKFLOWS {
+    for (name, source) in WORKFLOWS.into_iter().chain(steering_workflows::WORKFLOWS) {
         fs::write(root.join("workflows").join(name), source).expect("written");
     }
     fs::write(root.join("workflows/wide.toml"), wide()).expect("written");

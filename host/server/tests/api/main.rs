@@ -11,3 +11,5 @@ mod pages;
 mod refusals;
 mod runs;
 mod start;
+mod steering;
+mod steering_workflows;

@@ -1,0 +1,205 @@
+//! The workflows of the tests of steering: file names and sources.
+
+pub const WORKFLOWS: [(&str, &str); 11] = [
+    (
+        "each.toml",
+        r#"
+id = "each"
+version = "1.0.0"
+[[tasks]]
+id = "all"
+kind = "parallel"
+for_each = "input.names"
+max_parallel = 2
+[[tasks.tasks]]
+id = "echo"
+type = "hostile.echo"
+input = { said = "${item} ${index}" }
+"#,
+    ),
+    (
+        "choose.toml",
+        r#"
+id = "choose"
+version = "1.0.0"
+[[tasks]]
+id = "size"
+kind = "branch"
+condition = "input.large"
+[[tasks.then]]
+id = "much"
+type = "noop.run"
+[[tasks.else]]
+id = "little"
+type = "noop.run"
+[[tasks]]
+id = "both"
+kind = "parallel"
+needs = ["size"]
+merge = { strategy = "deep", conflicts = "fail" }
+[[tasks.tasks]]
+id = "first"
+type = "hostile.echo"
+input = { a = 1 }
+[[tasks.tasks]]
+id = "second"
+type = "hostile.echo"
+input = { b = 2 }
+"#,
+    ),
+    (
+        "waits.toml",
+        r#"
+id = "waits"
+version = "1.0.0"
+[[tasks]]
+id = "go"
+kind = "wait"
+signal = "go-ahead"
+[[tasks]]
+id = "after"
+type = "hostile.echo"
+input = "${tasks.go.output}"
+"#,
+    ),
+    (
+        "asks.toml",
+        r#"
+id = "asks"
+version = "1.0.0"
+[[tasks]]
+id = "sure"
+kind = "approval"
+prompt = "Go on?"
+[tasks.input_schema]
+type = "object"
+properties = { ticket = { type = "string" } }
+[[tasks]]
+id = "after"
+type = "hostile.echo"
+input = "${tasks.sure.output}"
+"#,
+    ),
+    (
+        "breaks.toml",
+        r#"
+id = "breaks"
+version = "1.0.0"
+[[tasks]]
+id = "good"
+type = "noop.run"
+[[tasks]]
+id = "bad"
+type = "hostile.fail"
+input = { class = "permanent", code = "no-luck" }
+needs = ["good"]
+[[tasks]]
+id = "after"
+type = "noop.run"
+needs = ["bad"]
+"#,
+    ),
+    (
+        "outer.toml",
+        r#"
+id = "outer"
+version = "1.0.0"
+[[tasks]]
+id = "inner"
+kind = "workflow"
+workflow = "greet"
+input = { name = "${input.name}" }
+"#,
+    ),
+    (
+        "outer-endless.toml",
+        r#"
+id = "outer-endless"
+version = "1.0.0"
+[[tasks]]
+id = "inner"
+kind = "workflow"
+workflow = "waits"
+"#,
+    ),
+    (
+        "undoes.toml",
+        r#"
+id = "undoes"
+version = "1.0.0"
+[[tasks]]
+id = "made"
+type = "hostile.echo"
+input = { id = 3 }
+[tasks.compensate]
+type = "hostile.echo"
+input = { undo = "${tasks.made.output.id}" }
+[[tasks]]
+id = "bad"
+type = "hostile.fail"
+input = { class = "permanent", code = "no-luck" }
+needs = ["made"]
+[[finally]]
+id = "told"
+type = "hostile.echo"
+input = { how = "${run.outcome}", made = "${tasks.made.output}" }
+"#,
+    ),
+    (
+        "votes.toml",
+        r#"
+id = "votes"
+version = "1.0.0"
+[[tasks]]
+id = "vote"
+kind = "parallel"
+merge = { strategy = "quorum", count = 2 }
+[[tasks.tasks]]
+id = "one"
+type = "hostile.echo"
+input = { vote = 1 }
+[[tasks.tasks]]
+id = "two"
+type = "hostile.fail"
+input = { class = "permanent", code = "no-luck" }
+[[tasks.tasks]]
+id = "three"
+type = "hostile.echo"
+input = { vote = 3 }
+[[tasks]]
+id = "soon"
+kind = "wait"
+for = "1ms"
+[[tasks]]
+id = "late"
+type = "hostile.echo"
+needs = ["soon"]
+input = { n = 5 }
+"#,
+    ),
+    (
+        "promises.toml",
+        r#"
+id = "promises"
+version = "1.0.0"
+[[triggers]]
+kind = "cron"
+schedule = "0 3 * * *"
+[[tasks]]
+id = "a"
+type = "noop.run"
+cache = { ttl = "1h" }
+"#,
+    ),
+    (
+        "off.toml",
+        r#"
+id = "off"
+version = "1.0.0"
+enabled = false
+[[tasks]]
+id = "a"
+type = "noop.run"
+"#,
+    ),
+];
