@@ -65,16 +65,15 @@ impl App {
             .context("reading the workflows")?;
         let payloads = Payloads::new(store.clone());
         let finished = FinishedRuns::default();
-        let launched = engine::launch(
-            store.clone(),
-            Arc::clone(&catalog),
+        let parts = engine::Parts {
+            store: store.clone(),
+            catalog: Arc::clone(&catalog),
             runtime,
-            workflows.clone(),
-            payloads.clone(),
-            finished.clone(),
-            settings(&config),
-            Clock::start(),
-        )?;
+            workflows: workflows.clone(),
+            payloads: payloads.clone(),
+            finished: finished.clone(),
+        };
+        let launched = engine::launch(parts, settings(&config), Clock::start())?;
         changed.tell(Listeners {
             engine: launched.engine.clone(),
             workflows: workflows.clone(),

@@ -32,6 +32,6 @@ mod watch;
 pub use clock::Clock;
 pub use handle::{CommandError, Engine, StartError, StartRun, Started};
 pub use service::{Fatal, Settings};
-pub use start::launch;
+pub use start::{Parts, launch};
 pub use steer::Steer;
 pub use watch::{RunWatch, Watchers};

@@ -184,6 +184,11 @@ impl Reader {
         blocking(move || Ok(store.logs(run, &filter, limit)?)).await
     }
 
+    /// Where it reads large texts.
+    pub const fn payloads(&self) -> &Payloads {
+        &self.payloads
+    }
+
     /// The JSON text behind a reference.
     ///
     /// # Errors

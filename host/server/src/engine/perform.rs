@@ -127,7 +127,6 @@ pub(super) fn job(
 impl Performer {
     pub(super) fn new(
         runtime: Runtime,
-        payloads: Payloads,
         reader: Reader,
         store: Store,
         mailbox: mpsc::Sender<Input>,
@@ -137,7 +136,7 @@ impl Performer {
     ) -> Self {
         let slots = slots.map(|count| Arc::new(Semaphore::new(count as usize)));
         let stopping = AtomicBool::new(false);
-        let lists = Lists::default();
+        let (lists, payloads) = (Lists::default(), reader.payloads().clone());
         let shared = Shared {
             runtime,
             payloads,

@@ -55,27 +55,34 @@ pub enum LaunchError {
     Thread(#[from] std::io::Error),
 }
 
+/// What the engine works with.
+pub struct Parts {
+    /// The journal.
+    pub store: Store,
+    /// The plugins.
+    pub catalog: Arc<Catalog>,
+    /// What calls handlers.
+    pub runtime: Runtime,
+    /// What child runs are started of.
+    pub workflows: Workflows,
+    /// Where large texts are kept.
+    pub payloads: Payloads,
+    /// Where runs go that have ended.
+    pub finished: FinishedRuns,
+}
+
 /// Starts the engine's thread on what the store holds. Must be called within a tokio runtime.
 ///
 /// # Errors
 /// When the journal cannot be read. A single run that cannot be read is logged and left alone.
-pub fn launch(
-    store: Store,
-    catalog: Arc<Catalog>,
-    runtime: Runtime,
-    workflows: Workflows,
-    payloads: Payloads,
-    finished: FinishedRuns,
-    settings: Settings,
-    clock: Clock,
-) -> Result<Launched, LaunchError> {
+pub fn launch(parts: Parts, settings: Settings, clock: Clock) -> Result<Launched, LaunchError> {
+    let Parts { store, catalog, runtime, workflows, payloads, finished } = parts;
     let (sender, mailbox) = mpsc::channel();
     let watchers = Watchers::default();
     let starts = Starts::default();
     let reader = Reader::new(store.clone(), payloads.clone(), finished.clone());
     let performer = Performer::new(
         runtime,
-        payloads.clone(),
         reader,
         store.clone(),
         sender.clone(),
