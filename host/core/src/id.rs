@@ -199,6 +199,35 @@ impl TaskType {
     }
 }
 
+text_id!(
+    /// Names a template of workflows, such as `issue-triage`.
+    TemplateId,
+    ID_BYTES_MAX,
+    "template id",
+    "lower-case letters, digits, `-` and `_`, beginning with a letter, of at most 128 bytes",
+    |text| is_word(text, "-_")
+);
+
+text_id!(
+    /// Names a trigger: `workflow.trigger`, such as `nightly-report.cron-1`.
+    TriggerName,
+    2 * ID_BYTES_MAX + 1,
+    "trigger name",
+    "`workflow.trigger`, both of lower-case letters, digits, `-` and `_`",
+    |text| text
+        .split_once('.')
+        .is_some_and(|(workflow, name)| is_word(workflow, "-_") && is_word(name, "-_"))
+);
+
+text_id!(
+    /// Names a context that runs share, such as `release-notes`.
+    ContextName,
+    ID_BYTES_MAX,
+    "context name",
+    "lower-case letters, digits, `-` and `_`, beginning with a letter, of at most 128 bytes",
+    |text| is_word(text, "-_")
+);
+
 /// The SHA-256 of some content: what two hosts agree is the same thing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -4,20 +4,29 @@
 //! renamed or given another meaning. `tests/journal_fixture.rs` reads entries of every released
 //! version.
 
+mod context;
 mod event;
 mod kind;
+mod plugin;
+mod registry;
 mod start;
+mod trigger;
 
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Digest, PluginName, RunId, TaskType};
+use crate::id::{ContextName, PluginName, RunId, TemplateId, TriggerName, WorkflowId};
 use crate::time::Timestamp;
 
+pub use context::{Author, ContextEvent};
 pub use event::{Branch, Reused, RunEvent};
+pub use plugin::PluginEvent;
+pub use registry::{Origin, TemplateEvent, WorkflowEvent};
 pub use start::{IdempotencyKey, Parent, RerunFrom, RerunOf, RunStarted, Trigger};
+pub use trigger::TriggerEvent;
 
 /// Names a stream of events.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,6 +35,20 @@ pub enum StreamId {
     Run(RunId),
     /// Everything that happened to one plugin.
     Plugin(PluginName),
+    /// Everything that happened to one workflow's definition.
+    Workflow(WorkflowId),
+    /// Everything that happened to one template.
+    Template(TemplateId),
+    /// What one trigger has started and let pass.
+    Trigger(TriggerName),
+    /// Every value that one shared context has had.
+    Context(ContextName),
+}
+
+/// What an event of any stream can do.
+pub trait StreamEvent: Serialize + DeserializeOwned {
+    /// The event's name in kebab case, as in the store and the API.
+    fn kind(&self) -> &'static str;
 }
 
 impl fmt::Display for StreamId {
@@ -33,6 +56,10 @@ impl fmt::Display for StreamId {
         match self {
             Self::Run(run) => write!(f, "run/{run}"),
             Self::Plugin(plugin) => write!(f, "plugin/{plugin}"),
+            Self::Workflow(workflow) => write!(f, "workflow/{workflow}"),
+            Self::Template(template) => write!(f, "template/{template}"),
+            Self::Trigger(trigger) => write!(f, "trigger/{trigger}"),
+            Self::Context(context) => write!(f, "context/{context}"),
         }
     }
 }
@@ -44,10 +71,14 @@ impl FromStr for StreamId {
         match text.split_once('/') {
             Some(("run", run)) => run.parse().map(Self::Run),
             Some(("plugin", plugin)) => plugin.parse().map(Self::Plugin),
+            Some(("workflow", workflow)) => workflow.parse().map(Self::Workflow),
+            Some(("template", template)) => template.parse().map(Self::Template),
+            Some(("trigger", trigger)) => trigger.parse().map(Self::Trigger),
+            Some(("context", context)) => context.parse().map(Self::Context),
             _ => Err(crate::id::InvalidId {
                 kind: "stream",
                 text: text.chars().take(80).collect(),
-                rule: "`run/<id>` or `plugin/<name>`",
+                rule: "`run/<id>`, or `plugin`, `workflow`, `template`, `trigger` or `context` and a name",
             }),
         }
     }
@@ -60,38 +91,4 @@ pub struct Entry<E> {
     pub at: Timestamp,
     /// What happened.
     pub event: E,
-}
-
-/// Something that happened to a plugin file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum PluginEvent {
-    /// A version was compiled, described and checked; new runs use it.
-    PluginLoaded {
-        /// The content of the file.
-        digest: Digest,
-        /// The plugin's own version.
-        version: String,
-        /// The task types it offers.
-        task_types: Vec<TaskType>,
-    },
-    /// A file was not taken; the last good version, if any, stays.
-    PluginRefused {
-        /// The content of the file.
-        digest: Digest,
-        /// Why, and what to do.
-        reason: String,
-    },
-    /// The file is gone; live runs keep the version they pinned.
-    PluginRemoved,
-}
-
-impl PluginEvent {
-    /// The event's name in kebab case, as in the store and the API.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::PluginLoaded { .. } => "plugin-loaded",
-            Self::PluginRefused { .. } => "plugin-refused",
-            Self::PluginRemoved => "plugin-removed",
-        }
-    }
 }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use taskloom_core::id::{Digest, RunId, WorkflowId};
-use taskloom_core::journal::{Entry, IdempotencyKey, PluginEvent, RunEvent, StreamId};
+use taskloom_core::journal::{
+    ContextEvent, Entry, IdempotencyKey, PluginEvent, RunEvent, StreamId, TemplateEvent,
+    TriggerEvent, WorkflowEvent,
+};
 
 use crate::error::Error;
 use crate::rows::{AttemptRow, RunRow};
@@ -41,6 +44,14 @@ pub enum Events {
     Run(Vec<Entry<RunEvent>>),
     /// For a stream of a plugin.
     Plugin(Vec<Entry<PluginEvent>>),
+    /// For a stream of a workflow.
+    Workflow(Vec<Entry<WorkflowEvent>>),
+    /// For a stream of a template.
+    Template(Vec<Entry<TemplateEvent>>),
+    /// For a stream of a trigger.
+    Trigger(Vec<Entry<TriggerEvent>>),
+    /// For a stream of a context.
+    Context(Vec<Entry<ContextEvent>>),
 }
 
 impl Events {
@@ -49,6 +60,10 @@ impl Events {
         match self {
             Self::Run(entries) => entries.len(),
             Self::Plugin(entries) => entries.len(),
+            Self::Workflow(entries) => entries.len(),
+            Self::Template(entries) => entries.len(),
+            Self::Trigger(entries) => entries.len(),
+            Self::Context(entries) => entries.len(),
         }
     }
 
@@ -101,6 +116,11 @@ impl Batch {
 }
 
 impl Append {
+    /// Events for the end of a stream that is not a run's.
+    pub const fn plain(stream: StreamId, expected_seq: u64, events: Events) -> Self {
+        Self { stream, expected_seq, events, run_row: None, attempts: Vec::new() }
+    }
+
     /// The key under which the append starts a run, if it does so under one.
     pub(crate) fn idempotency(&self) -> Option<(&WorkflowId, &IdempotencyKey)> {
         let Events::Run(entries) = &self.events else { return None };
@@ -116,7 +136,11 @@ impl Append {
                 self.run_row.as_ref().is_none_or(|row| row.id == *run)
                     && self.attempts.iter().all(|attempt| attempt.run == *run)
             }
-            (StreamId::Plugin(_), Events::Plugin(_)) => {
+            (StreamId::Plugin(_), Events::Plugin(_))
+            | (StreamId::Workflow(_), Events::Workflow(_))
+            | (StreamId::Template(_), Events::Template(_))
+            | (StreamId::Trigger(_), Events::Trigger(_))
+            | (StreamId::Context(_), Events::Context(_)) => {
                 self.run_row.is_none() && self.attempts.is_empty()
             }
             _ => false,

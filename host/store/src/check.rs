@@ -5,10 +5,12 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, Result};
 use taskloom_core::id::{Digest, RunId};
-use taskloom_core::journal::PluginEvent;
+use taskloom_core::journal::{
+    ContextEvent, PluginEvent, RunEvent, StreamEvent, StreamId, TemplateEvent, TriggerEvent,
+    WorkflowEvent,
+};
 
 use crate::check::run::RunCheck;
 use crate::column;
@@ -105,9 +107,10 @@ fn streams(connection: &Connection, problems: &mut Problems) -> Result<()> {
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let id = row.get(0)?;
-        match row.get_ref(1)? {
-            ValueRef::Blob(_) => run_stream(connection, id, column::run_id(row, 1)?, problems)?,
-            name => plugin_stream(connection, id, name.as_str()?, problems)?,
+        match column::stream(row, 1) {
+            Ok(StreamId::Run(run)) => run_stream(connection, id, run, problems)?,
+            Ok(stream) => plain_stream(connection, id, &stream, problems)?,
+            Err(error) => problems.add(format!("stream {id} has no readable name: {error}")),
         }
     }
     Ok(())
@@ -125,25 +128,39 @@ fn run_stream(connection: &Connection, id: i64, run: RunId, problems: &mut Probl
     check.finish(problems)
 }
 
-fn plugin_stream(
+/// A stream that no view is made from.
+fn plain_stream(
     connection: &Connection,
     id: i64,
-    name: &str,
+    stream: &StreamId,
     problems: &mut Problems,
 ) -> Result<()> {
     let mut last = 0;
     events(connection, id, |seq, _, kind, body| {
-        let place = || format!("plugin {name}: event {seq}");
+        let place = || format!("{stream}: event {seq}");
         problems.expect(seq == last + 1, || format!("{} follows event {last}", place()));
         last = seq;
-        match journal::parse::<PluginEvent>(body) {
-            Ok(event) => {
-                problems.expect(event.kind() == kind, || format!("{} is no `{kind}`", place()));
-            }
+        match kind_of(stream, body) {
+            Ok(found) => problems.expect(found == kind, || format!("{} is no `{kind}`", place())),
             Err(error) => problems.add(format!("{} is unreadable: {error}", place())),
         }
         Ok(())
     })
+}
+
+/// The kind of an event by its body.
+fn kind_of(stream: &StreamId, body: &str) -> Result<&'static str> {
+    fn kind<E: StreamEvent>(body: &str) -> Result<&'static str> {
+        journal::parse::<E>(body).map(|event| event.kind())
+    }
+    match stream {
+        StreamId::Run(_) => kind::<RunEvent>(body),
+        StreamId::Plugin(_) => kind::<PluginEvent>(body),
+        StreamId::Workflow(_) => kind::<WorkflowEvent>(body),
+        StreamId::Template(_) => kind::<TemplateEvent>(body),
+        StreamId::Trigger(_) => kind::<TriggerEvent>(body),
+        StreamId::Context(_) => kind::<ContextEvent>(body),
+    }
 }
 
 /// Calls `visit` with the number, time, kind and body of each event of a stream, in order.

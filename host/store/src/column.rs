@@ -3,10 +3,10 @@
 use std::error::Error as StdError;
 use std::str::FromStr;
 
-use rusqlite::types::{ToSqlOutput, Type, ValueRef};
+use rusqlite::types::{ToSqlOutput, Type, Value, ValueRef};
 use rusqlite::{Error, Result, Row};
 use serde::de::DeserializeOwned;
-use taskloom_core::id::{Digest, RunId};
+use taskloom_core::id::{Digest, PluginName, RunId};
 use taskloom_core::journal::StreamId;
 use taskloom_core::time::Timestamp;
 use uuid::Uuid;
@@ -16,12 +16,31 @@ pub(crate) fn int(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// The name of a stream: a run's bytes, or a plugin's name.
+/// The name of a stream: a run's bytes, a plugin's name, or the kind and name of anything else.
 pub(crate) fn stream_name(stream: &StreamId) -> ToSqlOutput<'_> {
-    ToSqlOutput::Borrowed(match stream {
-        StreamId::Run(run) => ValueRef::Blob(run.as_bytes()),
-        StreamId::Plugin(plugin) => ValueRef::Text(plugin.as_str().as_bytes()),
-    })
+    match stream {
+        StreamId::Run(run) => ToSqlOutput::Borrowed(ValueRef::Blob(run.as_bytes())),
+        StreamId::Plugin(plugin) => {
+            ToSqlOutput::Borrowed(ValueRef::Text(plugin.as_str().as_bytes()))
+        }
+        other => ToSqlOutput::Owned(Value::Text(other.to_string())),
+    }
+}
+
+/// The stream that a column of stream names means.
+pub(crate) fn stream(row: &Row<'_>, index: usize) -> Result<StreamId> {
+    match row.get_ref(index)? {
+        ValueRef::Blob(_) => run_id(row, index).map(StreamId::Run),
+        name => {
+            let name = name.as_str()?;
+            let parsed = if name.contains('/') {
+                name.parse()
+            } else {
+                PluginName::new(name).map(StreamId::Plugin)
+            };
+            parsed.map_err(|error| unreadable(index, error))
+        }
+    }
 }
 
 pub(crate) fn count(row: &Row<'_>, index: usize) -> Result<u64> {

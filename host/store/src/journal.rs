@@ -1,9 +1,8 @@
 //! The events of streams.
 
 use rusqlite::{Connection, Result, params};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
-use taskloom_core::journal::{Entry, PluginEvent, RunEvent, StreamId};
+use taskloom_core::journal::{Entry, RunEvent, StreamEvent, StreamId};
 
 use crate::column;
 
@@ -21,16 +20,12 @@ pub struct StoredEvent<E> {
 /// An event of a run as it lies in the journal.
 pub type StoredRunEvent = StoredEvent<RunEvent>;
 
-/// An event of a plugin as it lies in the journal.
-pub type StoredPluginEvent = StoredEvent<PluginEvent>;
-
 /// Writes entries as the events after number `seq` of the stream with the key `stream`.
-pub(crate) fn insert<E: Serialize>(
+pub(crate) fn insert<E: StreamEvent>(
     connection: &Connection,
     stream: i64,
     seq: u64,
     entries: &[Entry<E>],
-    kind: fn(&E) -> &'static str,
 ) -> Result<()> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO event (stream, seq, at, kind, body) VALUES ($1, $2, $3, $4, $5)",
@@ -40,7 +35,7 @@ pub(crate) fn insert<E: Serialize>(
         body.clear();
         serde_json::to_writer(&mut body, &entry.event).map_err(unwritable)?;
         let body = str::from_utf8(&body).expect("JSON is UTF-8");
-        let kind = kind(&entry.event);
+        let kind = entry.event.kind();
         statement.execute(params![stream, column::int(seq), entry.at.as_ms(), kind, body])?;
     }
     Ok(())
@@ -68,6 +63,20 @@ pub(crate) fn read<E: DeserializeOwned>(
         },
     )?;
     rows.collect()
+}
+
+/// Reads the last event of a stream.
+pub(crate) fn last<E: DeserializeOwned>(
+    connection: &Connection,
+    stream: &StreamId,
+) -> Result<Option<StoredEvent<E>>> {
+    let seq: Option<i64> = connection
+        .prepare_cached(
+            "SELECT max(seq) FROM event WHERE stream = (SELECT id FROM stream WHERE name = $1)",
+        )?
+        .query_row([column::stream_name(stream)], |row| row.get(0))?;
+    let before = seq.map_or(0, |seq| u64::try_from(seq - 1).unwrap_or_default());
+    Ok(read(connection, stream, before, 1)?.pop())
 }
 
 /// Reads the body of an event.

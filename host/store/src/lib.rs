@@ -39,7 +39,7 @@ pub mod yardstick;
 
 pub use batch::{Append, Batch, Committed, Conflict, Events};
 pub use error::Error;
-pub use journal::{StoredEvent, StoredPluginEvent, StoredRunEvent};
+pub use journal::{StoredEvent, StoredRunEvent};
 pub use page::{Cursor, PAGE_ROWS_MAX, Page};
 pub use rows::{AttemptRow, LogFilter, LogLine, RunFilter, RunRow};
 pub use schema::SCHEMA_VERSION;

@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use serde::de::DeserializeOwned;
-use taskloom_core::id::{Digest, PluginName, RunId, TaskType, WorkflowId};
-use taskloom_core::journal::StreamId;
+use taskloom_core::id::{Digest, RunId, TaskType, WorkflowId};
+use taskloom_core::journal::{StreamEvent, StreamId};
 
 use crate::batch::{Batch, Committed};
 use crate::checkpoint::Checkpointer;
 use crate::error::Error;
 use crate::inbox::{Commit, Inbox};
-use crate::journal::{StoredEvent, StoredPluginEvent, StoredRunEvent};
+use crate::journal::{StoredEvent, StoredRunEvent};
 use crate::lock::HostLock;
 use crate::page::Page;
 use crate::readers::Readers;
@@ -23,6 +23,7 @@ use crate::streams::Heads;
 use crate::writer::{Counters, Writer, tell};
 use crate::{
     attempts, check, checkpoint, connection, idempotency, journal, logs, payloads, runs, schema,
+    streams,
 };
 
 /// How a store is opened.
@@ -233,17 +234,39 @@ impl Store {
         self.events(&StreamId::Run(run), after_seq, limit)
     }
 
-    /// Up to `limit` events of a plugin after number `after_seq`, in order.
+    /// Up to `limit` events of a stream after number `after_seq`, in order. `E` is the type of its
+    /// events.
     ///
     /// # Errors
     /// As [`Store::run_events`].
-    pub fn plugin_events(
+    pub fn stream_events<E: StreamEvent>(
         &self,
-        plugin: &PluginName,
+        stream: &StreamId,
         after_seq: u64,
         limit: usize,
-    ) -> Result<Vec<StoredPluginEvent>, Error> {
-        self.events(&StreamId::Plugin(plugin.clone()), after_seq, limit)
+    ) -> Result<Vec<StoredEvent<E>>, Error> {
+        self.events(stream, after_seq, limit)
+    }
+
+    /// The last event of a stream, if it has any. `E` is the type of its events.
+    ///
+    /// # Errors
+    /// As [`Store::run_events`].
+    pub fn last_event<E: StreamEvent>(
+        &self,
+        stream: &StreamId,
+    ) -> Result<Option<StoredEvent<E>>, Error> {
+        let read = |connection: &_| journal::last(connection, stream);
+        self.inner.readers.read("reading the end of a stream", read)
+    }
+
+    /// The streams of one kind, by name: `workflow`, `template`, `trigger` or `context`.
+    ///
+    /// # Errors
+    /// As [`Store::run_events`].
+    pub fn streams(&self, kind: &str) -> Result<Vec<StreamId>, Error> {
+        let read = |connection: &_| streams::of_kind(connection, kind);
+        self.inner.readers.read("listing streams", read)
     }
 
     fn events<E: DeserializeOwned>(

@@ -62,6 +62,15 @@ pub(crate) fn insert(connection: &Connection, stream: &StreamId) -> Result<i64> 
         .insert([column::stream_name(stream)])
 }
 
+/// The streams of one kind, such as `workflow`, by name.
+pub(crate) fn of_kind(connection: &Connection, kind: &str) -> Result<Vec<StreamId>> {
+    // `0` is the character after `/`: the range holds the names that begin with `kind/`.
+    connection
+        .prepare_cached("SELECT name FROM stream WHERE name > $1 AND name < $2 ORDER BY name")?
+        .query_map([format!("{kind}/"), format!("{kind}0")], |row| column::stream(row, 0))?
+        .collect()
+}
+
 fn find(connection: &Connection, stream: &StreamId) -> Result<Option<Head>> {
     connection
         .prepare_cached(

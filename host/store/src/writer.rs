@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, Result};
-use taskloom_core::journal::{PluginEvent, RunEvent, StreamId};
+use taskloom_core::journal::StreamId;
 use taskloom_core::run::RunStatus;
 use taskloom_core::time::Timestamp;
 
@@ -182,13 +182,14 @@ impl Writer {
             idempotency::insert(&self.connection, workflow, key, head.id)?;
         }
         let Head { id, seq, .. } = head;
+        let connection = &self.connection;
         match &append.events {
-            Events::Run(entries) => {
-                journal::insert(&self.connection, id, seq, entries, RunEvent::kind)
-            }
-            Events::Plugin(entries) => {
-                journal::insert(&self.connection, id, seq, entries, PluginEvent::kind)
-            }
+            Events::Run(entries) => journal::insert(connection, id, seq, entries),
+            Events::Plugin(entries) => journal::insert(connection, id, seq, entries),
+            Events::Workflow(entries) => journal::insert(connection, id, seq, entries),
+            Events::Template(entries) => journal::insert(connection, id, seq, entries),
+            Events::Trigger(entries) => journal::insert(connection, id, seq, entries),
+            Events::Context(entries) => journal::insert(connection, id, seq, entries),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What each event of a run is called, and which task it is about.
 
-use super::RunEvent;
+use super::{RunEvent, StreamEvent};
 use crate::id::TaskId;
 
 impl RunEvent {
@@ -153,5 +153,11 @@ impl RunEvent {
             | Self::FinallyTimedOut
             | Self::RunFinished { .. } => None,
         }
+    }
+}
+
+impl StreamEvent for RunEvent {
+    fn kind(&self) -> &'static str {
+        Self::kind(self)
     }
 }

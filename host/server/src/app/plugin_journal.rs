@@ -11,9 +11,6 @@ use taskloom_wasm::CatalogEvent;
 
 use crate::engine::Clock;
 
-/// Events that are read at once to find the end of a stream.
-const EVENTS_PER_READ: usize = 1_000;
-
 /// Records the catalog's events; an event that says what the last one said is not repeated, so a
 /// start with the same plugins writes nothing.
 pub(super) struct PluginJournal {
@@ -55,27 +52,14 @@ impl PluginJournal {
     }
 
     fn find_end(&self, plugin: &PluginName) -> Result<End, taskloom_store::Error> {
-        let mut end = End::default();
-        loop {
-            let page = self.store.plugin_events(plugin, end.seq, EVENTS_PER_READ)?;
-            let read = page.len();
-            if let Some(last) = page.into_iter().next_back() {
-                end = End { seq: last.seq, last: Some(last.entry.event) };
-            }
-            if read < EVENTS_PER_READ {
-                return Ok(end);
-            }
-        }
+        let last = self.store.last_event(&StreamId::Plugin(plugin.clone()))?;
+        Ok(last
+            .map_or_else(End::default, |last| End { seq: last.seq, last: Some(last.entry.event) }))
     }
 
     fn append(&self, plugin: &PluginName, after: u64, event: PluginEvent, at: Timestamp) {
-        let append = Append {
-            stream: StreamId::Plugin(plugin.clone()),
-            expected_seq: after,
-            events: Events::Plugin(vec![Entry { at, event }]),
-            run_row: None,
-            attempts: Vec::new(),
-        };
+        let events = Events::Plugin(vec![Entry { at, event }]);
+        let append = Append::plain(StreamId::Plugin(plugin.clone()), after, events);
         let batch = Batch { payloads: Vec::new(), appends: vec![append] };
         self.store.commit(batch, |result| {
             if let Err(error) = result {

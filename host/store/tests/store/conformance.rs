@@ -4,7 +4,7 @@ use std::sync::mpsc::channel;
 
 use taskloom_core::failure::Outcome;
 use taskloom_core::id::{Digest, TaskType, WorkflowId};
-use taskloom_core::journal::{PluginEvent, RunEvent};
+use taskloom_core::journal::RunEvent;
 use taskloom_core::run::RunStatus;
 use taskloom_core::time::Timestamp;
 use taskloom_store::{
@@ -12,8 +12,7 @@ use taskloom_store::{
 };
 
 use crate::script::{
-    Opener, Script, batch, json, log_line, plugin, plugin_removed, put, run_id, sqlite, task_id,
-    text,
+    Opener, Script, batch, json, log_line, plugin_removed, put, run_id, sqlite, task_id, text,
 };
 
 /// Runs each function of the suite on a backend.
@@ -37,7 +36,9 @@ mod on_sqlite {
         a_key_counts_for_its_workflow_alone
         a_payload_is_kept_once
         a_batch_that_contradicts_itself_is_refused_alone
-        plugins_have_streams_of_their_own
+        streams_are_kept_apart_by_kind_and_name
+        the_end_of_a_stream_is_found_at_once
+        streams_are_listed_by_kind
         runs_are_listed_newest_first_by_every_filter
         pages_stay_what_they_are_while_runs_are_added
         runs_of_the_same_moment_are_listed_once
@@ -61,6 +62,7 @@ mod on_sqlite {
 
 mod suite {
     use super::*;
+    pub(super) use crate::streams::*;
 
     pub(super) fn events_come_back_in_order(open: Opener) {
         let (place, mut run) = (open(), Script::new(1, "triage"));
@@ -209,18 +211,6 @@ mod suite {
             assert!(matches!(error, Error::Misuse { .. }), "{error}");
         }
         assert_eq!(put(&store, b.start()), Ok(1));
-    }
-
-    pub(super) fn plugins_have_streams_of_their_own(open: Opener) {
-        let place = open();
-        let store = place.open();
-        assert_eq!(put(&store, plugin_removed("text", 0)), Ok(1));
-        assert_eq!(put(&store, plugin_removed("http", 0)), Ok(1));
-        assert_eq!(put(&store, plugin_removed("text", 1)), Ok(2));
-        let events = store.plugin_events(&plugin("text"), 1, 9).expect("reads");
-        assert_eq!(events.len(), 1);
-        assert_eq!((events[0].seq, &events[0].entry.event), (2, &PluginEvent::PluginRemoved));
-        assert_healthy(&store);
     }
 
     pub(super) fn runs_are_listed_newest_first_by_every_filter(open: Opener) {

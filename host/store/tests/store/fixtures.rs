@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use taskloom_core::failure::Outcome;
 use taskloom_core::id::{TaskType, WorkflowId};
+use taskloom_core::journal::{PluginEvent, StreamId};
 use taskloom_store::{LogFilter, Options, RunFilter, SCHEMA_VERSION, Store};
 
 use crate::conformance::{assert_healthy, pages};
@@ -54,7 +55,13 @@ fn assert_content(store: &Store) {
     assert_eq!(runs[1].outcome, Some(Outcome::Succeeded));
     assert_eq!(store.run_events(run_id(1), 0, 10).expect("reads").len(), 6);
     assert_eq!(store.unfinished_runs().expect("reads").len(), 1);
-    assert_eq!(store.plugin_events(&plugin("text"), 0, 10).expect("reads").len(), 1);
+    assert_eq!(
+        store
+            .stream_events::<PluginEvent>(&StreamId::Plugin(plugin("text")), 0, 10)
+            .expect("reads")
+            .len(),
+        1
+    );
     let task_type = TaskType::new("text.render").expect("valid");
     assert_eq!(store.attempts_of_type(&task_type, 10).expect("reads").len(), 2);
     let lines = store.logs(run_id(1), &LogFilter::default(), 10).expect("reads").items;

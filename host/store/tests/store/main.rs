@@ -4,6 +4,7 @@ mod script;
 
 mod conformance;
 mod model;
+mod streams;
 
 mod crash;
 mod damage;

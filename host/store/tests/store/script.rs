@@ -235,13 +235,8 @@ pub(crate) fn plugin(name: &str) -> PluginName {
 
 pub(crate) fn plugin_removed(name: &str, expected_seq: u64) -> Append {
     let at = Timestamp::from_ms(1);
-    Append {
-        stream: StreamId::Plugin(plugin(name)),
-        expected_seq,
-        events: Events::Plugin(vec![Entry { at, event: PluginEvent::PluginRemoved }]),
-        run_row: None,
-        attempts: vec![],
-    }
+    let events = Events::Plugin(vec![Entry { at, event: PluginEvent::PluginRemoved }]);
+    Append::plain(StreamId::Plugin(plugin(name)), expected_seq, events)
 }
 
 pub(crate) fn log_line(run: RunId, task: &str, attempt: u32, seq: u32) -> LogLine {
