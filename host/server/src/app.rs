@@ -132,6 +132,7 @@ fn runtime_config(config: &Config) -> RuntimeConfig {
     let [cpu, ..] = config.slots.per_class;
     RuntimeConfig {
         cache_folder: Some(config.data.folder.join("cache")),
+        compiler: config.plugins.compiler.clone(),
         // More threads than cores would only make computing guests wait for each other.
         cpu_threads: (cpu as usize).min(cores),
         instances_max: config.plugins.instances_max,

@@ -5,6 +5,7 @@
 
 mod args;
 mod client;
+mod compile;
 mod config;
 mod doctor;
 mod embedded;
@@ -61,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Plugin(arguments) => plugins::plugins(arguments),
         Command::Config(arguments) => config::print(&arguments),
         Command::Doctor(arguments) => doctor::check(&arguments),
+        Command::CompilePlugin => compile::compile(),
     };
     match done {
         Ok(Done::Well) => ExitCode::SUCCESS,

@@ -19,7 +19,7 @@ use std::time::Duration;
 use taskloom_core::dispatch::Slots;
 use taskloom_core::run::LossLimits;
 use taskloom_store::Durability;
-use taskloom_wasm::CallLimits;
+use taskloom_wasm::{CallLimits, Compiler};
 
 pub use settings::{Setting, Settings, Source, Sources, Value};
 
@@ -79,6 +79,9 @@ pub struct Plugins {
     pub settle: Duration,
     /// Calls at once, over all plugins.
     pub instances_max: u32,
+    /// What compiles plugins; `None` compiles them within the host. Set by the program, not by the
+    /// configuration.
+    pub compiler: Option<Compiler>,
     /// Memory that all guests may hold together, in bytes.
     pub memory_total: u64,
 }
@@ -156,6 +159,7 @@ impl Settings {
                 folder: self.path("plugins.folder"),
                 settle: self.duration("plugins.settle"),
                 instances_max: self.small("plugins.instances_max"),
+                compiler: None,
                 memory_total: self.number("plugins.memory_total"),
             },
             slots: Slots {

@@ -7,7 +7,7 @@
 //!  timers ───────────┘   (one thread)  └─▶ effects: perform, stop, wake, tell
 //! ```
 //!
-//! The service is one thread with one mailbox. It folds every input into the run's state by
+//! The service has one thread with one mailbox (who else may drive it is told in `desk`). It folds every input into the run's state by
 //! [`taskloom_core::run`], collects the events of all runs into one batch, and releases what
 //! they ask for when the batch is on disk. While a batch is being written the next one fills:
 //! a chain step costs one commit, a thousand parallel results cost a handful.
@@ -16,6 +16,7 @@ mod batch;
 mod children;
 mod clock;
 mod commit;
+mod desk;
 mod handle;
 mod inquiry;
 mod names;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 
 use serde::de::DeserializeOwned;
@@ -181,21 +181,36 @@ impl Store {
         self.queue(Commit { batch, done: Box::new(done) });
     }
 
-    /// Like [`Store::commit`], but when nothing is queued and nobody is writing the batch is written
-    /// by the caller itself, and `done` is called before this returns. That saves waking the
-    /// writer's thread and being woken by it, and costs the caller the time of a sync.
+    /// Writes a batch at once, on the caller's thread, if nothing is queued and nobody is writing, and
+    /// gives what became of it; otherwise gives the batch back. That saves waking the writer's thread
+    /// and being woken by it, and costs the caller the time of a sync.
+    ///
+    /// # Errors
+    /// The batch, when it is not its turn.
+    pub fn commit_now(&self, batch: Batch) -> Result<Result<Committed, Error>, Batch> {
+        if let Err(error) = batch.check() {
+            return Ok(Err(error));
+        }
+        let answer = Arc::new(OnceLock::new());
+        let told = Arc::clone(&answer);
+        let done = Box::new(move |result| _ = told.set(result));
+        match self.inner.inbox.take_turn(Commit { batch, done }) {
+            Ok(group) => Writer::perform_turn(&self.inner.writer, &self.inner.inbox, group),
+            Err(commit) => return Err(commit.batch),
+        }
+        let answer = Arc::into_inner(answer).and_then(OnceLock::into_inner);
+        Ok(answer.unwrap_or_else(|| Err(Error::stopped("its writer has ended"))))
+    }
+
+    /// [`Store::commit_now`] if it is its turn, else [`Store::commit`].
     pub fn commit_here(
         &self,
         batch: Batch,
         done: impl FnOnce(Result<Committed, Error>) + Send + 'static,
     ) {
-        if let Err(error) = batch.check() {
-            return tell(Box::new(done), Err(error));
-        }
-        let commit = Commit { batch, done: Box::new(done) };
-        match self.inner.inbox.take_turn(commit) {
-            Ok(group) => Writer::perform_turn(&self.inner.writer, &self.inner.inbox, group),
-            Err(commit) => self.queue(commit),
+        match self.commit_now(batch) {
+            Ok(answer) => tell(Box::new(done), answer),
+            Err(batch) => self.queue(Commit { batch, done: Box::new(done) }),
         }
     }
 

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
 
 use taskloom_connectors::egress::Egress;
 use taskloom_core::failure::Failure;
@@ -16,6 +15,7 @@ use crate::bindings::{self, PluginPre};
 use crate::cache::CodeCache;
 use crate::call::{Call, CallIdentity, CallObserver, LogRecord};
 use crate::cancel::CancelToken;
+use crate::compile::{self, COMPILE_TIME_MAX, Compiler};
 use crate::ending;
 use crate::guest::Guest;
 use crate::limits::CallLimits;
@@ -27,9 +27,6 @@ use crate::policy::{Policy, PolicyInForce};
 
 /// The largest file that is loaded, in bytes. Components that carry a language's engine have 20 MB.
 pub const COMPONENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
-
-/// How long compiling one component may take.
-const COMPILE_TIME_MAX: Duration = Duration::from_secs(120);
 
 /// The interface that makes a component a plugin, without its version.
 const HANDLER: &str = "taskloom:plugin/handler";
@@ -104,6 +101,7 @@ impl LoadError {
 pub(crate) struct Loader {
     pub(crate) linker: Linker<Guest>,
     pub(crate) cache: Option<CodeCache>,
+    pub(crate) compiler: Option<Compiler>,
     pub(crate) egress: Egress,
     pub(crate) stage: Stage,
 }
@@ -112,6 +110,7 @@ impl Loader {
     pub(crate) fn new(
         engine: &Engine,
         cache: Option<CodeCache>,
+        compiler: Option<Compiler>,
         egress: Egress,
         stage: Stage,
     ) -> wasmtime::Result<Self> {
@@ -119,7 +118,7 @@ impl Loader {
         bindings::Plugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest: &mut Guest| guest)?;
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-        Ok(Self { linker, cache, egress, stage })
+        Ok(Self { linker, cache, compiler, egress, stage })
     }
 
     /// Loads the plugin in the file `stem`. Blocks.
@@ -160,16 +159,21 @@ impl Loader {
         if let Some(component) = cached() {
             return Ok(component);
         }
-        let component = compile(engine, bytes)?;
-        let Some(cache) = &self.cache else { return Ok(component) };
-        if let Err(error) = cache.store(&component, digest) {
+        let Some(cache) = &self.cache else { return compile::here(engine, bytes) };
+        let code = match &self.compiler {
+            Some(compiler) => compiler.compile(engine, bytes)?,
+            None => compile::code_here(engine, bytes)?,
+        };
+        if let Err(error) = cache.store(&code, digest) {
             tracing::warn!(%error, "compiled code cannot be kept; it is compiled again at next start");
-            return Ok(component);
         }
+        drop(code);
+        compile::give_memory_back();
         // From the file: its pages belong to the system's cache, not to this process.
-        let component = cached().unwrap_or(component);
-        give_memory_back();
-        Ok(component)
+        match cached() {
+            Some(component) => Ok(component),
+            None => compile::here(engine, bytes),
+        }
     }
 
     /// Calls `describe`, on the guests' threads, under limits.
@@ -225,36 +229,6 @@ fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
         Some([0, b'a', b's', b'm', _, _, 1, 0]) => Ok(()),
         Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => Err(LoadError::CoreModule),
         _ => Err(LoadError::NotWasm),
-    }
-}
-
-/// Compiles on a thread that can be left behind.
-fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, LoadError> {
-    let (done, compiled) = mpsc::channel();
-    let (engine, bytes) = (engine.clone(), bytes.to_vec());
-    let compile = move || {
-        let _ = done.send(Component::from_binary(&engine, &bytes));
-    };
-    let started = std::thread::Builder::new().name("taskloom-compile".to_owned()).spawn(compile);
-    if started.is_err() {
-        return Err(LoadError::HostBusy);
-    }
-    match compiled.recv_timeout(COMPILE_TIME_MAX) {
-        Ok(Ok(component)) => Ok(component),
-        Ok(Err(error)) => Err(LoadError::Invalid(format!("{error:#}"))),
-        Err(mpsc::RecvTimeoutError::Timeout) => Err(LoadError::CompileTimeout),
-        Err(mpsc::RecvTimeoutError::Disconnected) => {
-            Err(LoadError::Invalid("the compiler gave up on it".to_owned()))
-        }
-    }
-}
-
-/// The compiler takes a hundred times the memory of its result, and the allocator keeps it.
-fn give_memory_back() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: may be called at any time, from any thread.
-    unsafe {
-        libc::malloc_trim(0);
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 
 use crate::cache::{CacheError, CodeCache};
 use crate::call::{Call, CallReport, Ending};
+use crate::compile::Compiler;
 use crate::engine::{self, Ticker};
 use crate::limits::CallLimits;
 use crate::load::{DESCRIBE_CLASS, LoadError, Loader};
@@ -30,6 +31,8 @@ use crate::threads::Threads;
 pub struct RuntimeConfig {
     /// Where compiled code is kept between starts; `None` compiles anew each time.
     pub cache_folder: Option<PathBuf>,
+    /// The program that compiles; `None` compiles in this process, as it does without a cache.
+    pub compiler: Option<Compiler>,
     /// Threads for guests that compute.
     pub cpu_threads: usize,
     /// Threads for guests that wait.
@@ -54,6 +57,7 @@ impl Default for RuntimeConfig {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
             cache_folder: None,
+            compiler: None,
             cpu_threads: cores,
             io_threads: cores.min(4),
             // A thousand attempts parked in host calls, and room for others.
@@ -121,7 +125,8 @@ impl Runtime {
             services: threads.services().clone(),
             cancel_grace: config.cancel_grace,
         };
-        let loader = Loader::new(&engine, cache, Egress::new()?, stage.clone())?;
+        let loader =
+            Loader::new(&engine, cache, config.compiler.clone(), Egress::new()?, stage.clone())?;
         let ticker = Ticker::start(&engine)?;
         Ok(Self(Arc::new(Shared { config, loader, stage, threads, _ticker: ticker })))
     }

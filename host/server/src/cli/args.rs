@@ -41,6 +41,9 @@ pub(super) enum Command {
     ///
     /// Exit code: 0 all is well, 1 something is damaged.
     Doctor(Doctor),
+    /// Compile the component on standard input to native code on standard output; for the host.
+    #[command(hide = true, name = super::compile::NAME)]
+    CompilePlugin,
 }
 
 /// Where a host keeps things. Flags go before the environment, that before the file.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use uuid::Uuid;
 
+use super::compile;
 use crate::app::App;
 use crate::config::Config;
 
@@ -35,6 +36,7 @@ impl Embedded {
             Some(folder) => folder.to_owned(),
             None => scratch.folder("data")?,
         };
+        config.plugins.compiler = Some(compile::compiler());
         let app = App::start(Arc::new(config))?;
         Ok(Self { app, _scratch: scratch })
     }

@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::args::Serve;
-use super::{Done, Failed, logging, output, runtime};
+use super::{Done, Failed, compile, logging, output, runtime};
 use crate::api;
 use crate::app::App;
 use crate::config::{Config, Settings};
@@ -29,7 +29,8 @@ pub(super) fn serve(arguments: &Serve) -> Result<Done, Failed> {
     let Serve { listen, workflows, folders } = arguments;
     let more = vec![("server.listen", listen), ("workflows.folder", workflows)];
     let settings = Settings::load(&folders.sources(more))?;
-    let config = settings.config()?;
+    let mut config = settings.config()?;
+    config.plugins.compiler = Some(compile::compiler());
     logging::start(&config.log)?;
     for warning in &settings.warnings {
         tracing::warn!("{warning}");

@@ -41,6 +41,8 @@ pub(super) struct Part {
     expected_seq: u64,
     events: Vec<Entry<RunEvent>>,
     attempts: Vec<AttemptRow>,
+    /// Whether the run's row is written, whatever has changed.
+    row: bool,
     pub(super) releases: Vec<Release>,
 }
 
@@ -73,6 +75,15 @@ impl OpenBatch {
         self.part(run).attempts.push(row);
     }
 
+    /// Has the row of a run written whose last event has the number `seq`.
+    pub(super) fn row(&mut self, run: RunId, seq: u64) {
+        let part = self.part(run);
+        part.row = true;
+        if part.events.is_empty() {
+            part.expected_seq = seq;
+        }
+    }
+
     /// Adds what follows once the run's part is on disk.
     pub(super) fn release(&mut self, run: RunId, release: Release) {
         self.part(run).releases.push(release);
@@ -94,18 +105,22 @@ impl OpenBatch {
     }
 
     /// Closes the batch: what the store writes, and what follows: first the parts of its appends,
-    /// in their order, then those that have nothing to write.
-    pub(super) fn close(self, row: impl Fn(RunId) -> Option<RunRow>) -> (Batch, Vec<Part>) {
+    /// in their order, then those that have nothing to write. `row` gives a run's row, if it is to be
+    /// written; it is told whether it must be.
+    pub(super) fn close(
+        self,
+        mut row: impl FnMut(RunId, bool) -> Option<RunRow>,
+    ) -> (Batch, Vec<Part>) {
         let mut parts = self.parts;
-        parts.sort_by_key(|part| part.events.is_empty());
+        parts.sort_by_key(|part| !part.writes());
         let append = |part: &mut Part| Append {
             stream: StreamId::Run(part.run),
             expected_seq: part.expected_seq,
             events: Events::Run(std::mem::take(&mut part.events)),
-            run_row: row(part.run),
+            run_row: row(part.run, part.row),
             attempts: std::mem::take(&mut part.attempts),
         };
-        let appends = parts.iter_mut().filter(|p| !p.events.is_empty()).map(append).collect();
+        let appends = parts.iter_mut().filter(|part| part.writes()).map(append).collect();
         (Batch { payloads: self.payloads, appends, ..Batch::default() }, parts)
     }
 
@@ -116,10 +131,17 @@ impl OpenBatch {
                 expected_seq: 0,
                 events: Vec::new(),
                 attempts: Vec::new(),
+                row: false,
                 releases: Vec::new(),
             });
             self.parts.len() - 1
         });
         &mut self.parts[place]
+    }
+}
+
+impl Part {
+    const fn writes(&self) -> bool {
+        self.row || !self.events.is_empty()
     }
 }

@@ -15,24 +15,41 @@ use super::service::{Input, Service};
 impl Service {
     /// Has the batch written, unless one is being written: then it goes on filling. With nothing
     /// else to do the engine writes it itself, which saves two threads waking each other; what
-    /// comes meanwhile is the next batch.
-    pub(super) fn flush(&mut self) {
+    /// comes meanwhile is the next batch. Says whether it was written, so that there may be more.
+    pub(super) fn flush(&mut self) -> bool {
         if self.in_flight.is_some() || self.batch.is_empty() {
-            return;
+            return false;
         }
         let batch = std::mem::take(&mut self.batch);
-        let (batch, parts) = batch.close(|run| Some(self.runs.get(&run)?.row()));
+        let (runs, behind) = (&mut self.runs, &mut self.rows_behind);
+        let (mut batch, parts) = batch.close(|run, must| {
+            let row = runs.get_mut(&run)?.row_if_due(must);
+            if row.is_none() {
+                behind.insert(run)
+            } else {
+                behind.remove(&run)
+            };
+            row
+        });
+        if !self.rows_behind.is_empty() {
+            self.expect_catch_up();
+        }
         self.in_flight = Some(parts);
+        if self.drained {
+            match self.store.commit_now(batch) {
+                Ok(result) => {
+                    self.committed(result);
+                    return true;
+                }
+                Err(not_now) => batch = not_now,
+            }
+        }
         let sender = self.sender.clone();
-        let done = move |result| {
+        self.store.commit(batch, move |result| {
             // The service outlives its commits: it ends only when none is in flight.
             let _ = sender.send(Input::Committed(result));
-        };
-        if self.drained {
-            self.store.commit_here(batch, done);
-        } else {
-            self.store.commit(batch, done);
-        }
+        });
+        false
     }
 
     pub(super) fn committed(&mut self, result: Result<Committed, taskloom_store::Error>) {
@@ -63,7 +80,7 @@ impl Service {
             match release {
                 Release::Perform(job) => {
                     self.under_way += 1;
-                    self.expect_starts();
+                    self.expect_catch_up();
                     self.performer.perform(job);
                 }
                 Release::StopAttempt { task, number, reason } => {

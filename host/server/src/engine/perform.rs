@@ -1,9 +1,8 @@
 //! Performs claimed attempts: waits for a slot, computes the input, calls the handler, and brings
 //! the result back to the engine. Nothing in here changes a run.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, OnceLock, Weak};
 
 use taskloom_core::attempt::{AttemptEnd, AttemptUse, ReleaseReason};
 use taskloom_core::expression::Template;
@@ -21,6 +20,7 @@ use taskloom_wasm::{
 use tokio::sync::Semaphore;
 
 use super::clock::Clock;
+use super::desk::Desk;
 use super::inquiry::{self, Inquiry, Part};
 use super::names::{Lists, Names, lost_payload};
 use super::resident::Resident;
@@ -82,7 +82,8 @@ struct Shared {
     lists: Lists,
     reader: Reader,
     store: Store,
-    mailbox: mpsc::Sender<Input>,
+    /// Where results go; set once the engine is complete.
+    desk: OnceLock<Weak<Desk>>,
     starts: Starts,
     slots: [Arc<Semaphore>; 4],
     stopping: AtomicBool,
@@ -129,7 +130,6 @@ impl Performer {
         runtime: Runtime,
         reader: Reader,
         store: Store,
-        mailbox: mpsc::Sender<Input>,
         starts: Starts,
         slots: [u32; 4],
         clock: Clock,
@@ -143,7 +143,7 @@ impl Performer {
             lists,
             reader,
             store,
-            mailbox,
+            desk: OnceLock::new(),
             starts,
             slots,
             stopping,
@@ -158,8 +158,7 @@ impl Performer {
         let threads = self.shared.runtime.threads(job.class);
         threads.spawn(async move {
             let performed = shared.perform(*job).await;
-            // An engine that is gone has left its attempts to the next start.
-            let _ = shared.mailbox.send(Input::AttemptEnded(Box::new(performed)));
+            shared.deliver(Input::AttemptEnded(Box::new(performed)));
         });
     }
 
@@ -175,7 +174,7 @@ impl Performer {
                 Ok((payload, kept)) => (Ok(payload), kept),
                 Err(failure) => (Err(failure), None),
             };
-            let _ = shared.mailbox.send(Input::OutputResolved(run, output));
+            shared.deliver(Input::OutputResolved(run, output));
         });
     }
 
@@ -185,7 +184,7 @@ impl Performer {
         self.spawn(async move {
             let Shared { payloads, lists, .. } = &*performer.shared;
             let answered = inquiry.answer(payloads, lists).await;
-            performer.send(Input::Answered(Box::new(answered)));
+            performer.shared.deliver(Input::Answered(Box::new(answered)));
         });
     }
 
@@ -194,9 +193,17 @@ impl Performer {
         self.shared.runtime.threads(ResourceClass::Io).spawn(work);
     }
 
-    /// Tells the engine something. One that is gone has left it to the next start.
+    /// Tells the engine something.
     pub(super) fn send(&self, input: Input) {
-        let _ = self.shared.mailbox.send(input);
+        if let Some(desk) = self.shared.desk() {
+            desk.send(input);
+        }
+    }
+
+    /// Says where results go.
+    pub(super) fn report_to(&self, desk: &Arc<Desk>) {
+        // Set once: an engine has one performer.
+        let _ = self.shared.desk.set(Arc::downgrade(desk));
     }
 
     /// Reads runs.
@@ -217,6 +224,17 @@ impl Performer {
 }
 
 impl Shared {
+    /// The engine. One that is gone has left its attempts to the next start.
+    fn desk(&self) -> Option<Arc<Desk>> {
+        self.desk.get()?.upgrade()
+    }
+
+    fn deliver(&self, input: Input) {
+        if let Some(desk) = self.desk() {
+            desk.deliver(input);
+        }
+    }
+
     async fn perform(self: &Arc<Self>, job: Job) -> Performed {
         let mut payloads = Vec::new();
         let mut input = None;

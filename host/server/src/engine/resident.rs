@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use taskloom_core::attempt::AttemptEnding;
+use taskloom_core::attempt::{Attempt, AttemptEnding};
 use taskloom_core::failure::FailureClass;
 use taskloom_core::id::PluginName;
-use taskloom_core::run::RunState;
-use taskloom_core::run::TaskIndex;
+use taskloom_core::run::{RunState, RunStatus, TaskIndex, TaskState};
 use taskloom_store::{AttemptRow, RunRow};
 use taskloom_wasm::{CancelToken, Plugin};
 
@@ -20,15 +19,63 @@ pub(super) struct Resident {
     pub(super) blocked: Vec<TaskIndex>,
     /// Stops the attempts that are under way.
     pub(super) cancels: HashMap<TaskIndex, CancelToken>,
+    /// Attempts that ended and are not in the history yet.
+    history: Vec<AttemptRow>,
+    /// What the list of runs says, as far as it was written since the run is in memory.
+    listed: Option<(RunStatus, i32)>,
 }
+
+/// Attempts that a run may be ahead of its history. The history is a view for questions across runs; to write
+/// each attempt into it by itself would be half of what a step of a chain writes.
+const HISTORY_BEHIND_MAX: usize = 64;
 
 impl Resident {
     pub(super) fn new(state: RunState) -> Self {
-        Self { state, plugins: HashMap::new(), blocked: Vec::new(), cancels: HashMap::new() }
+        let (plugins, blocked, cancels) = (HashMap::new(), Vec::new(), HashMap::new());
+        Self { state, plugins, blocked, cancels, history: Vec::new(), listed: None }
+    }
+
+    /// A run that was read from its journal: its history may lack the last attempts, so all are
+    /// written again.
+    pub(super) fn read(state: RunState) -> Self {
+        let mut resident = Self::new(state);
+        let state = &resident.state;
+        let ended = state.tasks().flat_map(|(_, task)| {
+            task.attempts.iter().filter_map(|attempt| attempt_row(state, task, attempt))
+        });
+        resident.history = ended.collect();
+        resident
+    }
+
+    /// Notes that the last attempt of a task ended.
+    pub(super) fn note_ended(&mut self, task: TaskIndex) {
+        let state = self.state.task(task);
+        let attempt = state.attempts.last();
+        self.history.extend(attempt.and_then(|last| attempt_row(&self.state, state, last)));
+    }
+
+    /// Takes what the history lacks, if it is time to write it: when there is enough of it, or the run
+    /// does not go on at once.
+    pub(super) fn take_history(&mut self) -> Vec<AttemptRow> {
+        let enough = self.history.len() >= HISTORY_BEHIND_MAX;
+        if enough || self.state.status() != RunStatus::Running {
+            return std::mem::take(&mut self.history);
+        }
+        Vec::new()
+    }
+
+    /// The run's row, if it says more than how far the run has come, or `must` be written.
+    pub(super) fn row_if_due(&mut self, must: bool) -> Option<RunRow> {
+        let now = (self.state.status(), self.state.priority);
+        if !must && now.0 == RunStatus::Running && self.listed == Some(now) {
+            return None;
+        }
+        self.listed = Some(now);
+        Some(self.row())
     }
 
     /// The run as the list of runs has it.
-    pub(super) fn row(&self) -> RunRow {
+    fn row(&self) -> RunRow {
         let state = &self.state;
         RunRow {
             id: state.id,
@@ -52,32 +99,30 @@ impl Resident {
             trigger_name: None,
         }
     }
+}
 
-    /// A task's last attempt as the history has it; `None` while it is under way.
-    pub(super) fn attempt_row(&self, task: TaskIndex) -> Option<AttemptRow> {
-        let state = self.state.task(task);
-        let attempt = state.attempts.last()?;
-        let usage = &attempt.usage;
-        Some(AttemptRow {
-            run: self.state.id,
-            task: state.id.clone(),
-            number: attempt.number,
-            task_type: self.state.definition(task).kind.task_type()?.clone(),
-            outcome: word_of(attempt.end.as_ref()?).to_owned(),
-            class: attempt.class,
-            ready_at: attempt.ready_at,
-            claimed_at: attempt.claimed_at,
-            started_at: attempt.started_at,
-            ended_at: attempt.ended_at?,
-            cpu_ms: usage.cpu_ms,
-            host_wait_ms: usage.host_wait_ms,
-            fuel_used: usage.fuel_used,
-            memory_peak_bytes: usage.memory_peak_bytes,
-            input_bytes: usage.input_bytes,
-            output_bytes: usage.output_bytes,
-            plugin_digest: usage.plugin_digest,
-        })
-    }
+/// An attempt as the history has it; `None` while it is under way.
+fn attempt_row(run: &RunState, task: &TaskState, attempt: &Attempt) -> Option<AttemptRow> {
+    let usage = &attempt.usage;
+    Some(AttemptRow {
+        run: run.id,
+        task: task.id.clone(),
+        number: attempt.number,
+        task_type: run.workflow.task(task.node).kind.task_type()?.clone(),
+        outcome: word_of(attempt.end.as_ref()?).to_owned(),
+        class: attempt.class,
+        ready_at: attempt.ready_at,
+        claimed_at: attempt.claimed_at,
+        started_at: attempt.started_at,
+        ended_at: attempt.ended_at?,
+        cpu_ms: usage.cpu_ms,
+        host_wait_ms: usage.host_wait_ms,
+        fuel_used: usage.fuel_used,
+        memory_peak_bytes: usage.memory_peak_bytes,
+        input_bytes: usage.input_bytes,
+        output_bytes: usage.output_bytes,
+        plugin_digest: usage.plugin_digest,
+    })
 }
 
 /// How an attempt ended, in the one word that the history has for it.

@@ -8,7 +8,9 @@ use std::time::Duration;
 use taskloom_core::definition::Definition;
 use taskloom_core::dispatch::Dispatcher;
 use taskloom_core::id::{Digest, RunId, TaskId};
+use taskloom_core::journal::{Entry, RunEvent};
 use taskloom_core::run::{AttemptResult, Command, Effect, LossLimits, Reaction, Refusal, react};
+use taskloom_core::time::Timestamp;
 use taskloom_store::{Committed, Store};
 use taskloom_wasm::Catalog;
 use tokio::sync::oneshot;
@@ -33,8 +35,9 @@ use crate::workflows::Workflows;
 const INPUTS_PER_BATCH: usize = 1024;
 
 /// How long an attempt runs before its start is journaled without waiting for a commit that goes
-/// anyway. Shorter ones have their start in their result alone.
-const START_JOURNAL_DELAY: Duration = Duration::from_millis(25);
+/// anyway: shorter ones have their start in their result alone. And how long the list of runs may be behind
+/// a run that goes on from step to step.
+const CATCH_UP_DELAY: Duration = Duration::from_millis(25);
 
 /// How much longer than its grace period a shutdown may take.
 const SHUTDOWN_OVERTIME: Duration = Duration::from_secs(5);
@@ -65,6 +68,8 @@ pub(super) enum Input {
     Committed(Result<Committed, taskloom_store::Error>),
     /// Plugins were loaded or removed.
     PluginsChanged,
+    /// Look at the timers: somebody else than the engine's thread has set one.
+    Look,
     /// Stop.
     Shutdown { grace: Duration },
 }
@@ -87,7 +92,6 @@ pub type Fatal = String;
 
 /// The state of the engine's thread.
 pub(super) struct Service {
-    pub(super) mailbox: mpsc::Receiver<Input>,
     pub(super) sender: mpsc::Sender<Input>,
     pub(super) store: Store,
     pub(super) catalog: Arc<Catalog>,
@@ -100,13 +104,17 @@ pub(super) struct Service {
     pub(super) runs: HashMap<RunId, Resident>,
     pub(super) dispatcher: Dispatcher,
     pub(super) timers: Timers,
+    /// The time at which the engine's thread looks at the timers, if nothing comes before.
+    pub(super) alarm: Option<Timestamp>,
     pub(super) random: fastrand::Rng,
     pub(super) batch: OpenBatch,
     /// What follows the batch that is being written.
     pub(super) in_flight: Option<Vec<Part>>,
     /// Starts of attempts that are not journaled yet.
     pub(super) starts: Starts,
-    pub(super) starts_timer: bool,
+    /// Live runs whose row in the list of runs says less than they have done.
+    pub(super) rows_behind: HashSet<RunId>,
+    pub(super) catch_up_timer: bool,
     /// Attempts that were handed to the performer and have not come back.
     pub(super) under_way: usize,
     /// Definitions of live runs, which the store has.
@@ -129,32 +137,23 @@ pub(super) enum Drain {
 }
 
 impl Service {
-    /// Runs until a shutdown is complete or the store fails; in the second case says why.
-    pub(super) fn run(mut self) -> Result<(), Fatal> {
-        loop {
+    /// Handles what has come, and everything that follows from it: timers, claims, commits.
+    pub(super) fn turn(&mut self, inputs: impl Iterator<Item = Input>) {
+        let mut room = INPUTS_PER_BATCH;
+        for input in inputs.take(INPUTS_PER_BATCH) {
+            self.handle(input);
+            room -= 1;
+        }
+        self.drained = room > 0;
+        self.fire_timers();
+        self.dispatch();
+        while self.flush() {
             self.dispatch();
-            self.flush();
-            if self.is_done() {
-                self.watchers.close();
-                return self.fatal.map_or(Ok(()), Err);
-            }
-            let Some(first) = self.wait() else { continue };
-            self.handle(first);
-            self.drained = false;
-            for _ in 1..INPUTS_PER_BATCH {
-                match self.mailbox.try_recv() {
-                    Ok(input) => self.handle(input),
-                    Err(_) => {
-                        self.drained = true;
-                        break;
-                    }
-                }
-            }
-            self.fire_timers();
         }
     }
 
-    fn is_done(&self) -> bool {
+    /// Whether nothing is left to do for the engine, ever.
+    pub(super) fn is_done(&self) -> bool {
         if self.fatal.is_some() || self.draining == Some(Drain::GivenUp) {
             return true;
         }
@@ -162,18 +161,10 @@ impl Service {
         self.draining.is_some() && idle && self.under_way == 0
     }
 
-    /// The next input; `None` when a timer came first.
-    fn wait(&mut self) -> Option<Input> {
-        match self.timers.next() {
-            None => Some(self.mailbox.recv().expect("the service holds a sender itself")),
-            Some(at) => match self.mailbox.recv_timeout(self.clock.until(at)) {
-                Ok(input) => Some(input),
-                Err(_) => {
-                    self.fire_timers();
-                    None
-                }
-            },
-        }
+    /// Whether at most one attempt is under way, so that whoever brings its result holds up nobody by
+    /// handling it.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.under_way <= 1 && self.in_flight.is_none() && self.draining.is_none()
     }
 
     fn handle(&mut self, input: Input) {
@@ -198,6 +189,7 @@ impl Service {
             Input::Child(news) => self.tell_parent(*news),
             Input::Committed(result) => self.committed(result),
             Input::PluginsChanged => self.plugins_changed(),
+            Input::Look => {}
             Input::Shutdown { grace } => self.shut_down(grace),
         }
     }
@@ -216,23 +208,29 @@ impl Service {
         }
     }
 
-    /// Looks for starts to journal before long: attempts are under way.
-    pub(super) fn expect_starts(&mut self) {
-        if !std::mem::replace(&mut self.starts_timer, true) {
-            self.timers.set(self.clock.now().after(START_JOURNAL_DELAY), Timer::Starts);
+    /// Looks before long for what is written late.
+    pub(super) fn expect_catch_up(&mut self) {
+        if !std::mem::replace(&mut self.catch_up_timer, true) {
+            self.timers.set(self.clock.now().after(CATCH_UP_DELAY), Timer::CatchUp);
         }
     }
 
-    /// Journals the starts of attempts that have been running for a while.
-    fn journal_starts(&mut self) {
-        self.starts_timer = false;
-        let started = self.starts.take_older(START_JOURNAL_DELAY, self.clock.now());
+    /// Journals the starts of attempts that have been running for a while, and lets the list of runs
+    /// know how far those have come that go on from step to step.
+    fn catch_up(&mut self) {
+        self.catch_up_timer = false;
+        let started = self.starts.take_older(CATCH_UP_DELAY, self.clock.now());
         for ((run, task), Start { number, at }) in started {
             // A refusal means that the attempt is over: its result has the start.
             let _ = self.command(run, Command::Started { task, number, started_at: at });
         }
+        for run in std::mem::take(&mut self.rows_behind) {
+            if let Some(resident) = self.runs.get(&run) {
+                self.batch.row(run, resident.state.last_seq);
+            }
+        }
         if self.under_way > 0 {
-            self.expect_starts();
+            self.expect_catch_up();
         }
     }
 
@@ -306,10 +304,8 @@ impl Service {
     /// Takes a reaction's events into the batch and carries out what need not wait for it.
     pub(super) fn take_in(&mut self, run: RunId, before: u64, reaction: Reaction) {
         let Reaction { events, effects } = reaction;
-        for entry in &events {
-            self.record_attempt(run, &entry.event);
-        }
         if !events.is_empty() {
+            self.record_attempts(run, &events);
             self.batch.events(run, before, events);
         }
         for effect in effects {
@@ -317,19 +313,24 @@ impl Service {
         }
     }
 
-    fn record_attempt(&mut self, run: RunId, event: &taskloom_core::journal::RunEvent) {
-        use taskloom_core::journal::RunEvent as E;
-        let (E::AttemptSucceeded { task, .. }
-        | E::AttemptFailed { task, .. }
-        | E::AttemptCancelled { task, .. }
-        | E::AttemptReleased { task, .. }
-        | E::AttemptLost { task, .. }) = event
-        else {
-            return;
-        };
-        let resident = self.runs.get(&run);
-        let row = resident.and_then(|r| r.attempt_row(r.state.index_of(task)?));
-        if let Some(row) = row {
+    /// Adds the attempts that ended with these events to the run's history.
+    fn record_attempts(&mut self, run: RunId, events: &[Entry<RunEvent>]) {
+        use RunEvent as E;
+        let Some(resident) = self.runs.get_mut(&run) else { return };
+        for entry in events {
+            let (E::AttemptSucceeded { task, .. }
+            | E::AttemptFailed { task, .. }
+            | E::AttemptCancelled { task, .. }
+            | E::AttemptReleased { task, .. }
+            | E::AttemptLost { task, .. }) = &entry.event
+            else {
+                continue;
+            };
+            if let Some(task) = resident.state.index_of(task) {
+                resident.note_ended(task);
+            }
+        }
+        for row in resident.take_history() {
             self.batch.attempt(run, row);
         }
     }
@@ -383,7 +384,7 @@ impl Service {
                 Timer::Deadline(run) => {
                     let _ = self.command(run, Command::Deadline);
                 }
-                Timer::Starts => self.journal_starts(),
+                Timer::CatchUp => self.catch_up(),
                 Timer::Grace => {
                     self.draining = Some(Drain::Stopping);
                     self.stop_all();

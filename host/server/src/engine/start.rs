@@ -1,6 +1,6 @@
 //! How the engine starts: it reads every unfinished run and goes on with it; and how a run starts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::batch::{OpenBatch, Release};
 use super::clock::Clock;
+use super::desk::Desk;
 use super::handle::{COMMAND_QUEUE, Engine, FULL_RETRY_AFTER, StartError, StartRun, Started};
 use super::perform::Performer;
 use super::resident::Resident;
@@ -85,13 +86,11 @@ pub fn launch(parts: Parts, settings: Settings, clock: Clock) -> Result<Launched
         runtime,
         reader,
         store.clone(),
-        sender.clone(),
         starts.clone(),
         settings.slots.per_class,
         clock,
     );
     let mut service = Service {
-        mailbox,
         sender: sender.clone(),
         catalog,
         workflows,
@@ -103,11 +102,13 @@ pub fn launch(parts: Parts, settings: Settings, clock: Clock) -> Result<Launched
         dispatcher: Dispatcher::new(settings.slots),
         settings,
         timers: Timers::default(),
+        alarm: None,
         random: fastrand::Rng::new(),
         batch: OpenBatch::default(),
         in_flight: None,
         starts,
-        starts_timer: false,
+        rows_behind: HashSet::new(),
+        catch_up_timer: false,
         under_way: 0,
         definitions: HashMap::new(),
         drained: false,
@@ -117,8 +118,11 @@ pub fn launch(parts: Parts, settings: Settings, clock: Clock) -> Result<Launched
     };
     service.resume_all()?;
     let resumed = service.runs.len();
-    let thread =
-        thread::Builder::new().name("taskloom-engine".to_owned()).spawn(move || service.run())?;
+    let performer = service.performer.clone();
+    let desk = Arc::new(Desk::new(service));
+    performer.report_to(&desk);
+    let serve = move || desk.serve(&mailbox);
+    let thread = thread::Builder::new().name("taskloom-engine".to_owned()).spawn(serve)?;
     let permits = Arc::new(Semaphore::new(COMMAND_QUEUE));
     Ok(Launched {
         engine: Engine { mailbox: sender, permits, watchers, payloads },
@@ -292,7 +296,7 @@ impl Service {
         let definition = self.definition(start.definition)?;
         let workflow = Arc::clone(&definition.workflow);
         let state = RunState::replay(run, workflow, &entries).map_err(|error| error.to_string())?;
-        Ok(Resident::new(state))
+        Ok(Resident::read(state))
     }
 
     fn definition(&mut self, digest: Digest) -> Result<Arc<Definition>, String> {

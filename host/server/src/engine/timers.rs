@@ -15,8 +15,8 @@ pub(super) enum Timer {
     Deadline(RunId),
     /// The time of a run's compensation and `finally` is over.
     ClosingDeadline(RunId),
-    /// Starts of attempts are to be journaled.
-    Starts,
+    /// What is written late is to be written.
+    CatchUp,
     /// The grace period of a shutdown is over.
     Grace,
     /// A shutdown takes too long.
@@ -58,11 +58,11 @@ mod tests {
         let at = Timestamp::from_ms;
         let mut timers = Timers::default();
         timers.set(at(20), Timer::Grace);
-        timers.set(at(10), Timer::Starts);
+        timers.set(at(10), Timer::CatchUp);
         timers.set(at(10), Timer::GiveUp);
         assert_eq!(timers.next(), Some(at(10)));
         assert_eq!(timers.pop(at(9)), None);
         let fired: Vec<_> = std::iter::from_fn(|| timers.pop(at(20))).collect();
-        assert_eq!(fired, [Timer::Starts, Timer::GiveUp, Timer::Grace]);
+        assert_eq!(fired, [Timer::CatchUp, Timer::GiveUp, Timer::Grace]);
     }
 }

@@ -10,7 +10,14 @@ use tokio::sync::watch;
 /// Who looks at which run.
 #[derive(Debug, Clone, Default)]
 pub struct Watchers {
-    runs: Arc<Mutex<HashMap<RunId, watch::Sender<bool>>>>,
+    runs: Arc<Mutex<HashMap<RunId, Channels>>>,
+}
+
+/// One for each thing to wait for: who waits for the end must not be woken by every change.
+#[derive(Debug, Default)]
+struct Channels {
+    changes: watch::Sender<()>,
+    end: watch::Sender<bool>,
 }
 
 /// Wakes after every commit that touched a run. Made before the first look at the run, it loses
@@ -19,31 +26,33 @@ pub struct Watchers {
 pub struct RunWatch {
     run: RunId,
     watchers: Watchers,
-    /// Whether the run has ended.
-    changes: watch::Receiver<bool>,
+    changes: watch::Receiver<()>,
+    end: watch::Receiver<bool>,
 }
 
 impl Watchers {
     /// Begins to watch a run, whether it exists or not.
     pub fn watch(&self, run: RunId) -> RunWatch {
         let mut runs = self.lock();
-        let sender = runs.entry(run).or_insert_with(|| watch::channel(false).0);
-        RunWatch { run, watchers: self.clone(), changes: sender.subscribe() }
+        let channels = runs.entry(run).or_default();
+        let (changes, end) = (channels.changes.subscribe(), channels.end.subscribe());
+        RunWatch { run, watchers: self.clone(), changes, end }
     }
 
     /// Wakes everybody who watches `run`.
     pub fn wake(&self, run: RunId) {
-        if let Some(sender) = self.lock().get(&run) {
+        if let Some(channels) = self.lock().get(&run) {
             // Its last watcher takes it out.
-            let _ = sender.send(false);
+            let _ = channels.changes.send(());
         }
     }
 
     /// Wakes everybody who watches `run`, which has ended, and forgets it.
     pub fn end(&self, run: RunId) {
-        if let Some(sender) = self.lock().remove(&run) {
+        if let Some(channels) = self.lock().remove(&run) {
             // Whoever watched may be gone.
-            let _ = sender.send(true);
+            let _ = channels.changes.send(());
+            let _ = channels.end.send(true);
         }
     }
 
@@ -52,7 +61,7 @@ impl Watchers {
         self.lock().clear();
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<RunId, watch::Sender<bool>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<RunId, Channels>> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -66,7 +75,7 @@ impl RunWatch {
 
     /// Waits for the end of the run. Returns `false` when the host stops first.
     pub async fn ended(&mut self) -> bool {
-        self.changes.wait_for(|ended| *ended).await.is_ok()
+        self.end.wait_for(|ended| *ended).await.is_ok()
     }
 }
 
@@ -74,7 +83,7 @@ impl Drop for RunWatch {
     /// The last one who watches a run takes it out.
     fn drop(&mut self) {
         let mut runs = self.watchers.lock();
-        if runs.get(&self.run).is_some_and(|sender| sender.receiver_count() <= 1) {
+        if runs.get(&self.run).is_some_and(|channels| channels.end.receiver_count() <= 1) {
             runs.remove(&self.run);
         }
     }
