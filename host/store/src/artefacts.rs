@@ -8,7 +8,6 @@
 //! without a row may be one whose commit is still to come; the sweep leaves those alone that were
 //! put lately.
 
-use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -17,7 +16,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use rusqlite::{Connection, Result, Row, params};
+use rusqlite::{Connection, Row, params};
+
 use taskloom_core::id::{Digest, RunId};
 use taskloom_core::journal::StreamId;
 
@@ -81,16 +81,17 @@ impl ArtefactFiles {
 
     /// Removes the files that `is_needed` says no to, if they were put before `before`. Gives how
     /// many there were, and their bytes.
-    pub(crate) fn sweep<E: From<io::Error>>(
+    pub(crate) fn sweep<E>(
         &self,
         before: SystemTime,
         is_needed: impl Fn(&Digest) -> Result<bool, E>,
+        wrong: impl Fn(io::Error) -> E,
     ) -> Result<(u64, u64), E> {
         let (mut files, mut bytes) = (0, 0);
-        for path in all_files(&self.folder)? {
+        for path in all_files(&self.folder).map_err(&wrong)? {
             let _busy = self.lock();
             let Ok(metadata) = fs::metadata(&path) else { continue };
-            if metadata.modified()? >= before {
+            if metadata.modified().map_err(&wrong)? >= before {
                 continue;
             }
             // A file with another name is what a crash left of one that was being written.
@@ -99,7 +100,7 @@ impl ArtefactFiles {
             {
                 continue;
             }
-            fs::remove_file(&path)?;
+            fs::remove_file(&path).map_err(&wrong)?;
             files += 1;
             bytes += metadata.len();
         }
@@ -157,7 +158,11 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Writes the row of an artefact of the run whose stream has the key `run`.
-pub(crate) fn insert(connection: &Connection, run: i64, artefact: &ArtefactRow) -> Result<()> {
+pub(crate) fn insert(
+    connection: &Connection,
+    run: i64,
+    artefact: &ArtefactRow,
+) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO artefact (run, task, attempt, name, media_type, bytes, digest)
@@ -176,7 +181,7 @@ pub(crate) fn insert(connection: &Connection, run: i64, artefact: &ArtefactRow) 
 }
 
 /// The artefacts of a run by task, attempt and name.
-pub(crate) fn of_run(connection: &Connection, run: RunId) -> Result<Vec<ArtefactRow>> {
+pub(crate) fn of_run(connection: &Connection, run: RunId) -> rusqlite::Result<Vec<ArtefactRow>> {
     let read = |row: &Row<'_>| {
         Ok(ArtefactRow {
             run,
@@ -198,16 +203,8 @@ pub(crate) fn of_run(connection: &Connection, run: RunId) -> Result<Vec<Artefact
 }
 
 /// Whether a row refers to the file with this digest.
-pub(crate) fn is_needed(connection: &Connection, digest: &Digest) -> Result<bool> {
+pub(crate) fn is_needed(connection: &Connection, digest: &Digest) -> rusqlite::Result<bool> {
     connection
         .prepare_cached("SELECT 1 FROM artefact WHERE digest = $1")?
         .exists([digest.as_bytes()])
-}
-
-/// The digests that rows refer to.
-pub(crate) fn needed(connection: &Connection) -> Result<HashSet<Digest>> {
-    connection
-        .prepare("SELECT DISTINCT digest FROM artefact")?
-        .query_map([], |row| column::digest(row, 0))?
-        .collect()
 }

@@ -103,7 +103,8 @@ fn payloads(connection: &Connection, problems: &mut Problems) -> Result<()> {
 }
 
 fn streams(connection: &Connection, problems: &mut Problems) -> Result<()> {
-    let mut statement = connection.prepare("SELECT id, name FROM stream ORDER BY id")?;
+    let mut statement = connection
+        .prepare("SELECT id, name FROM stream WHERE typeof(name) <> 'integer' ORDER BY id")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let id = row.get(0)?;
@@ -179,7 +180,7 @@ fn events(
     Ok(())
 }
 
-/// Rows that no stream knows.
+/// Rows that no stream knows. Stream 0 holds the highest cursor when its event was deleted.
 fn orphans(connection: &Connection, problems: &mut Problems) -> Result<()> {
     for (table, reference) in [
         ("event", "stream"),
@@ -187,10 +188,11 @@ fn orphans(connection: &Connection, problems: &mut Problems) -> Result<()> {
         ("idempotency", "run"),
         ("attempt", "run"),
         ("log", "run"),
+        ("artefact", "run"),
     ] {
         let sql = format!(
             "SELECT count(*) FROM {table}
-             WHERE NOT EXISTS (SELECT 1 FROM stream WHERE id = {table}.{reference})"
+             WHERE {reference} <> 0 AND NOT EXISTS (SELECT 1 FROM stream WHERE id = {table}.{reference})"
         );
         let rows: u64 = connection.query_row(&sql, [], |row| column::count(row, 0))?;
         problems.expect(rows == 0, || format!("table {table}: {rows} rows have no stream"));

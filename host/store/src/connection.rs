@@ -47,6 +47,8 @@ pub(crate) fn stranger(path: &Path) -> Result<Connection, Error> {
 
 /// Makes a connection the writer's.
 pub(crate) fn make_writer(connection: &Connection, options: &Options) -> Result<()> {
+    // Takes effect in a file without tables only; those of schema version 1 stay as they are.
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(
         None,

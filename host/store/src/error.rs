@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::ErrorCode;
+use taskloom_core::id::RunId;
 
 /// Why the store could not do something. Cloned to everybody whose batch shared a transaction.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -69,6 +70,26 @@ pub enum Error {
         folder: PathBuf,
         /// What the system said.
         source: Arc<io::Error>,
+    },
+    /// There is no such run.
+    #[error("there is no run {run}")]
+    RunUnknown {
+        /// The run.
+        run: RunId,
+    },
+    /// A run that has not ended cannot be deleted.
+    #[error("run {run} has not ended; cancel it first")]
+    RunLive {
+        /// The run.
+        run: RunId,
+    },
+    /// A live run needs the run that was to be deleted.
+    #[error("run {run} is needed by run {by}, which has not ended; cancel that one first, or wait")]
+    RunHeld {
+        /// The run.
+        run: RunId,
+        /// The live run: its parent, its child, or one that runs it again.
+        by: RunId,
     },
     /// The disk is full, or the database has reached the size it was granted.
     #[error("no room left for `{path}`: free some space, or raise the limit of its size")]

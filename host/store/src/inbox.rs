@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::batch::{Batch, Committed};
 use crate::error::Error;
 use crate::rows::LogLine;
+use crate::writer::Writer;
 
 /// Batches waiting for the writer; above that [`Inbox::put`] blocks. More than the engine has
 /// under way at once, so that it blocks only when the disk stands still.
@@ -34,6 +35,9 @@ const LOG_DELAY: Duration = Duration::from_millis(100);
 /// Told what became of a batch, on the thread that wrote it.
 pub(crate) type Done = Box<dyn FnOnce(Result<Committed, Error>) + Send>;
 
+/// Upkeep that somebody waits for, done in the writer's turn.
+pub(crate) type Job = Box<dyn FnOnce(&mut Writer) + Send>;
+
 /// A batch and who waits for it.
 pub(crate) struct Commit {
     pub(crate) batch: Batch,
@@ -47,6 +51,8 @@ pub(crate) struct Group {
     pub(crate) logs: Vec<LogLine>,
     /// Whether the checkpointer has left a rest for the writer.
     pub(crate) checkpoint: bool,
+    /// Upkeep, done after the rest; only by the writer's own thread.
+    pub(crate) job: Option<Job>,
 }
 
 /// The queue before the writer.
@@ -67,6 +73,7 @@ struct Queue {
     /// When the oldest log line has waited long enough.
     logs_due: Option<Instant>,
     checkpoint: bool,
+    jobs: VecDeque<Job>,
     /// Why nothing more is taken.
     closed: Option<String>,
     /// Whether the writer's thread waits for work.
@@ -127,6 +134,17 @@ impl Inbox {
         self.wake(&queue);
     }
 
+    /// Queues upkeep; it is done after the batches that wait.
+    pub(crate) fn put_job(&self, job: Job) -> Result<(), Error> {
+        let mut queue = self.lock();
+        if let Some(reason) = &queue.closed {
+            return Err(Error::stopped(reason));
+        }
+        queue.jobs.push_back(job);
+        self.wake(&queue);
+        Ok(())
+    }
+
     /// Takes nothing more; what is queued is still written. The first reason stays.
     pub(crate) fn close(&self, reason: &str) {
         let mut queue = self.lock();
@@ -141,6 +159,8 @@ impl Inbox {
         let mut queue = self.lock();
         queue.logs.clear();
         queue.logs_due = None;
+        // Whoever waits for them sees that they are gone.
+        queue.jobs.clear();
         queue.commits.drain(..).collect()
     }
 
@@ -161,7 +181,8 @@ impl Inbox {
         let mut queue = self.lock();
         queue.turn = None;
         // Lines too: the writer's thread sleeps without their time while it is another's turn.
-        let has_work = !queue.commits.is_empty() || queue.logs_due.is_some();
+        let has_work =
+            !queue.commits.is_empty() || queue.logs_due.is_some() || !queue.jobs.is_empty();
         if has_work || queue.checkpoint || queue.closed.is_some() {
             self.wake(&queue);
         }
@@ -190,9 +211,11 @@ impl Inbox {
     /// What there is to do: `None` for nothing now, `Some(None)` for nothing ever again.
     fn next(&self, queue: &mut Queue) -> Option<Option<Group>> {
         let logs_due = queue.logs_due.is_some_and(|due| due <= Instant::now());
-        if !queue.commits.is_empty() || queue.checkpoint || logs_due {
+        let has_work = !queue.commits.is_empty() || !queue.jobs.is_empty();
+        if has_work || queue.checkpoint || logs_due {
             queue.turn = Some(thread::current().id());
-            return Some(Some(self.group(queue)));
+            let job = queue.jobs.pop_front();
+            return Some(Some(Group { job, ..self.group(queue) }));
         }
         queue.closed.as_ref()?;
         if queue.logs.is_empty() {
@@ -223,7 +246,8 @@ impl Inbox {
         queue.log_bytes -= logs.iter().map(size).sum::<usize>();
         queue.logs_due = (!queue.logs.is_empty()).then(Instant::now);
         self.room.notify_all();
-        Group { commits, logs, checkpoint: std::mem::take(&mut queue.checkpoint) }
+        let checkpoint = std::mem::take(&mut queue.checkpoint);
+        Group { commits, logs, checkpoint, job: None }
     }
 
     fn wake(&self, queue: &Queue) {

@@ -20,6 +20,10 @@ mod checkpoint;
 mod inbox;
 mod writer;
 
+mod delete;
+mod retention;
+mod sweep;
+
 mod artefacts;
 mod attempts;
 mod cached;
@@ -43,6 +47,7 @@ pub use batch::{Append, Batch, Committed, Conflict, Events};
 pub use error::Error;
 pub use journal::{StoredEvent, StoredRunEvent};
 pub use page::{Cursor, PAGE_ROWS_MAX, Page};
+pub use retention::{Retained, Retention};
 pub use rows::{ArtefactRow, AttemptRow, CachedRow, LogFilter, LogLine, RunFilter, RunRow};
 pub use schema::SCHEMA_VERSION;
 pub use store::{Durability, Options, Stats, Store};

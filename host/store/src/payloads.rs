@@ -4,7 +4,12 @@ use rusqlite::{Connection, OptionalExtension as _, Result, params};
 use taskloom_core::id::Digest;
 use taskloom_core::time::Timestamp;
 
-/// Keeps a text under its digest, unless it is there already.
+use crate::sweep::RENEW_AFTER;
+
+const RENEW_AFTER_MS: i64 = RENEW_AFTER.as_millis() as i64;
+
+/// Keeps a text under its digest. If it is there already its time is renewed now and then, so that
+/// a sweep spares what is about to be referred to.
 pub(crate) fn insert(
     connection: &Connection,
     digest: &Digest,
@@ -14,9 +19,10 @@ pub(crate) fn insert(
     connection
         .prepare_cached(
             "INSERT INTO payload (digest, created_at, body) VALUES ($1, $2, $3)
-             ON CONFLICT (digest) DO NOTHING",
+             ON CONFLICT (digest) DO UPDATE SET created_at = excluded.created_at
+             WHERE created_at < $4",
         )?
-        .execute(params![digest.as_bytes(), now.as_ms(), body])?;
+        .execute(params![digest.as_bytes(), now.as_ms(), body, now.as_ms() - RENEW_AFTER_MS])?;
     Ok(())
 }
 

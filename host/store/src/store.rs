@@ -4,9 +4,11 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
 use serde::de::DeserializeOwned;
 use taskloom_core::id::{Digest, RunId, TaskType, WorkflowId};
 use taskloom_core::journal::{StreamEvent, StreamId};
@@ -71,6 +73,8 @@ struct Inner {
     counters: Arc<Counters>,
     readers: Readers,
     artefacts: ArtefactFiles,
+    /// When a run or a kept result was deleted last.
+    deleted: Mutex<Option<Instant>>,
     /// What writes; whoever has the turn of the inbox uses it.
     writer: Arc<Mutex<Option<Writer>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -148,6 +152,7 @@ impl Store {
                 counters,
                 readers,
                 artefacts: ArtefactFiles::new(folder),
+                deleted: Mutex::default(),
                 writer,
                 thread,
             }),
@@ -378,7 +383,7 @@ impl Store {
         self.inner.artefacts.open(digest).map_err(|error| self.artefacts_error(error))
     }
 
-    fn artefacts_error(&self, error: std::io::Error) -> Error {
+    pub(crate) fn artefacts_error(&self, error: std::io::Error) -> Error {
         Error::Artefacts {
             folder: self.inner.artefacts.folder().to_owned(),
             source: Arc::new(error),
@@ -452,6 +457,44 @@ impl Store {
     /// As [`Store::run_events`].
     pub fn check(&self) -> Result<Vec<String>, Error> {
         self.inner.readers.read("checking the database", check::all)
+    }
+
+    pub(crate) fn artefact_files(&self) -> &ArtefactFiles {
+        &self.inner.artefacts
+    }
+
+    /// Reads with one of the pool's connections.
+    pub(crate) fn reading<T>(
+        &self,
+        doing: &'static str,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Error> {
+        self.inner.readers.read(doing, read)
+    }
+
+    /// Changes something in a transaction of its own, in the writer's turn, and waits for it.
+    pub(crate) fn upkeep<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Connection, &mut Heads) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (sender, receiver) = channel();
+        let job = move |writer: &mut Writer| _ = sender.send(writer.upkeep(doing, work));
+        self.inner.inbox.put_job(Box::new(job))?;
+        let stopped = || Err(Error::stopped("a transaction before this one failed"));
+        receiver.recv().unwrap_or_else(|_| stopped())
+    }
+
+    pub(crate) fn note_deletion(&self) {
+        *self.last_deletion() = Some(Instant::now());
+    }
+
+    pub(crate) fn deleted_within(&self, time: Duration) -> bool {
+        self.last_deletion().is_some_and(|at| at.elapsed() < time)
+    }
+
+    fn last_deletion(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.inner.deleted.lock().expect("no code that holds this panics")
     }
 
     /// What the store did since it was opened.

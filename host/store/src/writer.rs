@@ -77,13 +77,16 @@ impl Writer {
         if group.checkpoint {
             self.finish_checkpoint();
         }
-        let Group { commits, logs, .. } = group;
+        let Group { commits, logs, job, .. } = group;
         let (batches, done): (Vec<_>, Vec<_>) =
             commits.into_iter().map(|Commit { batch, done }| (batch, done)).unzip();
         match self.transact(&batches, &logs) {
             Ok(answers) => {
                 let answers = answers.into_iter().map(Ok);
                 done.into_iter().zip(answers).for_each(|(done, answer)| tell(done, answer));
+                if let Some(job) = job {
+                    job(self);
+                }
                 self.look_at_log();
             }
             Err(error) => {
@@ -92,6 +95,7 @@ impl Writer {
                 if let Some(reason) = &fatal {
                     self.inbox.close(reason);
                 }
+                // The job is dropped; whoever waits for it is told that it was not done.
                 done.into_iter().for_each(|done| tell(done, Err(error.clone())));
                 if let Some(reason) = &fatal {
                     abort(&self.inbox, reason);
@@ -107,14 +111,43 @@ impl Writer {
         }
         let result = self.write(batches, logs);
         if result.is_err() {
-            self.heads.forget_all();
-            if !self.connection.is_autocommit()
-                && let Err(error) = self.connection.execute_batch("ROLLBACK")
-            {
-                tracing::error!(%error, "a failed transaction could not be rolled back");
-            }
+            self.roll_back();
         }
         result.map_err(|error| Error::sql(&self.path, "committing", error))
+    }
+
+    /// Does upkeep in a transaction of its own, durable when this returns.
+    pub(crate) fn upkeep<T>(
+        &mut self,
+        doing: &'static str,
+        work: impl FnOnce(&Connection, &mut Heads) -> Result<T>,
+    ) -> Result<T, Error> {
+        let done = (|| {
+            self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+            let answer = work(&self.connection, &mut self.heads)?;
+            self.connection.prepare_cached("COMMIT")?.execute([])?;
+            Ok(answer)
+        })();
+        if done.is_err() {
+            self.roll_back();
+        }
+        let done = done.map_err(|error| Error::sql(&self.path, doing, error));
+        if let Err(error) = &done
+            && error.is_fatal()
+        {
+            tracing::error!(%error, "upkeep failed");
+            abort(&self.inbox, &error.to_string());
+        }
+        done
+    }
+
+    fn roll_back(&mut self) {
+        self.heads.forget_all();
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.connection.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%error, "a failed transaction could not be rolled back");
+        }
     }
 
     fn write(&mut self, batches: &[Batch], logs: &[LogLine]) -> Result<Vec<Committed>> {

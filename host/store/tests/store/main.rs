@@ -10,5 +10,6 @@ mod crash;
 mod damage;
 mod fixtures;
 mod parameters;
+mod retention;
 mod views;
 mod violations;
