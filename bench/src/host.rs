@@ -190,15 +190,36 @@ impl Host {
         Ok(body)
     }
 
+    /// Waits for the end of a run and gives it.
+    pub(crate) fn ended(&self, id: &str) -> Result<Value> {
+        loop {
+            let run = self.get(&format!("/runs/{id}"))?;
+            if !run["outcome"].is_null() {
+                return Ok(run);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Has a workflow's text checked.
+    pub(crate) fn validate(&self, source: &str) -> Result<Value> {
+        let url = format!("{}/api/v1/workflows/validate", self.address);
+        let request = self.client.post(url).header("content-type", "application/toml");
+        Ok(request.body(source.to_owned()).send()?.json()?)
+    }
+
+    /// The address without the scheme.
+    pub(crate) fn socket_address(&self) -> &str {
+        self.address.trim_start_matches("http://")
+    }
+
     /// Starts a run and gives it when it has succeeded.
     pub(crate) fn finished(&self, workflow: &str) -> Result<Value> {
         let started = self.run(workflow, Some(60))?;
-        let id = started["id"].as_str().context("no id")?.to_owned();
-        let mut run = started;
-        while run["outcome"].is_null() {
-            std::thread::sleep(Duration::from_millis(50));
-            run = self.get(&format!("/runs/{id}"))?;
-        }
+        let run = match started["outcome"].is_null() {
+            true => self.ended(started["id"].as_str().context("no id")?)?,
+            false => started,
+        };
         ensure!(run["outcome"] == "succeeded", "{workflow}: {run:#}");
         Ok(run)
     }
@@ -220,9 +241,22 @@ impl Host {
 
     /// Resident memory of the process, in bytes.
     pub(crate) fn memory(&self) -> Result<u64> {
+        self.memory_of("VmRSS:")
+    }
+
+    /// The most resident memory that the process ever had, in bytes.
+    pub(crate) fn memory_peak(&self) -> Result<u64> {
+        self.memory_of("VmHWM:")
+    }
+
+    fn memory_of(&self, name: &str) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.context("no VmRSS")?.trim().trim_end_matches(" kB").parse::<u64>()?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let kib = line
+            .with_context(|| format!("no {name}"))?
+            .trim()
+            .trim_end_matches(" kB")
+            .parse::<u64>()?;
         Ok(kib * 1024)
     }
 }
