@@ -45,6 +45,29 @@ impl Place {
         Ok(fs::read(path)?)
     }
 
+    /// Checks a workflow file by the program; gives the most memory that it had, in bytes.
+    pub(crate) fn validate(&self, file: &Path) -> Result<u64> {
+        let mut child = Command::new(self.program()?)
+            .arg("validate")
+            .arg(file)
+            // Where there are no plugins: task types are another matter.
+            .current_dir(file.parent().context("a file lies in a folder")?)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let status = format!("/proc/{}/status", child.id());
+        let mut peak = 0;
+        while child.try_wait()?.is_none() {
+            peak = fs::read_to_string(&status)
+                .ok()
+                .and_then(|s| memory_of(&s, "VmHWM:"))
+                .unwrap_or(peak);
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        ensure!(child.wait()?.success(), "`{}` is refused", file.display());
+        Ok(peak)
+    }
+
     fn program(&self) -> Result<PathBuf> {
         let beside = std::env::current_exe()?.with_file_name("taskloom");
         ensure!(
@@ -190,22 +213,20 @@ impl Host {
         Ok(body)
     }
 
-    /// Waits for the end of a run and gives it.
-    pub(crate) fn ended(&self, id: &str) -> Result<Value> {
+    /// Waits for the end of a run and gives it. Looks at the list meanwhile: to show a run its whole journal
+    /// is read, which would be measured too.
+    pub(crate) fn ended(&self, run: &Value) -> Result<Value> {
+        let (id, workflow) = (run["id"].as_str(), run["workflow"].as_str());
+        let (id, workflow) = (id.context("no id")?, workflow.context("no workflow")?);
         loop {
-            let run = self.get(&format!("/runs/{id}"))?;
-            if !run["outcome"].is_null() {
-                return Ok(run);
+            let list = self.get(&format!("/runs?workflow={workflow}&limit=100"))?;
+            let runs = list["runs"].as_array().context("no list of runs")?;
+            let row = runs.iter().find(|row| row["id"] == id).context("the run is not listed")?;
+            if !row["outcome"].is_null() {
+                return self.get(&format!("/runs/{id}"));
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-    }
-
-    /// Has a workflow's text checked.
-    pub(crate) fn validate(&self, source: &str) -> Result<Value> {
-        let url = format!("{}/api/v1/workflows/validate", self.address);
-        let request = self.client.post(url).header("content-type", "application/toml");
-        Ok(request.body(source.to_owned()).send()?.json()?)
     }
 
     /// The address without the scheme.
@@ -217,7 +238,7 @@ impl Host {
     pub(crate) fn finished(&self, workflow: &str) -> Result<Value> {
         let started = self.run(workflow, Some(60))?;
         let run = match started["outcome"].is_null() {
-            true => self.ended(started["id"].as_str().context("no id")?)?,
+            true => self.ended(&started)?,
             false => started,
         };
         ensure!(run["outcome"] == "succeeded", "{workflow}: {run:#}");
@@ -251,14 +272,14 @@ impl Host {
 
     fn memory_of(&self, name: &str) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
-        let kib = line
-            .with_context(|| format!("no {name}"))?
-            .trim()
-            .trim_end_matches(" kB")
-            .parse::<u64>()?;
-        Ok(kib * 1024)
+        memory_of(&status, name).with_context(|| format!("no {name}"))
     }
+}
+
+/// A figure of a process's status, in bytes.
+fn memory_of(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
 }
 
 impl Drop for Host {
