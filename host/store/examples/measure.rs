@@ -29,7 +29,7 @@ fn main() -> Result<(), taskloom_store::Error> {
     let folder = base.join(format!("taskloom-measure-{}", std::process::id()));
     let store = Store::open(&folder, Options::default())?;
     let payloads = vec![(Digest::of(DEFINITION.as_bytes()), DEFINITION.into())];
-    store.commit_and_wait(Batch { payloads, appends: vec![] })?;
+    store.commit_and_wait(Batch { payloads, ..Batch::default() })?;
     one_by_one(&folder, &store)?;
     in_groups(&store)?;
     lists(&store)?;
@@ -78,8 +78,8 @@ fn in_groups(store: &Store) -> Result<(), taskloom_store::Error> {
     commit(store, runs.iter_mut().map(Run::start).collect())?;
     let batches: Vec<Batch> = (0..events / 1_000)
         .map(|_| Batch {
-            payloads: vec![],
             appends: runs.iter_mut().map(|run| run.notes(10)).collect(),
+            ..Batch::default()
         })
         .collect();
     rate("events in batches of 1,000", events, || all(store, batches));
@@ -88,7 +88,7 @@ fn in_groups(store: &Store) -> Result<(), taskloom_store::Error> {
     let batches: Vec<Batch> = (0..runs)
         .map(|number| {
             let mut run = Run::new(1_000_000 + number);
-            Batch { payloads: vec![], appends: vec![run.start(), run.step(), run.finish()] }
+            Batch { appends: vec![run.start(), run.step(), run.finish()], ..Batch::default() }
         })
         .collect();
     rate("runs of one task, each one batch with all its views", runs, || all(store, batches));
@@ -112,7 +112,7 @@ fn lists(store: &Store) -> Result<(), taskloom_store::Error> {
 
 fn commit(store: &Store, appends: Vec<Append>) -> Result<Duration, taskloom_store::Error> {
     let start = Instant::now();
-    let committed = store.commit_and_wait(Batch { payloads: vec![], appends })?;
+    let committed = store.commit_and_wait(Batch { appends, ..Batch::default() })?;
     assert!(committed.appends.iter().all(Result::is_ok), "{committed:?}");
     Ok(start.elapsed())
 }
@@ -167,6 +167,10 @@ impl Run {
             wake_at: None,
             idempotency: None,
             trigger: Trigger::Api,
+            parent: None,
+            rerun_of: None,
+            concurrency_key: None,
+            trigger_name: None,
         };
         Self { row, seq: 0, attempts: 0 }
     }

@@ -9,7 +9,7 @@ use taskloom_core::journal::{
 };
 
 use crate::error::Error;
-use crate::rows::{AttemptRow, RunRow};
+use crate::rows::{ArtefactRow, AttemptRow, CachedRow, RunRow};
 
 /// What is written together, or not at all but for the appends that conflict.
 #[derive(Debug, Default)]
@@ -19,6 +19,11 @@ pub struct Batch {
     pub payloads: Vec<(Digest, Arc<str>)>,
     /// Appends, performed in this order.
     pub appends: Vec<Append>,
+    /// Artefacts that attempts left, their bytes put before. Those of a run that does not exist
+    /// after the appends are dropped: nobody could read them.
+    pub artefacts: Vec<ArtefactRow>,
+    /// Results that later attempts may take over.
+    pub cached: Vec<CachedRow>,
 }
 
 /// Events for the end of one stream, with the views that follow from them.
@@ -106,7 +111,8 @@ impl Batch {
     /// How many rows it will make, about: the measure of a transaction's size.
     pub(crate) fn weight(&self) -> usize {
         let rows = |append: &Append| append.events.len() + append.attempts.len() + 1;
-        self.payloads.len() + self.appends.iter().map(rows).sum::<usize>()
+        let more = self.payloads.len() + self.artefacts.len() + self.cached.len();
+        more + self.appends.iter().map(rows).sum::<usize>()
     }
 
     /// Refuses what cannot be meant.

@@ -60,6 +60,10 @@ pub(crate) fn run_id(row: &Row<'_>, index: usize) -> Result<RunId> {
     row.get(index).map(|bytes| RunId::new(Uuid::from_bytes(bytes)))
 }
 
+pub(crate) fn run_id_or_none(row: &Row<'_>, index: usize) -> Result<Option<RunId>> {
+    Ok(row.get::<_, Option<[u8; 16]>>(index)?.map(|bytes| RunId::new(Uuid::from_bytes(bytes))))
+}
+
 pub(crate) fn digest(row: &Row<'_>, index: usize) -> Result<Digest> {
     row.get(index).map(Digest::from_bytes)
 }

@@ -59,6 +59,17 @@ pub enum Error {
         /// How that was seen.
         why: String,
     },
+    /// A file of an artefact cannot be written or read.
+    #[error(
+        "the artefacts in `{folder}` cannot be used: {source}; look at the rights and the \
+             room of that folder"
+    )]
+    Artefacts {
+        /// The folder they lie in.
+        folder: PathBuf,
+        /// What the system said.
+        source: Arc<io::Error>,
+    },
     /// The disk is full, or the database has reached the size it was granted.
     #[error("no room left for `{path}`: free some space, or raise the limit of its size")]
     Full {

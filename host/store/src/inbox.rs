@@ -302,7 +302,7 @@ mod tests {
         let large = || {
             let digest = taskloom_core::id::Digest::of(b"");
             let payloads = vec![(digest, "".into()); GROUP_ROWS_MAX + 1];
-            Commit { batch: Batch { payloads, appends: vec![] }, done: Box::new(|_| {}) }
+            Commit { batch: Batch { payloads, ..Batch::default() }, done: Box::new(|_| {}) }
         };
         let small = || Commit { batch: Batch::default(), done: Box::new(|_| {}) };
         for commit in [large(), small(), small(), large()] {

@@ -20,7 +20,9 @@ mod checkpoint;
 mod inbox;
 mod writer;
 
+mod artefacts;
 mod attempts;
+mod cached;
 mod idempotency;
 mod journal;
 mod logs;
@@ -41,6 +43,6 @@ pub use batch::{Append, Batch, Committed, Conflict, Events};
 pub use error::Error;
 pub use journal::{StoredEvent, StoredRunEvent};
 pub use page::{Cursor, PAGE_ROWS_MAX, Page};
-pub use rows::{AttemptRow, LogFilter, LogLine, RunFilter, RunRow};
+pub use rows::{ArtefactRow, AttemptRow, CachedRow, LogFilter, LogLine, RunFilter, RunRow};
 pub use schema::SCHEMA_VERSION;
 pub use store::{Durability, Options, Stats, Store};

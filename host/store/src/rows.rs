@@ -3,6 +3,7 @@
 use taskloom_core::failure::Outcome;
 use taskloom_core::id::{Digest, RunId, TaskId, TaskType, WorkflowId};
 use taskloom_core::journal::{IdempotencyKey, Trigger};
+use taskloom_core::payload::PayloadRef;
 use taskloom_core::plugin::ResourceClass;
 use taskloom_core::run::RunStatus;
 use taskloom_core::time::Timestamp;
@@ -40,6 +41,14 @@ pub struct RunRow {
     pub idempotency: Option<IdempotencyKey>,
     /// What started it.
     pub trigger: Trigger,
+    /// The run one of whose tasks started it.
+    pub parent: Option<RunId>,
+    /// The run that this one ran again.
+    pub rerun_of: Option<RunId>,
+    /// The key under which it counts against the workflow's limit of concurrent runs.
+    pub concurrency_key: Option<String>,
+    /// Which of the workflow's triggers started it.
+    pub trigger_name: Option<String>,
 }
 
 /// Which runs to list; every field that is set narrows the list.
@@ -55,6 +64,12 @@ pub struct RunFilter {
     pub started_after: Option<Timestamp>,
     /// Accepted before this time.
     pub started_before: Option<Timestamp>,
+    /// Started by this.
+    pub trigger: Option<Trigger>,
+    /// Started by a task of this run.
+    pub parent: Option<RunId>,
+    /// That ran this run again.
+    pub rerun_of: Option<RunId>,
     /// Those that follow the page this cursor came with.
     pub after: Option<Cursor>,
 }
@@ -96,6 +111,40 @@ pub struct AttemptRow {
     pub output_bytes: u64,
     /// The plugin version that ran; `None` if none did.
     pub plugin_digest: Option<Digest>,
+}
+
+/// A file that an attempt left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArtefactRow {
+    /// The run.
+    pub run: RunId,
+    /// The task.
+    pub task: TaskId,
+    /// The attempt's number.
+    pub attempt: u32,
+    /// Its name, once within an attempt.
+    pub name: String,
+    /// What its bytes are, such as `text/html`.
+    pub media_type: String,
+    /// Its length.
+    pub bytes: u64,
+    /// The SHA-256 of its bytes, as [`Store::put_artefact`](crate::Store::put_artefact) gave it.
+    pub digest: Digest,
+}
+
+/// An output that a later attempt with the same key may take over.
+#[derive(Debug, Clone)]
+pub struct CachedRow {
+    /// The digest of all that the output depends on.
+    pub key: Digest,
+    /// The output.
+    pub output: PayloadRef,
+    /// The run that computed it.
+    pub run: RunId,
+    /// The task that computed it.
+    pub task: TaskId,
+    /// When it was computed.
+    pub made_at: Timestamp,
 }
 
 /// One line that a handler logged.

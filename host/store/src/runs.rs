@@ -3,8 +3,8 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, params, params_from_iter};
 use taskloom_core::failure::Outcome;
-use taskloom_core::id::RunId;
-use taskloom_core::journal::{IdempotencyKey, StreamId};
+use taskloom_core::id::{RunId, WorkflowId};
+use taskloom_core::journal::{IdempotencyKey, StreamId, Trigger};
 use taskloom_core::run::RunStatus;
 
 use crate::column;
@@ -12,7 +12,8 @@ use crate::page::{Cursor, Page, rows_to_read};
 use crate::rows::{RunFilter, RunRow};
 
 const COLUMNS: &str = "id, workflow, version, definition, status, outcome, priority, started_at, \
-                       ended_at, tasks_total, tasks_ended, wake_at, key, request, trigger, stream";
+                       ended_at, tasks_total, tasks_ended, wake_at, key, request, trigger, stream, \
+                       parent, rerun_of, concurrency_key, trigger_name";
 
 /// Writes the row of a run whose stream has the key `stream`.
 pub(crate) fn put(connection: &Connection, stream: i64, run: &RunRow) -> Result<()> {
@@ -24,8 +25,9 @@ pub(crate) fn put(connection: &Connection, stream: i64, run: &RunRow) -> Result<
         .prepare_cached(
             "INSERT INTO run (stream, id, workflow, version, definition, status, outcome,
                  priority, started_at, ended_at, tasks_total, tasks_ended, wake_at, key, request,
-                 trigger)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                 trigger, parent, rerun_of, concurrency_key, trigger_name)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+                 $18, $19, $20)
              ON CONFLICT (stream) DO UPDATE SET
                  status = excluded.status, outcome = excluded.outcome,
                  priority = excluded.priority, ended_at = excluded.ended_at,
@@ -49,6 +51,10 @@ pub(crate) fn put(connection: &Connection, stream: i64, run: &RunRow) -> Result<
             key,
             request,
             run.trigger.as_str(),
+            run.parent.as_ref().map(RunId::as_bytes),
+            run.rerun_of.as_ref().map(RunId::as_bytes),
+            run.concurrency_key,
+            run.trigger_name,
         ])?;
     Ok(())
 }
@@ -91,6 +97,22 @@ pub(crate) fn unfinished(connection: &Connection) -> Result<Vec<RunRow>> {
         .collect()
 }
 
+/// The live runs of a workflow under a concurrency key, oldest first.
+pub(crate) fn live_of_key(
+    connection: &Connection,
+    workflow: &WorkflowId,
+    key: &str,
+) -> Result<Vec<RunRow>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM run INDEXED BY run_live_of_key
+             WHERE workflow = $1 AND concurrency_key = $2 AND outcome IS NULL
+             ORDER BY started_at, stream"
+        ))?
+        .query_map(params![workflow.as_str(), key], read)?
+        .collect()
+}
+
 /// One page of the runs that pass the filter, newest first.
 pub(crate) fn list(
     connection: &Connection,
@@ -130,6 +152,15 @@ fn query(filter: &RunFilter) -> (String, Vec<Value>) {
     if let Some(outcome) = filter.outcome {
         narrow("outcome = ?", outcome.as_str().to_owned().into());
     }
+    if let Some(trigger) = filter.trigger {
+        narrow("trigger = ?", trigger.as_str().to_owned().into());
+    }
+    if let Some(parent) = &filter.parent {
+        narrow("parent = ?", parent.as_bytes().to_vec().into());
+    }
+    if let Some(rerun_of) = &filter.rerun_of {
+        narrow("rerun_of = ?", rerun_of.as_bytes().to_vec().into());
+    }
     if let Some(at) = filter.started_after {
         narrow("started_at >= ?", at.as_ms().into());
     }
@@ -158,10 +189,15 @@ fn query(filter: &RunFilter) -> (String, Vec<Value>) {
 /// The index that leads straight to the newest runs which pass the filter.
 fn index(filter: &RunFilter) -> &'static str {
     match (&filter.workflow, filter.outcome) {
+        // Each of these names a few runs only.
+        _ if filter.rerun_of.is_some() => "run_rerun_of",
+        _ if filter.parent.is_some() => "run_parent",
         _ if is_unfinished(filter.status) => "run_unfinished",
         (Some(_), Some(_)) => "run_workflow_outcome",
         (None, Some(_)) => "run_outcome",
+        (_, None) if filter.trigger.is_some_and(|trigger| trigger != Trigger::Api) => "run_trigger",
         (Some(_), None) => "run_workflow",
+        (None, None) if filter.trigger.is_some() => "run_trigger",
         (None, None) => "run_started",
     }
 }
@@ -186,6 +222,10 @@ fn read(row: &Row<'_>) -> Result<RunRow> {
         wake_at: column::time_or_none(row, 11)?,
         idempotency: idempotency(row)?,
         trigger: column::word(row, 14)?,
+        parent: column::run_id_or_none(row, 16)?,
+        rerun_of: column::run_id_or_none(row, 17)?,
+        concurrency_key: row.get(18)?,
+        trigger_name: row.get(19)?,
     })
 }
 
@@ -210,7 +250,6 @@ fn idempotency(row: &Row<'_>) -> Result<Option<IdempotencyKey>> {
 
 #[cfg(test)]
 mod tests {
-    use taskloom_core::id::WorkflowId;
     use taskloom_core::time::Timestamp;
 
     use super::*;
@@ -218,7 +257,7 @@ mod tests {
 
     /// Every combination of filters.
     fn filters() -> impl Iterator<Item = RunFilter> {
-        (0..64_u32).flat_map(|bits| {
+        (0..512_u32).flat_map(|bits| {
             let given = move |bit: u32| bits & (1 << bit) != 0;
             [RunStatus::Running, RunStatus::Finished].map(|status| RunFilter {
                 workflow: given(0).then(|| WorkflowId::new("triage").expect("valid")),
@@ -227,6 +266,9 @@ mod tests {
                 started_after: given(3).then_some(Timestamp::from_ms(1)),
                 started_before: given(4).then_some(Timestamp::from_ms(9)),
                 after: given(5).then_some(Cursor { order: 5, row: 5 }),
+                trigger: given(6).then_some(if given(0) { Trigger::Api } else { Trigger::Rerun }),
+                parent: given(7).then_some(RunId::new(uuid::Uuid::nil())),
+                rerun_of: given(8).then_some(RunId::new(uuid::Uuid::nil())),
             })
         })
     }

@@ -8,7 +8,8 @@ use crate::error::Error;
 
 /// What turns each version into the next, beginning with an empty file. A released entry is never
 /// changed: `tests/fixtures` has a database of every version.
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("schema/v1.sql")];
+pub(crate) const MIGRATIONS: &[&str] =
+    &[include_str!("schema/v1.sql"), include_str!("schema/v2.sql")];
 
 /// The version of the schema that this program writes.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
@@ -91,6 +92,34 @@ mod tests {
         migrate(&mut connection, &[first, second]).expect("does nothing");
         let y: i64 = connection.query_row("SELECT y FROM a", [], |row| row.get(0)).expect("a row");
         assert_eq!((y, pragma(&connection, "user_version").expect("a number")), (2, 2));
+    }
+
+    #[test]
+    fn the_second_version_reads_from_the_journal_what_led_to_a_run() {
+        let mut connection = Connection::open_in_memory().expect("opens");
+        migrate(&mut connection, &MIGRATIONS[..1]).expect("migrates");
+        let id = "018f0000-0000-7000-8000-00000000000a";
+        let fill = format!(
+            r#"INSERT INTO event VALUES
+                   (1, 1, 1, 0, 'run-started', '{{"RunStarted":{{"parent":{{"run":"{id}"}}}}}}'),
+                   (2, 2, 1, 0, 'run-started', '{{"RunStarted":{{"rerun":{{"run":"{id}"}}}}}}');
+               INSERT INTO run VALUES
+                   (1, x'01', 'a', '1', x'', 'running', NULL, 0, 0, NULL, 0, 0, NULL, NULL, NULL,
+                       'workflow'),
+                   (2, x'02', 'a', '1', x'', 'running', NULL, 0, 0, NULL, 0, 0, NULL, NULL, NULL,
+                       'rerun');"#
+        );
+        connection.execute_batch(&fill).expect("fills");
+        migrate(&mut connection, MIGRATIONS).expect("migrates");
+        let found: Vec<(Option<String>, Option<String>)> = connection
+            .prepare("SELECT hex(parent), hex(rerun_of) FROM run ORDER BY stream")
+            .and_then(|mut rows| {
+                rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+            })
+            .expect("reads");
+        let id = id.replace('-', "").to_uppercase();
+        let none = || Some(String::new());
+        assert_eq!(found, [(Some(id.clone()), none()), (none(), Some(id))]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The store as its users see it.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::channel;
@@ -9,7 +10,9 @@ use std::thread::JoinHandle;
 use serde::de::DeserializeOwned;
 use taskloom_core::id::{Digest, RunId, TaskType, WorkflowId};
 use taskloom_core::journal::{StreamEvent, StreamId};
+use taskloom_core::time::Timestamp;
 
+use crate::artefacts::ArtefactFiles;
 use crate::batch::{Batch, Committed};
 use crate::checkpoint::Checkpointer;
 use crate::error::Error;
@@ -18,12 +21,12 @@ use crate::journal::{StoredEvent, StoredRunEvent};
 use crate::lock::HostLock;
 use crate::page::Page;
 use crate::readers::Readers;
-use crate::rows::{AttemptRow, LogFilter, LogLine, RunFilter, RunRow};
+use crate::rows::{ArtefactRow, AttemptRow, CachedRow, LogFilter, LogLine, RunFilter, RunRow};
 use crate::streams::Heads;
 use crate::writer::{Counters, Writer, tell};
 use crate::{
-    attempts, check, checkpoint, connection, idempotency, journal, logs, payloads, runs, schema,
-    streams,
+    artefacts, attempts, cached, check, checkpoint, connection, idempotency, journal, logs,
+    payloads, runs, schema, streams,
 };
 
 /// How a store is opened.
@@ -67,6 +70,7 @@ struct Inner {
     inbox: Arc<Inbox>,
     counters: Arc<Counters>,
     readers: Readers,
+    artefacts: ArtefactFiles,
     /// What writes; whoever has the turn of the inbox uses it.
     writer: Arc<Mutex<Option<Writer>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -137,7 +141,16 @@ impl Store {
         let thread = Writer::spawn(writer.clone(), inbox.clone()).map_err(no_thread)?;
         let thread = Mutex::new(Some(thread));
         Ok(Self {
-            inner: Arc::new(Inner { path, epoch, inbox, counters, readers, writer, thread }),
+            inner: Arc::new(Inner {
+                path,
+                epoch,
+                inbox,
+                counters,
+                readers,
+                artefacts: ArtefactFiles::new(folder),
+                writer,
+                thread,
+            }),
         })
     }
 
@@ -337,6 +350,58 @@ impl Store {
     pub fn list_runs(&self, filter: &RunFilter, limit: usize) -> Result<Page<RunRow>, Error> {
         let read = |connection: &_| runs::list(connection, filter, limit);
         self.inner.readers.read("listing runs", read)
+    }
+
+    /// The live runs of a workflow under a concurrency key, oldest first.
+    ///
+    /// # Errors
+    /// As [`Store::run_events`].
+    pub fn live_of_key(&self, workflow: &WorkflowId, key: &str) -> Result<Vec<RunRow>, Error> {
+        let read = |connection: &_| runs::live_of_key(connection, workflow, key);
+        self.inner.readers.read("listing the runs of a concurrency key", read)
+    }
+
+    /// Writes the bytes of an artefact, unless they are there; on disk when this returns. The
+    /// [`Batch`] that refers to them must follow within the hour, or retention removes them.
+    ///
+    /// # Errors
+    /// [`Error::Artefacts`].
+    pub fn put_artefact(&self, bytes: &[u8]) -> Result<Digest, Error> {
+        self.inner.artefacts.put(bytes).map_err(|error| self.artefacts_error(error))
+    }
+
+    /// Opens the bytes of an artefact, if they are there.
+    ///
+    /// # Errors
+    /// [`Error::Artefacts`].
+    pub fn open_artefact(&self, digest: &Digest) -> Result<Option<File>, Error> {
+        self.inner.artefacts.open(digest).map_err(|error| self.artefacts_error(error))
+    }
+
+    fn artefacts_error(&self, error: std::io::Error) -> Error {
+        Error::Artefacts {
+            folder: self.inner.artefacts.folder().to_owned(),
+            source: Arc::new(error),
+        }
+    }
+
+    /// The artefacts of a run, by task, attempt and name.
+    ///
+    /// # Errors
+    /// As [`Store::run_events`].
+    pub fn artefacts(&self, run: RunId) -> Result<Vec<ArtefactRow>, Error> {
+        self.inner
+            .readers
+            .read("listing artefacts", |connection| artefacts::of_run(connection, run))
+    }
+
+    /// The result that was kept under a key, if it was made at `not_before` or later.
+    ///
+    /// # Errors
+    /// As [`Store::run_events`].
+    pub fn cached(&self, key: &Digest, not_before: Timestamp) -> Result<Option<CachedRow>, Error> {
+        let read = |connection: &_| cached::get(connection, key, not_before);
+        self.inner.readers.read("looking up a kept result", read)
     }
 
     /// The run that was started under an idempotency key, and the digest of its request.

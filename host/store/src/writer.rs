@@ -20,7 +20,7 @@ use crate::inbox::{Commit, Done, Group, Inbox};
 use crate::lock::HostLock;
 use crate::rows::{LogLine, RunRow};
 use crate::streams::{self, Head, Heads};
-use crate::{attempts, idempotency, journal, logs, payloads, runs};
+use crate::{artefacts, attempts, cached, idempotency, journal, logs, payloads, runs};
 
 /// Counts what the writer did, for metrics.
 #[derive(Debug, Default)]
@@ -133,7 +133,16 @@ impl Writer {
             payloads::insert(&self.connection, digest, body, now)?;
         }
         let appends = batch.appends.iter().map(|append| self.append(append));
-        Ok(Committed { appends: appends.collect::<Result<_>>()? })
+        let appends = appends.collect::<Result<_>>()?;
+        for artefact in &batch.artefacts {
+            if let Some(head) = self.heads.get(&self.connection, &StreamId::Run(artefact.run))? {
+                artefacts::insert(&self.connection, head.id, artefact)?;
+            }
+        }
+        for result in &batch.cached {
+            cached::put(&self.connection, result)?;
+        }
+        Ok(Committed { appends })
     }
 
     /// Makes one append, or says why not. Every conflict is found before the first row is

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use taskloom_core::failure::Outcome;
 use taskloom_core::id::{RunId, TaskId};
+use taskloom_core::journal::Trigger;
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::run::{RunState, RunStatus, TaskStatus};
 use taskloom_core::time::Timestamp;
@@ -39,6 +40,12 @@ pub(crate) struct RunsQuery {
     started_after: Option<String>,
     /// Accepted before this time (RFC 3339).
     started_before: Option<String>,
+    /// That this started: `api`, `cli`, `workflow` or `rerun`.
+    trigger: Option<String>,
+    /// That a task of this run started.
+    parent: Option<String>,
+    /// That ran this run again.
+    rerun_of: Option<String>,
     /// Rows of the page, from 1 to 1,000; 100 when left out.
     limit: Option<usize>,
     /// Where the page begins: `next_cursor` of the page before.
@@ -158,6 +165,11 @@ impl RunsQuery {
             let outcome = Outcome::parse(text).filter(|outcome| *outcome != Outcome::Skipped);
             outcome.ok_or_else(|| word(text, "succeeded, failed, cancelled, timed_out"))
         };
+        let trigger = |text: &str| {
+            serde_json::from_value::<Trigger>(text.into()).map_err(|error| error.to_string())
+        };
+        let id =
+            |text: &str| text.parse::<RunId>().map_err(|_| format!("`{text}` is no id of a run"));
         Ok(RunFilter {
             workflow: read("workflow", &self.workflow, |text| {
                 text.parse().map_err(|error: taskloom_core::id::InvalidId| error.to_string())
@@ -166,6 +178,9 @@ impl RunsQuery {
             outcome: read("outcome", &self.outcome, outcome)?,
             started_after: read("started_after", &self.started_after, time)?,
             started_before: read("started_before", &self.started_before, time)?,
+            trigger: read("trigger", &self.trigger, trigger)?,
+            parent: read("parent", &self.parent, id)?,
+            rerun_of: read("rerun_of", &self.rerun_of, id)?,
             after: read("cursor", &self.cursor, |text| {
                 text.parse::<Cursor>().map_err(|error| error.to_string())
             })?,

@@ -60,7 +60,7 @@ impl PluginJournal {
     fn append(&self, plugin: &PluginName, after: u64, event: PluginEvent, at: Timestamp) {
         let events = Events::Plugin(vec![Entry { at, event }]);
         let append = Append::plain(StreamId::Plugin(plugin.clone()), after, events);
-        let batch = Batch { payloads: Vec::new(), appends: vec![append] };
+        let batch = Batch { appends: vec![append], ..Batch::default() };
         self.store.commit(batch, |result| {
             if let Err(error) = result {
                 tracing::warn!(%error, "an event of a plugin could not be written");

@@ -121,7 +121,7 @@ impl OpenBatch {
             attempts: std::mem::take(&mut part.attempts),
         };
         let appends = parts.iter_mut().filter(|part| part.writes()).map(append).collect();
-        (Batch { payloads: self.payloads, appends }, parts)
+        (Batch { payloads: self.payloads, appends, ..Batch::default() }, parts)
     }
 
     fn part(&mut self, run: RunId) -> &mut Part {

@@ -92,6 +92,11 @@ impl Resident {
             wake_at: state.next_wake(),
             idempotency: state.start.idempotency.clone(),
             trigger: state.start.trigger,
+            parent: state.start.parent.as_ref().map(|parent| parent.run),
+            rerun_of: state.start.rerun.as_ref().map(|rerun| rerun.run),
+            // Theirs, once `RunStarted` has them.
+            concurrency_key: None,
+            trigger_name: None,
         }
     }
 }

@@ -36,6 +36,10 @@ fn lists_are_narrowed_by_their_filters() {
     assert!(holds("workflow=fails&outcome=failed&status=finished"));
     assert!(!holds("workflow=fails&outcome=succeeded"));
     assert!(!holds("workflow=fails&status=running"));
+    assert!(holds("trigger=api&workflow=fails"));
+    assert!(!holds("trigger=rerun"));
+    assert!(!holds(&format!("parent={}", run["id"].as_str().expect("an id"))));
+    assert!(!holds(&format!("rerun_of={}", run["id"].as_str().expect("an id"))));
     assert!(holds("started_after=2020-01-01T00:00:00Z&limit=1000"));
     assert!(!holds("started_before=2020-01-01T00:00:00Z&limit=1000"));
 }
@@ -46,6 +50,9 @@ fn a_query_that_is_not_understood_is_refused() {
         ("/runs?wrokflow=x", "wrokflow"),
         ("/runs?status=done", "`done`"),
         ("/runs?outcome=skipped", "`skipped`"),
+        ("/runs?trigger=moon", "`moon`"),
+        ("/runs?parent=x", "`x`"),
+        ("/runs?rerun_of=x", "`x`"),
         ("/runs?limit=0", "limit"),
         ("/runs?limit=1001", "1001"),
         ("/runs?limit=many", "limit"),

@@ -191,7 +191,7 @@ mod suite {
         let large = format!("\"{}\"", "\u{e9}".repeat(300_000));
         for _ in 0..3 {
             let payloads = vec![text(&large), text("1"), text("1")];
-            store.commit_and_wait(Batch { payloads, appends: vec![] }).expect("commits");
+            store.commit_and_wait(Batch { payloads, ..Batch::default() }).expect("commits");
         }
         let read = |text: &str| store.payload(&Digest::of(text.as_bytes())).expect("reads");
         assert_eq!(read(&large).as_deref(), Some(large.as_str()));
@@ -452,7 +452,7 @@ mod suite {
         put(&store, run.claim("fetch", 1)).expect("no conflict");
         let payloads = vec![text(&output)];
         let appends = vec![run.succeed("fetch", 1, &json(&output))];
-        store.commit_and_wait(Batch { payloads, appends }).expect("commits");
+        store.commit_and_wait(Batch { payloads, appends, ..Batch::default() }).expect("commits");
         store.append_logs(vec![log_line(run.id(), "fetch", 1, 1)]);
         let events = store.run_events(run.id(), 0, 9).expect("reads");
         store.close();
@@ -562,7 +562,7 @@ fn filters() -> Vec<RunFilter> {
                             outcome,
                             started_after,
                             started_before,
-                            after: None,
+                            ..RunFilter::default()
                         });
                     }
                 }

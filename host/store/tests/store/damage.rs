@@ -132,7 +132,7 @@ fn a_payload_that_was_changed_is_not_handed_out() {
     let data = folder();
     let store = open(data.path()).expect("opens");
     let payloads = vec![text("[1]")];
-    store.commit_and_wait(Batch { payloads, appends: vec![] }).expect("commits");
+    store.commit_and_wait(Batch { payloads, ..Batch::default() }).expect("commits");
     Connection::open(store.path())
         .and_then(|connection| connection.execute_batch("UPDATE payload SET body = '[2]'"))
         .expect("writes");
@@ -150,7 +150,11 @@ fn a_full_database_refuses_and_goes_on_when_there_is_room() {
     put(&store, run.start()).expect("no conflict");
     let large = "x".repeat(1024 * 1024);
     let mut rejected = run.clone();
-    let full = Batch { payloads: vec![text(&large)], appends: vec![rejected.cancel()] };
+    let full = Batch {
+        payloads: vec![text(&large)],
+        appends: vec![rejected.cancel()],
+        ..Batch::default()
+    };
     let error = store.commit_and_wait(full).expect_err("is full");
     assert!(matches!(error, Error::Full { .. }), "{error:?}");
     assert_eq!(put(&store, run.cancel()), Ok(2));
@@ -170,7 +174,7 @@ fn every_batch_of_a_failed_transaction_is_told() {
     let mut run = Script::new(1, "triage");
     for batch in [
         batch(vec![run.start()]),
-        Batch { payloads: vec![text(&large)], appends: vec![] },
+        Batch { payloads: vec![text(&large)], ..Batch::default() },
         batch(vec![run.cancel()]),
     ] {
         let sender = sender.clone();

@@ -10,4 +10,5 @@ mod crash;
 mod damage;
 mod fixtures;
 mod parameters;
+mod views;
 mod violations;

@@ -78,6 +78,10 @@ impl Script {
             wake_at: None,
             idempotency: None,
             trigger: Trigger::Api,
+            parent: None,
+            rerun_of: None,
+            concurrency_key: None,
+            trigger_name: None,
         };
         Self { row, seq: 0, now: at }
     }
@@ -204,7 +208,7 @@ impl Script {
 
 /// Appends with the definition they refer to.
 pub(crate) fn batch(appends: Vec<Append>) -> Batch {
-    Batch { payloads: vec![text(DEFINITION)], appends }
+    Batch { payloads: vec![text(DEFINITION)], appends, ..Batch::default() }
 }
 
 /// Commits one append and gives what became of it.
