@@ -45,6 +45,29 @@ impl Place {
         Ok(fs::read(path)?)
     }
 
+    /// Checks a workflow file by the program; gives the most memory that it had, in bytes.
+    pub(crate) fn validate(&self, file: &Path) -> Result<u64> {
+        let mut child = Command::new(self.program()?)
+            .arg("validate")
+            .arg(file)
+            // Where there are no plugins: task types are another matter.
+            .current_dir(file.parent().context("a file lies in a folder")?)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let status = format!("/proc/{}/status", child.id());
+        let mut peak = 0;
+        while child.try_wait()?.is_none() {
+            peak = fs::read_to_string(&status)
+                .ok()
+                .and_then(|s| memory_of(&s, "VmHWM:"))
+                .unwrap_or(peak);
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        ensure!(child.wait()?.success(), "`{}` is refused", file.display());
+        Ok(peak)
+    }
+
     fn program(&self) -> Result<PathBuf> {
         let beside = std::env::current_exe()?.with_file_name("taskloom");
         ensure!(
@@ -190,15 +213,34 @@ impl Host {
         Ok(body)
     }
 
+    /// Waits for the end of a run and gives it. Looks at the list meanwhile: to show a run its whole journal
+    /// is read, which would be measured too.
+    pub(crate) fn ended(&self, run: &Value) -> Result<Value> {
+        let (id, workflow) = (run["id"].as_str(), run["workflow"].as_str());
+        let (id, workflow) = (id.context("no id")?, workflow.context("no workflow")?);
+        loop {
+            let list = self.get(&format!("/runs?workflow={workflow}&limit=100"))?;
+            let runs = list["runs"].as_array().context("no list of runs")?;
+            let row = runs.iter().find(|row| row["id"] == id).context("the run is not listed")?;
+            if !row["outcome"].is_null() {
+                return self.get(&format!("/runs/{id}"));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// The address without the scheme.
+    pub(crate) fn socket_address(&self) -> &str {
+        self.address.trim_start_matches("http://")
+    }
+
     /// Starts a run and gives it when it has succeeded.
     pub(crate) fn finished(&self, workflow: &str) -> Result<Value> {
         let started = self.run(workflow, Some(60))?;
-        let id = started["id"].as_str().context("no id")?.to_owned();
-        let mut run = started;
-        while run["outcome"].is_null() {
-            std::thread::sleep(Duration::from_millis(50));
-            run = self.get(&format!("/runs/{id}"))?;
-        }
+        let run = match started["outcome"].is_null() {
+            true => self.ended(&started)?,
+            false => started,
+        };
         ensure!(run["outcome"] == "succeeded", "{workflow}: {run:#}");
         Ok(run)
     }
@@ -220,11 +262,24 @@ impl Host {
 
     /// Resident memory of the process, in bytes.
     pub(crate) fn memory(&self) -> Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.context("no VmRSS")?.trim().trim_end_matches(" kB").parse::<u64>()?;
-        Ok(kib * 1024)
+        self.memory_of("VmRSS:")
     }
+
+    /// The most resident memory that the process ever had, in bytes.
+    pub(crate) fn memory_peak(&self) -> Result<u64> {
+        self.memory_of("VmHWM:")
+    }
+
+    fn memory_of(&self, name: &str) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        memory_of(&status, name).with_context(|| format!("no {name}"))
+    }
+}
+
+/// A figure of a process's status, in bytes.
+fn memory_of(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
 }
 
 impl Drop for Host {

@@ -38,9 +38,11 @@ fn main() -> Result<()> {
     // Every ratio is against a limit measured in the same run.
     let limits = Limits::measure(&place, &report)?;
     workloads::latency::measure(&place, &limits, &report)?;
+    workloads::throughput::measure(&place, &limits, &report)?;
     workloads::chain::measure(&place, &limits, &report)?;
     workloads::fan_out::measure(&place, &limits, &report)?;
     workloads::dispatch::measure(&place, &limits, &report)?;
+    workloads::large::measure(&place, &report)?;
     workloads::memory::measure(&place, &report)?;
     workloads::scheduling::measure(&place, &limits, &report)?;
     Ok(())

@@ -3,9 +3,11 @@
 pub(crate) mod chain;
 pub(crate) mod dispatch;
 pub(crate) mod fan_out;
+pub(crate) mod large;
 pub(crate) mod latency;
 pub(crate) mod memory;
 pub(crate) mod scheduling;
+pub(crate) mod throughput;
 
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -18,6 +18,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::definitions::Definitions;
 use crate::engine::{self, Clock, Engine, Settings};
 use crate::finished::FinishedRuns;
 use crate::payloads::Payloads;
@@ -64,6 +65,7 @@ impl App {
         let workflows = Workflows::open(&config.workflows_folder, Arc::clone(&catalog))
             .context("reading the workflows")?;
         let payloads = Payloads::new(store.clone());
+        let definitions = Definitions::new(store.clone());
         let finished = FinishedRuns::default();
         let parts = engine::Parts {
             store: store.clone(),
@@ -71,6 +73,7 @@ impl App {
             runtime,
             workflows: workflows.clone(),
             payloads: payloads.clone(),
+            definitions: definitions.clone(),
             finished: finished.clone(),
         };
         let launched = engine::launch(parts, settings(&config), Clock::start())?;
@@ -85,7 +88,7 @@ impl App {
         let stopped = CancellationToken::new();
         Ok(Self {
             engine: launched.engine,
-            reader: Reader::new(store.clone(), payloads, finished),
+            reader: Reader::new(store.clone(), payloads, definitions, finished),
             catalog,
             workflows,
             config,

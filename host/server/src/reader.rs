@@ -1,10 +1,9 @@
 //! Reads runs for people: folds their journals, by the same code that runs them.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
-use taskloom_core::definition::{self, Definition};
+use taskloom_core::definition::Definition;
 use taskloom_core::id::{Digest, RunId, WorkflowId};
 use taskloom_core::journal::RunEvent;
 use taskloom_core::payload::PayloadRef;
@@ -12,21 +11,19 @@ use taskloom_core::run::{FrameIndex, RunState};
 use taskloom_core::workflow::BlockIndex;
 use taskloom_store::{LogFilter, LogLine, Page, RunFilter, RunRow, Store, StoredRunEvent};
 
+use crate::definitions::{DefinitionError, Definitions};
 use crate::finished::FinishedRuns;
 use crate::payloads::{PayloadError, Payloads};
 
 /// Events that are read at once when a run is folded.
 const EVENTS_PER_READ: usize = 10_000;
 
-/// Definitions that are kept at hand.
-const DEFINITIONS_MAX: usize = 256;
-
 /// Reads runs; cheap to clone.
 #[derive(Clone)]
 pub struct Reader {
     store: Store,
     payloads: Payloads,
-    definitions: Arc<Mutex<HashMap<Digest, Arc<Definition>>>>,
+    definitions: Definitions,
     finished: FinishedRuns,
 }
 
@@ -51,8 +48,13 @@ pub enum ReadError {
 
 impl Reader {
     /// Reads what `store` holds.
-    pub fn new(store: Store, payloads: Payloads, finished: FinishedRuns) -> Self {
-        Self { store, payloads, definitions: Arc::default(), finished }
+    pub const fn new(
+        store: Store,
+        payloads: Payloads,
+        definitions: Definitions,
+        finished: FinishedRuns,
+    ) -> Self {
+        Self { store, payloads, definitions, finished }
     }
 
     /// A run as far as it is on disk; `None` if there is no such run.
@@ -105,23 +107,12 @@ impl Reader {
 
     /// The definition a run keeps.
     fn definition(&self, run: RunId, digest: Digest) -> Result<Arc<Definition>, ReadError> {
-        if let Some(definition) = lock(&self.definitions).get(&digest) {
-            return Ok(Arc::clone(definition));
-        }
-        let damaged = |what: &str| ReadError::Damaged {
-            run,
-            reason: format!("its definition {digest} {what}"),
-        };
-        let source = self.store.payload(&digest)?.ok_or_else(|| damaged("is missing"))?;
-        let definition = definition::read("journal", &source)
-            .definition
-            .ok_or_else(|| damaged("cannot be read by this version"))?;
-        let mut definitions = lock(&self.definitions);
-        if definitions.len() >= DEFINITIONS_MAX {
-            definitions.clear();
-        }
-        definitions.insert(digest, Arc::clone(&definition));
-        Ok(definition)
+        self.definitions.get(digest).map_err(|error| match error {
+            DefinitionError::Store(error) => ReadError::Store(error),
+            DefinitionError::Missing(_) | DefinitionError::Unreadable(_) => {
+                ReadError::Damaged { run, reason: error.to_string() }
+            }
+        })
     }
 
     /// Up to `limit` events of a run after the `after`-th.
@@ -245,8 +236,4 @@ async fn blocking<T: Send + 'static>(
         Ok(result) => result,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -26,6 +26,9 @@ use availability::Verdict;
 use folder::{File, Snapshot};
 use watch::Watch;
 
+/// A text that takes so much memory while it is read that it is given back at once, in bytes.
+pub const LONG_TEXT: usize = 1024 * 1024;
+
 /// The registered workflows; cheap to clone. The last clone ends the watching of the folder.
 #[derive(Clone)]
 pub struct Workflows {

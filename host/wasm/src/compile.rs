@@ -156,8 +156,9 @@ pub(crate) fn code_here(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, LoadEr
     component.serialize().map_err(|error| LoadError::Invalid(format!("{error:#}")))
 }
 
-/// Compiling, and code on its way to the cache, take much memory for a moment, and the allocator keeps it.
-pub(crate) fn give_memory_back() {
+/// Gives memory back to the system that was needed for a moment only, as for compiling or for reading a long
+/// text: the allocator keeps it. Takes milliseconds.
+pub fn give_memory_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: may be called at any time, from any thread.
     unsafe {

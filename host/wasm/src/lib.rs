@@ -36,7 +36,7 @@ pub use cache::CacheError;
 pub use call::{Call, CallIdentity, CallObserver, CallReport, Ending, LogRecord};
 pub use cancel::CancelToken;
 pub use catalog::{Catalog, CatalogConfig, CatalogError, CatalogEvent, PluginEntry, PluginState};
-pub use compile::{Compiler, compile_stream};
+pub use compile::{Compiler, compile_stream, give_memory_back};
 pub use limits::CallLimits;
 pub use load::{COMPONENT_BYTES_MAX, LoadError};
 pub use manifest::CONTRACT;

@@ -69,7 +69,10 @@ impl RunState {
             return Err(format!("attempt {number} of `{task}` is out of order"));
         }
         self.set_status(index, TaskStatus::Claimed { number: *number });
-        self.task_mut(index).attempts.push(Attempt {
+        let attempts = &mut self.task_mut(index).attempts;
+        // Most tasks have one: room for four would be most of the memory of a large run.
+        attempts.reserve_exact(1);
+        attempts.push(Attempt {
             number: *number,
             counted: true,
             ready_at: *ready_at,

@@ -6,12 +6,13 @@ use axum::Json;
 use axum::extract::{Path, Request, State};
 use taskloom_core::definition;
 use taskloom_core::id::WorkflowId;
+use taskloom_wasm::give_memory_back;
 
 use super::Api;
 use super::error::ApiError;
 use super::request;
 use super::types::{Problem, ProblemDetails, Validation, Workflow, WorkflowList, WorkflowSummary};
-use crate::workflows::Registered;
+use crate::workflows::{LONG_TEXT, Registered};
 
 /// List workflows
 #[utoipa::path(get, path = "/workflows", tag = "workflows", operation_id = "listWorkflows",
@@ -63,7 +64,14 @@ pub(crate) async fn validate(
 ) -> Result<Json<Validation>, ApiError> {
     let source = request::toml(request, api.body_bytes_max()).await?;
     // A long text takes a while to read; other requests should not wait for it.
-    let checked = tokio::task::spawn_blocking(move || check(&api, &source)).await;
+    let check = move || {
+        let checked = check(&api, &source);
+        if source.len() > LONG_TEXT {
+            give_memory_back();
+        }
+        checked
+    };
+    let checked = tokio::task::spawn_blocking(check).await;
     checked.map(Json).map_err(|error| ApiError::Internal(error.to_string()))
 }
 

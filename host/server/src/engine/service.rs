@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use taskloom_core::definition::Definition;
 use taskloom_core::dispatch::Dispatcher;
 use taskloom_core::id::{Digest, RunId, TaskId};
 use taskloom_core::journal::{Entry, RunEvent};
@@ -26,6 +25,7 @@ use super::starts::{Start, Starts};
 use super::steer::Prepared;
 use super::timers::{Timer, Timers};
 use super::watch::Watchers;
+use crate::definitions::Definitions;
 use crate::finished::FinishedRuns;
 use crate::payloads::Kept;
 use crate::workflows::Workflows;
@@ -117,8 +117,8 @@ pub(super) struct Service {
     pub(super) catch_up_timer: bool,
     /// Attempts that were handed to the performer and have not come back.
     pub(super) under_way: usize,
-    /// Definitions of live runs, which the store has.
-    pub(super) definitions: HashMap<Digest, Arc<Definition>>,
+    /// The definitions that runs keep.
+    pub(super) definitions: Definitions,
     /// Whether the mailbox was empty when it was last looked at.
     pub(super) drained: bool,
     pub(super) draining: Option<Drain>,

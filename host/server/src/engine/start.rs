@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use taskloom_core::definition::{self, Definition};
+use taskloom_core::definition::Definition;
 use taskloom_core::dispatch::Dispatcher;
-use taskloom_core::id::{Digest, RunId};
+use taskloom_core::id::RunId;
 use taskloom_core::journal::{Entry, RunEvent, RunStarted};
 use taskloom_core::run::{self, RunState, resume};
 use taskloom_store::Store;
@@ -24,6 +24,7 @@ use super::service::{Fatal, Service, Settings};
 use super::starts::Starts;
 use super::timers::Timers;
 use super::watch::Watchers;
+use crate::definitions::Definitions;
 use crate::finished::FinishedRuns;
 use crate::payloads::Payloads;
 use crate::reader::Reader;
@@ -31,9 +32,6 @@ use crate::workflows::Workflows;
 
 /// Events that are read at once when a run is folded.
 const EVENTS_PER_READ: usize = 10_000;
-
-/// Definitions that are kept at hand; beyond it they are read from the store again when needed.
-const DEFINITIONS_MAX: usize = 1024;
 
 /// A running engine.
 pub struct Launched {
@@ -68,6 +66,8 @@ pub struct Parts {
     pub workflows: Workflows,
     /// Where large texts are kept.
     pub payloads: Payloads,
+    /// The definitions that runs keep.
+    pub definitions: Definitions,
     /// Where runs go that have ended.
     pub finished: FinishedRuns,
 }
@@ -77,11 +77,12 @@ pub struct Parts {
 /// # Errors
 /// When the journal cannot be read. A single run that cannot be read is logged and left alone.
 pub fn launch(parts: Parts, settings: Settings, clock: Clock) -> Result<Launched, LaunchError> {
-    let Parts { store, catalog, runtime, workflows, payloads, finished } = parts;
+    let Parts { store, catalog, runtime, workflows, payloads, definitions, finished } = parts;
     let (sender, mailbox) = mpsc::channel();
     let watchers = Watchers::default();
     let starts = Starts::default();
-    let reader = Reader::new(store.clone(), payloads.clone(), finished.clone());
+    let reader =
+        Reader::new(store.clone(), payloads.clone(), definitions.clone(), finished.clone());
     let performer = Performer::new(
         runtime,
         reader,
@@ -110,7 +111,7 @@ pub fn launch(parts: Parts, settings: Settings, clock: Clock) -> Result<Launched
         rows_behind: HashSet::new(),
         catch_up_timer: false,
         under_way: 0,
-        definitions: HashMap::new(),
+        definitions,
         drained: false,
         draining: None,
         fatal: None,
@@ -207,20 +208,10 @@ impl Service {
         Ok(run)
     }
 
-    /// Gives the store the source that runs refer to, once.
+    /// Gives the store the source that the run refers to; it keeps each once.
     fn keep_definition(&mut self, definition: &Arc<Definition>) {
-        let digest = definition.workflow.digest;
-        if !self.definitions.contains_key(&digest) {
-            self.batch.payload(digest, Arc::clone(&definition.source));
-            self.remember(Arc::clone(definition));
-        }
-    }
-
-    fn remember(&mut self, definition: Arc<Definition>) {
-        if self.definitions.len() >= DEFINITIONS_MAX {
-            self.definitions.clear();
-        }
-        self.definitions.insert(definition.workflow.digest, definition);
+        self.batch.payload(definition.workflow.digest, Arc::clone(&definition.source));
+        self.definitions.keep(definition);
     }
 
     /// Takes a run into memory.
@@ -293,25 +284,10 @@ impl Service {
         let Some(Entry { event: RunEvent::RunStarted(start), .. }) = entries.first() else {
             return Err("its journal does not begin with `run-started`".to_owned());
         };
-        let definition = self.definition(start.definition)?;
+        let definition =
+            self.definitions.get(start.definition).map_err(|error| error.to_string())?;
         let workflow = Arc::clone(&definition.workflow);
         let state = RunState::replay(run, workflow, &entries).map_err(|error| error.to_string())?;
         Ok(Resident::read(state))
-    }
-
-    fn definition(&mut self, digest: Digest) -> Result<Arc<Definition>, String> {
-        if let Some(definition) = self.definitions.get(&digest) {
-            return Ok(Arc::clone(definition));
-        }
-        let source = self
-            .store
-            .payload(&digest)
-            .map_err(|error| error.to_string())?
-            .ok_or_else(|| format!("its definition {digest} is missing"))?;
-        let definition = definition::read("journal", &source)
-            .definition
-            .ok_or_else(|| format!("its definition {digest} cannot be read by this version"))?;
-        self.remember(Arc::clone(&definition));
-        Ok(definition)
     }
 }

@@ -9,6 +9,9 @@ use std::time::SystemTime;
 use taskloom_core::definition::{self, Definition};
 use taskloom_core::document::{Problem, SOURCE_BYTES_MAX};
 use taskloom_core::id::Digest;
+use taskloom_wasm::give_memory_back;
+
+use super::LONG_TEXT;
 
 /// The most files that are read; a folder with more holds something else.
 const FILES_MAX: usize = 10_000;
@@ -136,6 +139,9 @@ impl File {
                 let reading = definition::read(&file.origin, &text);
                 file.good = reading.definition.or(file.good);
                 file.problems = reading.problems;
+                if text.len() > LONG_TEXT {
+                    give_memory_back();
+                }
             }
         }
         file
