@@ -28,6 +28,13 @@ impl Place {
         Ok(tempfile::tempdir_in(folder)?)
     }
 
+    /// A folder there that stays for the next measurement.
+    pub(crate) fn kept(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.root.join("target/bench").join(name);
+        fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+
     /// The file system under that folder, for the record.
     pub(crate) fn file_system(&self) -> Result<String> {
         let folder = self.scratch()?;

@@ -43,6 +43,7 @@ fn main() -> Result<()> {
     workloads::fan_out::measure(&place, &limits, &report)?;
     workloads::dispatch::measure(&place, &limits, &report)?;
     workloads::large::measure(&place, &report)?;
+    workloads::history::measure(&place, &report)?;
     workloads::memory::measure(&place, &report)?;
     workloads::scheduling::measure(&place, &limits, &report)?;
     Ok(())

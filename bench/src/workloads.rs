@@ -3,6 +3,7 @@
 pub(crate) mod chain;
 pub(crate) mod dispatch;
 pub(crate) mod fan_out;
+pub(crate) mod history;
 pub(crate) mod large;
 pub(crate) mod latency;
 pub(crate) mod memory;

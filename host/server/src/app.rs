@@ -6,6 +6,7 @@
 //! ```
 
 mod plugin_journal;
+pub(crate) mod retention;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;

@@ -4,6 +4,7 @@
 //! need none; everything else asks a running host through its public API.
 
 mod args;
+mod backup;
 mod client;
 mod compile;
 mod config;
@@ -62,6 +63,8 @@ pub fn main() -> ExitCode {
         Command::Plugin(arguments) => plugins::plugins(arguments),
         Command::Config(arguments) => config::print(&arguments),
         Command::Doctor(arguments) => doctor::check(&arguments),
+        Command::Backup(arguments) => backup::backup(&arguments),
+        Command::Restore(arguments) => backup::restore(&arguments),
         Command::CompilePlugin => compile::compile(),
     };
     match done {

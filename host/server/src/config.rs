@@ -40,6 +40,8 @@ pub struct Config {
     pub runs_max: usize,
     /// What one call may use.
     pub limits: Limits,
+    /// What is kept how long.
+    pub retention: Retention,
     /// What is logged.
     pub log: Log,
 }
@@ -97,6 +99,15 @@ pub struct Limits {
     pub cancel_grace: Duration,
     /// How often a task may be lost with its host.
     pub losses: LossLimits,
+}
+
+/// What is kept how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    /// What is deleted; `None` deletes nothing.
+    pub policy: Option<taskloom_store::Retention>,
+    /// How often.
+    pub every: Duration,
 }
 
 /// What is logged.
@@ -177,6 +188,7 @@ impl Settings {
                     claimed: self.small("limits.lost_unstarted_max"),
                 },
             },
+            retention: self.retention(),
             log: Log {
                 level: self.text("log.level").to_owned(),
                 format: match self.text("log.format") {
@@ -196,6 +208,21 @@ impl Settings {
             prefer_wait_max: self.duration("server.prefer_wait_max"),
             shutdown_grace: self.duration("server.shutdown_grace"),
         }
+    }
+
+    fn retention(&self) -> Retention {
+        let number = |key: &str| Some(self.number(key)).filter(|number| *number > 0);
+        let age = |key: &str| Some(self.duration(key)).filter(|age| !age.is_zero());
+        let policy = taskloom_store::Retention {
+            finished_age: age("retention.finished_age"),
+            finished_max: number("retention.finished_max"),
+            bytes_max: number("retention.bytes_max"),
+            log_age: age("retention.log_age"),
+            cached_age: age("retention.cached_age"),
+            grace: crate::app::retention::GRACE,
+        };
+        let is_on = self.text("retention.mode") == "on";
+        Retention { policy: is_on.then_some(policy), every: self.duration("retention.every") }
     }
 
     fn call_limits(&self, section: &str) -> CallLimits {

@@ -221,6 +221,13 @@ fn a_journal_that_is_kept_is_sound() {
     place.taskloom("doctor --data kept").expect(0).says(&["sound"]);
     let done = place.taskloom("doctor --data kept --json").expect(0);
     assert_eq!(done.json()["ok"], true);
+    assert_eq!(done.json()["host_is_running"], false);
+    place.taskloom("backup --data kept copy").expect(0).says(&["copy", "bytes"]);
+    place.taskloom("backup --data kept copy").expect(2).says(&["copy", "there already"]);
+    place.taskloom("backup --data nowhere other").expect(2).says(&["nowhere", "--data"]);
+    place.taskloom("restore --data kept copy").expect(0).says(&["kept", "replaced-1"]);
+    place.taskloom("restore --data kept nothing").expect(2).says(&["nothing", "no journal"]);
+    place.taskloom("doctor --data kept").expect(0).says(&["sound", "schema version 2"]);
     place.taskloom("doctor --data nowhere").expect(2).says(&["nowhere", "--data"]);
     assert!(!place.path("nowhere").exists(), "looking makes nothing");
 }

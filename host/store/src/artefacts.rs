@@ -8,6 +8,7 @@
 //! without a row may be one whose commit is still to come; the sweep leaves those alone that were
 //! put lately.
 
+use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -207,4 +208,12 @@ pub(crate) fn is_needed(connection: &Connection, digest: &Digest) -> rusqlite::R
     connection
         .prepare_cached("SELECT 1 FROM artefact WHERE digest = $1")?
         .exists([digest.as_bytes()])
+}
+
+/// The digests that rows refer to.
+pub(crate) fn needed(connection: &Connection) -> rusqlite::Result<HashSet<Digest>> {
+    connection
+        .prepare("SELECT DISTINCT digest FROM artefact")?
+        .query_map([], |row| column::digest(row, 0))?
+        .collect()
 }

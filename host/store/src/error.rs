@@ -60,6 +60,18 @@ pub enum Error {
         /// How that was seen.
         why: String,
     },
+    /// There is no database where one was expected.
+    #[error("there is no journal in `{folder}`; name its folder by `--data`, or name a backup")]
+    NoStore {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A backup never overwrites anything.
+    #[error("`{path}` is there already; name a folder that is not there yet")]
+    BackupExists {
+        /// The path.
+        path: PathBuf,
+    },
     /// A file of an artefact cannot be written or read.
     #[error(
         "the artefacts in `{folder}` cannot be used: {source}; look at the rights and the \

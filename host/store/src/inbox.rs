@@ -85,7 +85,7 @@ struct Queue {
 impl Inbox {
     /// Queues a commit; blocks while the queue is full, but never the writer itself. Gives the
     /// commit back when the store has stopped.
-    pub(crate) fn put(&self, commit: Commit) -> Result<(), (Commit, Error)> {
+    pub(crate) fn put(&self, commit: Commit) -> Result<(), Box<(Commit, Error)>> {
         let mut queue = self.lock();
         let has_turn = queue.turn == Some(thread::current().id());
         while queue.commits.len() >= COMMITS_MAX && queue.closed.is_none() && !has_turn {
@@ -93,7 +93,7 @@ impl Inbox {
         }
         if let Some(reason) = &queue.closed {
             let error = Error::stopped(reason);
-            return Err((commit, error));
+            return Err(Box::new((commit, error)));
         }
         queue.commits.push_back(commit);
         self.wake(&queue);
@@ -303,7 +303,7 @@ mod tests {
         let inbox = Inbox::default();
         inbox.close("closed by its owner");
         let commit = Commit { batch: Batch::default(), done: Box::new(|_| {}) };
-        let (_, error) = inbox.put(commit).expect_err("closed");
+        let (_, error) = *inbox.put(commit).expect_err("closed");
         assert_eq!(error.to_string(), "the store has stopped: closed by its owner");
     }
 

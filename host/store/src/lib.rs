@@ -20,7 +20,9 @@ mod checkpoint;
 mod inbox;
 mod writer;
 
+mod backup;
 mod delete;
+mod examine;
 mod retention;
 mod sweep;
 
@@ -43,8 +45,10 @@ mod schema;
 
 pub mod yardstick;
 
+pub use backup::{Copied, backup, restore};
 pub use batch::{Append, Batch, Committed, Conflict, Events};
 pub use error::Error;
+pub use examine::{Examination, Finding, Severity, examine};
 pub use journal::{StoredEvent, StoredRunEvent};
 pub use page::{Cursor, PAGE_ROWS_MAX, Page};
 pub use retention::{Retained, Retention};

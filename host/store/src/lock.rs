@@ -34,6 +34,12 @@ impl HostLock {
     }
 }
 
+/// Whether a host uses the folder. Leaves the lock as it is.
+pub(crate) fn is_held(folder: &Path) -> bool {
+    let Ok(file) = File::open(folder.join("host.lock")) else { return false };
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
+
 /// Makes the folder, for its owner only: payloads may be confidential.
 fn create(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {

@@ -74,6 +74,11 @@ fn identity(connection: &Connection) -> Result<Identity> {
     })
 }
 
+/// The version of a database's schema.
+pub(crate) fn version(connection: &Connection) -> Result<i64> {
+    pragma(connection, "user_version")
+}
+
 fn pragma(connection: &Connection, name: &str) -> Result<i64> {
     connection.pragma_query_value(None, name, |row| row.get(0))
 }

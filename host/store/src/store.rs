@@ -15,6 +15,7 @@ use taskloom_core::journal::{StreamEvent, StreamId};
 use taskloom_core::time::Timestamp;
 
 use crate::artefacts::ArtefactFiles;
+use crate::backup::{self, Copied};
 use crate::batch::{Batch, Committed};
 use crate::checkpoint::Checkpointer;
 use crate::error::Error;
@@ -220,7 +221,8 @@ impl Store {
     }
 
     fn queue(&self, commit: Commit) {
-        if let Err((commit, error)) = self.inner.inbox.put(commit) {
+        if let Err(refused) = self.inner.inbox.put(commit) {
+            let (commit, error) = *refused;
             tell(commit.done, Err(error));
         }
     }
@@ -457,6 +459,14 @@ impl Store {
     /// As [`Store::run_events`].
     pub fn check(&self) -> Result<Vec<String>, Error> {
         self.inner.readers.read("checking the database", check::all)
+    }
+
+    /// Copies the store to the folder `to`, which must not be there, while it is in use.
+    ///
+    /// # Errors
+    /// As [`backup`](crate::backup()).
+    pub fn backup(&self, to: &Path) -> Result<Copied, Error> {
+        backup::backup(self.path().parent().expect("it lies in the data folder"), to)
     }
 
     pub(crate) fn artefact_files(&self) -> &ArtefactFiles {

@@ -37,10 +37,14 @@ pub(super) enum Command {
     Plugin(Plugins),
     /// Print the configuration that a host would have, and where each value comes from.
     Config(Config),
-    /// Check the journal of a host that is not running.
+    /// Check a data folder: the journal, its files, the disk. A host may be running.
     ///
     /// Exit code: 0 all is well, 1 something is damaged.
     Doctor(Doctor),
+    /// Copy the journal and the artefacts of a host, which may be running.
+    Backup(Backup),
+    /// Put a backup in the place of the journal of a host that is not running.
+    Restore(Restore),
     /// Compile the component on standard input to native code on standard output; for the host.
     #[command(hide = true, name = super::compile::NAME)]
     CompilePlugin,
@@ -224,6 +228,24 @@ pub(super) struct Doctor {
     /// Print what was found as JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Backup {
+    /// The folder that becomes the backup; it must not be there yet
+    #[arg(value_name = "TO")]
+    pub(super) to: PathBuf,
+    #[command(flatten)]
+    pub(super) folders: Folders,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Restore {
+    /// The folder that `taskloom backup` made
+    #[arg(value_name = "FROM")]
+    pub(super) from: PathBuf,
+    #[command(flatten)]
+    pub(super) folders: Folders,
 }
 
 impl Folders {

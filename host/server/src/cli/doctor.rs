@@ -1,32 +1,83 @@
-//! `taskloom doctor`: is the journal what it must be?
+//! `taskloom doctor`: is everything in the data folder what it must be?
+
+use std::fmt::Write as _;
+use std::path::Path;
 
 use serde_json::json;
-use taskloom_store::{Options, Store};
+use taskloom_store::{Examination, Severity, examine};
 
 use super::args::Doctor;
 use super::output::{print, print_json};
 use super::{Done, Failed};
 use crate::config::Settings;
 
+/// With less free room than this a host is about to stop.
+const FREE_BYTES_MIN: u64 = 100 << 20;
+
+/// With less free room than this somebody should look.
+const FREE_BYTES_LOW: u64 = 1 << 30;
+
+const MIB: f64 = 1024.0 * 1024.0;
+
 pub(super) fn check(arguments: &Doctor) -> Result<Done, Failed> {
     let config = Settings::load(&arguments.folders.sources(Vec::new()))?.config()?;
     let folder = config.data.folder;
-    if !folder.join("taskloom.db").is_file() {
-        return Err(Failed::invalid(anyhow::anyhow!(
-            "there is no journal in `{}`; name its folder by `--data`",
-            folder.display()
-        )));
-    }
-    let store = Store::open(&folder, Options::default()).map_err(Failed::invalid)?;
-    let problems = store.check().map_err(anyhow::Error::from)?;
-    store.close();
+    let mut found = examine(&folder).map_err(Failed::invalid)?;
+    look_at_disk(&folder, &mut found)?;
     if arguments.json {
-        print_json(&json!({ "folder": folder, "ok": problems.is_empty(), "problems": problems }))?;
-    } else if problems.is_empty() {
-        print(&format!("the journal in `{}` is sound\n", folder.display()))?;
+        print_json(&as_json(&folder, &found))?;
     } else {
-        let lines: String = problems.iter().map(|problem| format!("  - {problem}\n")).collect();
-        print(&format!("the journal in `{}` is damaged:\n{lines}", folder.display()))?;
+        print(&as_text(&folder, &found))?;
     }
-    Ok(if problems.is_empty() { Done::Well } else { Done::Badly })
+    Ok(if found.is_sound() { Done::Well } else { Done::Badly })
+}
+
+fn look_at_disk(folder: &Path, found: &mut Examination) -> Result<(), Failed> {
+    let disk = rustix::fs::statvfs(folder).map_err(std::io::Error::from)?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if free >= FREE_BYTES_LOW {
+        return Ok(());
+    }
+    let severity = if free < FREE_BYTES_MIN { Severity::Error } else { Severity::Warning };
+    let what = format!("the disk has {:.0} MiB left", free as f64 / MIB);
+    let help = "free some space, or lower `retention.bytes_max`";
+    found.add(severity, what, &folder.display().to_string(), help);
+    Ok(())
+}
+
+fn as_json(folder: &Path, found: &Examination) -> serde_json::Value {
+    let findings = found.findings.iter().map(|finding| {
+        json!({
+            "severity": finding.severity.as_str(),
+            "what": finding.what,
+            "where": finding.place,
+            "what_to_do": finding.help,
+        })
+    });
+    let sizes = found.sizes.iter().map(|(name, bytes)| json!({ "name": name, "bytes": bytes }));
+    json!({
+        "folder": folder,
+        "ok": found.is_sound(),
+        "host_is_running": found.host_is_running,
+        "schema_version": found.schema_version,
+        "findings": findings.collect::<Vec<_>>(),
+        "sizes": sizes.collect::<Vec<_>>(),
+    })
+}
+
+fn as_text(folder: &Path, found: &Examination) -> String {
+    let state = if found.is_sound() { "sound" } else { "damaged" };
+    let mut text = format!("the journal in `{}` is {state}\n", folder.display());
+    if found.host_is_running {
+        text.push_str("a host is running: this shows one moment of it\n");
+    }
+    for finding in &found.findings {
+        let (severity, help) = (finding.severity.as_str(), &finding.help);
+        let _ = writeln!(text, "  {severity}: {}: {}; {help}", finding.place, finding.what);
+    }
+    let _ = writeln!(text, "schema version {}, the largest parts:", found.schema_version);
+    for (name, bytes) in found.sizes.iter().take(8) {
+        let _ = writeln!(text, "  {:>10.2} MiB  {name}", *bytes as f64 / MIB);
+    }
+    text
 }

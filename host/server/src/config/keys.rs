@@ -258,6 +258,48 @@ pub const KEYS: &[Key] = &[
     key("limits.max.requests", NUMBER, Preset::Text("10000"), CEILING),
     key("limits.max.response_bytes", BYTES, Preset::Text("256MiB"), CEILING),
     key(
+        "retention.mode",
+        Kind::Word(&[("on", "old runs are deleted"), ("off", "nothing is ever deleted")]),
+        Preset::Text("on"),
+        "Whether a host deletes what is old.",
+    ),
+    key(
+        "retention.finished_age",
+        AGE,
+        Preset::Text("720h"),
+        "How long a run is kept after its end; `0s` keeps it without limit.",
+    ),
+    key(
+        "retention.finished_max",
+        Kind::Count(0, 1_000_000_000),
+        Preset::Text("100000"),
+        "How many finished runs are kept, the newest; `0` keeps all.",
+    ),
+    key(
+        "retention.bytes_max",
+        Kind::Size(0, 1 << 50),
+        Preset::Text("20GiB"),
+        "Bytes that the journal and the artefacts may use; beyond, the oldest finished runs go. `0` sets no limit.",
+    ),
+    key(
+        "retention.log_age",
+        AGE,
+        Preset::Text("720h"),
+        "How long log lines are kept; they go with their run at the latest. `0s` leaves it at that.",
+    ),
+    key(
+        "retention.cached_age",
+        AGE,
+        Preset::Text("720h"),
+        "How long results are kept for tasks with `cache`; `0s` keeps them without limit.",
+    ),
+    key(
+        "retention.every",
+        Kind::Duration(SECOND, 24 * HOUR),
+        Preset::Text("15m"),
+        "How often a host looks for what is old.",
+    ),
+    key(
         "log.level",
         Kind::Text,
         Preset::Text("info"),
@@ -277,6 +319,7 @@ const FUEL: Kind = Kind::Count(1_000_000, 1_000_000_000_000_000);
 const MEMORY: Kind = Kind::Size(64 * KIB, 4 * GIB);
 const TIMEOUT: Kind = Kind::Duration(1, 24 * HOUR);
 const BYTES: Kind = Kind::Size(KIB, GIB);
+const AGE: Kind = Kind::Duration(0, 10 * 365 * 24 * HOUR);
 const NUMBER: Kind = Kind::Count(0, 1_000_000_000);
 
 /// Keys whose variable is shorter than their path.

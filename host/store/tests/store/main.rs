@@ -2,6 +2,7 @@
 
 mod script;
 
+mod backups;
 mod conformance;
 mod model;
 mod streams;

@@ -1,0 +1,67 @@
+//! Deletes what the policy lets go, at the start and every so often, beside everything else.
+
+use std::time::{Duration, Instant};
+
+use taskloom_core::time::Timestamp;
+use taskloom_store::{Error, Retained, Retention, Store};
+use tokio_util::sync::CancellationToken;
+
+use super::App;
+
+/// How long what nothing refers to is kept: longer than any commit that may still refer to it takes.
+pub(crate) const GRACE: Duration = Duration::from_secs(60 * 60);
+
+impl App {
+    /// Begins to delete what the policy lets go, until the host stops. Must be called within a tokio
+    /// runtime.
+    pub fn keep_tidy(&self) {
+        let Some(policy) = self.config.retention.policy else {
+            tracing::info!("nothing is ever deleted: `retention.mode` is `off`");
+            return;
+        };
+        let every = self.config.retention.every;
+        tokio::spawn(tidy(self.store.clone(), policy, every, self.stopped.clone()));
+    }
+}
+
+async fn tidy(store: Store, policy: Retention, every: Duration, stopped: CancellationToken) {
+    loop {
+        let store = store.clone();
+        let pass = move || {
+            let begun = Instant::now();
+            let now = Timestamp::from_ms(jiff::Timestamp::now().as_millisecond());
+            (store.retain(&policy, now), begun.elapsed())
+        };
+        match tokio::task::spawn_blocking(pass).await {
+            Ok((Ok(retained), took)) => tell(&retained, took),
+            Ok((Err(Error::Stopped { .. }), _)) => return,
+            Ok((Err(error), _)) => {
+                tracing::warn!(%error, "old runs could not be deleted; trying again later");
+            }
+            Err(error) => tracing::error!(%error, "deleting old runs failed"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(every) => {}
+            () = stopped.cancelled() => return,
+        }
+    }
+}
+
+fn tell(retained: &Retained, took: Duration) {
+    if *retained == Retained::default() {
+        tracing::debug!(?took, "there was nothing to delete");
+        return;
+    }
+    tracing::info!(
+        runs = retained.runs,
+        log_lines = retained.log_lines,
+        cached_results = retained.cached,
+        payloads = retained.payloads,
+        payload_bytes = retained.payload_bytes,
+        artefacts = retained.artefacts,
+        artefact_bytes = retained.artefact_bytes,
+        pages = retained.pages,
+        ?took,
+        "deleted what is old"
+    );
+}
