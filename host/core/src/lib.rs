@@ -4,6 +4,7 @@
 //! arguments, so a run, a restart, a replay and a simulation all go through the same code.
 
 pub mod attempt;
+pub mod context;
 pub mod definition;
 pub mod dispatch;
 pub mod document;

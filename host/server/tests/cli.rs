@@ -182,6 +182,18 @@ fn a_run_gives_its_output_and_tells_its_attempts() {
 }
 
 #[test]
+fn a_run_has_the_context_it_is_given() {
+    let place = Place::new();
+    place.write("context.json", r#"{ "team": "docs" }"#);
+    let done = place.taskloom("run workflows/echo.toml --context context.json --json").expect(0);
+    assert_eq!(done.json()["context"]["team"]["value"], "docs");
+    let both = "run workflows/echo.toml --input - --context -";
+    place.taskloom_with(both, "{}").expect(2).says(&["--input and --context both read"]);
+    let list = place.taskloom_with("run workflows/echo.toml --context -", "[]").expect(2);
+    list.says(&["the context cannot be used", "it is no object"]);
+}
+
+#[test]
 fn a_run_as_json_is_what_the_api_shows() {
     let place = Place::new();
     let done = place.taskloom_with("run workflows/echo.toml --input - --json", "{\"say\": \"ho\"}");

@@ -181,6 +181,7 @@ impl Run {
             version: self.row.version.clone(),
             definition: self.row.definition,
             input: json(),
+            context: None,
             priority: 0,
             pins: [].into(),
             trigger: self.row.trigger,

@@ -43,12 +43,12 @@ impl Definition {
             note(vec![Step::Key("triggers"), Step::Item(place)], "a trigger");
         }
         for formula in &self.formulas {
-            let References { context, config, .. } = formula.what.references();
-            if *context || *config {
+            let References { config, .. } = formula.what.references();
+            if *config {
                 let mut path =
                     formula.task.map(|task| path_of(&self.sites, task)).unwrap_or_default();
                 path.extend(formula.path.iter().copied());
-                note(path, "what reads `context` or `config`");
+                note(path, "what reads `config`");
             }
         }
         self.place(found, &KnownTypes::new())

@@ -19,6 +19,9 @@ pub struct RunStarted {
     pub definition: Digest,
     /// The run's input.
     pub input: PayloadRef,
+    /// The run's context, an object; `None` for an empty one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<PayloadRef>,
     /// Higher goes first.
     pub priority: i32,
     /// Plugin versions that the run keeps, as far as they were loaded.

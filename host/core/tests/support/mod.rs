@@ -76,6 +76,7 @@ impl World {
             version: workflow.version.clone(),
             definition: workflow.digest,
             input: json("{}"),
+            context: None,
             priority: 0,
             pins: BTreeMap::new(),
             trigger: Trigger::Api,

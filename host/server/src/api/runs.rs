@@ -22,7 +22,7 @@ use utoipa::IntoParams;
 use super::Api;
 use super::error::ApiError;
 use super::request::{self, Params};
-use super::types::{Cancel, ProblemDetails, Run, RunPage};
+use super::types::{Cancel, ProblemDetails, Run, RunPage, context_values};
 use crate::app::App;
 
 /// Which runs to list.
@@ -202,7 +202,13 @@ pub(super) async fn view(app: &App, run: RunId, with_input: bool) -> Result<Run,
     let waits = waits(app, &state).await;
     let output = app.reader.output(&state).await?;
     let input = if with_input { Some(payload(app, &state.start.input).await?) } else { None };
-    Ok(Run::new(&state, output, input, &waits))
+    let mut shown = Run::new(&state, output, input, &waits);
+    if let Some(context) = &state.start.context {
+        let context = payload(app, context).await?;
+        shown.context = context_values(&state.start, &shown.started_at, &context)
+            .map_err(|error| ApiError::Internal(format!("context of run {run}: {error}")))?;
+    }
+    Ok(shown)
 }
 
 /// A run as far as it is on disk.

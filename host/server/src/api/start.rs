@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{HeaderName, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::Value;
+use taskloom_core::context;
 use taskloom_core::definition::PRIORITY_MAX;
 use taskloom_core::id::WorkflowId;
 use taskloom_core::journal::{IdempotencyKey, Trigger};
@@ -77,8 +78,12 @@ pub(crate) async fn start(
 
 /// The caller's key with the digest of what it asks for.
 async fn keyed(key: String, body: &types::StartRun) -> Result<IdempotencyKey, ApiError> {
-    let (input, priority) = (input_text(body), body.priority);
-    checked(Arc::clone(&input), move || Ok(idempotency::key(key, &parse(&input)?, priority))).await
+    let (input, context, priority) = (input_text(body), context_text(body), body.priority);
+    checked(Arc::clone(&input), move || {
+        let context = context.map(|context| parse(&context)).transpose()?;
+        Ok(idempotency::key(key, &parse(&input)?, context.as_ref(), priority))
+    })
+    .await
 }
 
 /// The run that was started under the key before. A repeated request gets it whatever has become
@@ -117,6 +122,8 @@ async fn accept(
         return Err(ApiError::WorkflowDisabled(registered.id().clone()));
     }
     available(api, &registered)?;
+    let context = context_text(&body);
+    check_context(context.as_deref())?;
     let input = input_text(&body);
     let definition = Arc::clone(&registered.definition);
     let text = Arc::clone(&input);
@@ -124,6 +131,7 @@ async fn accept(
     Ok(StartRun {
         definition,
         input,
+        context,
         trigger: Trigger::Api,
         idempotency,
         traceparent: request::traceparent(headers),
@@ -137,6 +145,18 @@ async fn accept(
 /// The input as it was sent; without one, an empty object.
 fn input_text(body: &types::StartRun) -> Arc<str> {
     body.input.as_ref().map_or("{}", |input| input.get()).into()
+}
+
+fn context_text(body: &types::StartRun) -> Option<Arc<str>> {
+    body.context.as_ref().map(|context| context.get().into())
+}
+
+fn check_context(text: Option<&str>) -> Result<(), ApiError> {
+    let violations = text.map(context::violations).unwrap_or_default();
+    if violations.is_empty() {
+        return Ok(());
+    }
+    Err(ApiError::InvalidBody(format!("context: {}", violations.join("; "))))
 }
 
 /// Does work that grows with the input where it holds nobody up.

@@ -193,9 +193,14 @@ pub(crate) async fn rerun(
     let body: Rerun = optional(&api, request).await?;
     let (state, rerun) = planned(&api, &id, &body).await?;
     let input = api.app.reader.payload(&state.start.input).await?;
+    let context = match &state.start.context {
+        Some(context) => Some(api.app.reader.payload(context).await?),
+        None => None,
+    };
     let started = api.app.engine.start_run(StartRun {
         definition: api.app.reader.definition_of(&state).await?,
         input,
+        context,
         trigger: Trigger::Rerun,
         idempotency: None,
         traceparent: None,

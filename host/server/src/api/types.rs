@@ -1,6 +1,7 @@
 //! What the API says, in types of its own: the journal's types and the core's can change without
 //! changing an answer, and the other way round.
 
+mod context;
 mod event;
 mod plugin;
 mod problem;
@@ -10,6 +11,8 @@ mod task;
 mod word;
 mod workflow;
 
+pub(crate) use context::context_values;
+pub use context::{ContextSource, ContextSourceKind, ContextValue};
 pub use event::{Event, EventPage, EventUse, NextStep};
 pub use plugin::{
     Capability, Grant, Plugin, PluginList, PluginState, PluginSummary, TaskType, TaskTypeLimits,

@@ -80,6 +80,10 @@ pub(super) struct Run {
     /// The run's input, a JSON file; `-` reads it from standard input [default: an empty object]
     #[arg(long, value_name = "FILE")]
     pub(super) input: Option<PathBuf>,
+    /// The run's context, a JSON file with an object; `-` reads it from standard input [default: an
+    /// empty object]
+    #[arg(long, value_name = "FILE")]
+    pub(super) context: Option<PathBuf>,
     /// Print the run as JSON, as the API shows it
     #[arg(long)]
     pub(super) json: bool,

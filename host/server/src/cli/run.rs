@@ -1,11 +1,12 @@
 //! `taskloom run`: one run to its end, by a host of its own.
 
 use std::io::{IsTerminal as _, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use owo_colors::OwoColorize as _;
+use taskloom_core::context;
 use taskloom_core::definition::{self, Definition};
 use taskloom_core::id::RunId;
 use taskloom_core::journal::Trigger;
@@ -32,12 +33,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done, Failed> {
     let config = config(arguments)?;
     logging::start(&config.log)?;
     let definition = read_definition(&arguments.workflow)?;
-    let input = read_input(arguments.input.as_deref()).map_err(Failed::invalid)?;
+    let (input, context) = read_values(arguments).map_err(Failed::invalid)?;
     check_input(&definition, &input)?;
+    let violations = context.as_deref().map(context::violations).unwrap_or_default();
+    if !violations.is_empty() {
+        return Err(wrong("the context cannot be used", &violations));
+    }
     runtime()?.block_on(async {
         let host = Embedded::start(config, arguments.data.as_deref()).map_err(Failed::invalid)?;
         host.settled().await;
-        let done = perform(&host.app, definition, input, arguments.json).await;
+        let done = perform(&host.app, definition, (input, context), arguments.json).await;
         let stopped = host.stop().await;
         let done = done?;
         stopped?;
@@ -69,29 +74,40 @@ fn read_definition(file: &Path) -> Result<Arc<Definition>, Failed> {
     }
 }
 
-/// The input's text; JSON, whatever it holds.
-fn read_input(file: Option<&Path>) -> Result<Arc<str>> {
+/// The texts of the input and the context.
+fn read_values(arguments: &Arguments) -> Result<(Arc<str>, Option<Arc<str>>)> {
+    let Arguments { input, context, .. } = arguments;
+    let is_piped = |file: &Option<PathBuf>| file.as_deref() == Some(Path::new("-"));
+    if is_piped(input) && is_piped(context) {
+        bail!("--input and --context both read standard input; give one of them as a file");
+    }
+    let input = input.as_deref().map(|file| read_json("input", file)).transpose()?;
+    let context = context.as_deref().map(|file| read_json("context", file)).transpose()?;
+    Ok((input.unwrap_or_else(|| "{}".into()), context))
+}
+
+/// The text of a file; JSON, whatever it holds. `what` it is for is named in messages.
+fn read_json(what: &str, file: &Path) -> Result<Arc<str>> {
     let (name, text) = match file {
-        None => return Ok("{}".into()),
-        Some(file) if file == Path::new("-") => {
+        file if file == Path::new("-") => {
             if std::io::stdin().is_terminal() {
-                anstream::eprintln!("reading the input from the terminal; end it with Ctrl-D");
+                anstream::eprintln!("reading the {what} from the terminal; end it with Ctrl-D");
             }
             let mut text = String::new();
             std::io::stdin().read_to_string(&mut text).context("reading standard input")?;
             ("standard input".to_owned(), text)
         }
-        Some(file) => {
+        file => {
             let name = format!("`{}`", file.display());
             let text = std::fs::read_to_string(file);
-            (name.clone(), text.with_context(|| format!("the input {name} cannot be read"))?)
+            (name.clone(), text.with_context(|| format!("the {what} {name} cannot be read"))?)
         }
     };
     if text.trim().is_empty() {
-        bail!("the input in {name} is empty");
+        bail!("the {what} in {name} is empty");
     }
     serde_json::from_str::<serde::de::IgnoredAny>(&text)
-        .with_context(|| format!("the input in {name} is not JSON"))?;
+        .with_context(|| format!("the {what} in {name} is not JSON"))?;
     Ok(text.trim().into())
 }
 
@@ -109,7 +125,7 @@ fn check_input(definition: &Definition, input: &str) -> Result<(), Failed> {
 async fn perform(
     app: &App,
     definition: Arc<Definition>,
-    input: Arc<str>,
+    (input, context): (Arc<str>, Option<Arc<str>>),
     json: bool,
 ) -> Result<Done, Failed> {
     let problems = app.workflows.check_types(&definition);
@@ -123,6 +139,7 @@ async fn perform(
     let start = StartRun {
         definition,
         input,
+        context,
         trigger: Trigger::Cli,
         idempotency: None,
         traceparent: None,

@@ -238,6 +238,7 @@ fn request(
     Ok(StartRun {
         definition: Arc::clone(&registered.definition),
         input,
+        context: None,
         trigger: Trigger::Workflow,
         idempotency: None,
         traceparent: None,

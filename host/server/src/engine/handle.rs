@@ -38,6 +38,9 @@ pub struct StartRun {
     pub definition: Arc<Definition>,
     /// The input, a JSON text.
     pub input: Arc<str>,
+    /// The context, the JSON text of an object that has been checked; the run of a task gets that of
+    /// its parent instead.
+    pub context: Option<Arc<str>>,
     /// What starts it.
     pub trigger: Trigger,
     /// The caller's key, under which the start happens at most once.

@@ -19,10 +19,20 @@ const LISTS_MAX: usize = 8;
 /// What the names in an expression stand for, by reference.
 pub(super) struct Names {
     input: Option<PayloadRef>,
+    context: NamedContext,
     tasks: Vec<NamedTask>,
     /// What each `for_each` around is at, the innermost first.
     items: Vec<NamedItem>,
     run: Value,
+}
+
+/// What `context` stands for.
+enum NamedContext {
+    /// Nobody reads it.
+    Unread,
+    /// The run was started without one.
+    Empty,
+    Given(PayloadRef),
 }
 
 struct NamedTask {
@@ -44,6 +54,7 @@ impl Names {
         let reads_items = references.item || references.index || !references.loops.is_empty();
         Self {
             input: references.input.then(|| state.start.input.clone()),
+            context: NamedContext::of(state, references),
             tasks: references.tasks.iter().map(|id| named_task(state, frame, id)).collect(),
             items: if reads_items { items_around(state, frame) } else { Vec::new() },
             run: if references.run { run_of(state, references) } else { Value::Null },
@@ -53,7 +64,7 @@ impl Names {
     /// Whether nothing of them can differ from run to run.
     pub(super) fn is_empty(&self) -> bool {
         let named = self.input.is_some() || !self.tasks.is_empty() || !self.items.is_empty();
-        !named && self.run.is_null()
+        !named && self.run.is_null() && matches!(self.context, NamedContext::Unread)
     }
 
     /// Reads what the names stand for.
@@ -80,8 +91,22 @@ impl Names {
             innermost.get_or_insert_with(|| item.clone());
             items.insert(named.group.clone(), item);
         }
-        let (run, config, context) = (self.run.clone(), json!({}), json!({}));
+        let context = match &self.context {
+            NamedContext::Given(payload) => payloads.value(payload).await.map_err(lost_payload)?,
+            NamedContext::Unread | NamedContext::Empty => json!({}),
+        };
+        let (run, config) = (self.run.clone(), json!({}));
         Ok(Scope { input, tasks, run, item: innermost, items, config, context, ..Scope::default() })
+    }
+}
+
+impl NamedContext {
+    fn of(state: &RunState, references: &References) -> Self {
+        match &state.start.context {
+            _ if !references.context => Self::Unread,
+            Some(context) => Self::Given(context.clone()),
+            None => Self::Empty,
+        }
     }
 }
 

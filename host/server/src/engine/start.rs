@@ -7,7 +7,8 @@ use std::thread;
 use taskloom_core::definition::Definition;
 use taskloom_core::dispatch::Dispatcher;
 use taskloom_core::id::RunId;
-use taskloom_core::journal::{Entry, RunEvent, RunStarted};
+use taskloom_core::journal::{Entry, Parent, RunEvent, RunStarted};
+use taskloom_core::payload::PayloadRef;
 use taskloom_core::run::{self, RunState, resume};
 use taskloom_store::Store;
 use taskloom_wasm::{Catalog, Runtime};
@@ -177,6 +178,7 @@ impl Service {
             .payloads()
             .keep(input.as_ref().to_owned())
             .map_err(|error| StartError::Store(format!("the input is not JSON: {error}")))?;
+        let context = self.context_of(request.parent.as_ref(), request.context)?;
         let workflow = Arc::clone(&definition.workflow);
         let loaded = workflow.plugins().into_iter();
         let pins = loaded
@@ -188,6 +190,7 @@ impl Service {
             version: workflow.version.clone(),
             definition: workflow.digest,
             input,
+            context,
             priority: priority.unwrap_or(workflow.config.priority),
             pins,
             trigger,
@@ -206,6 +209,28 @@ impl Service {
         self.admit(Resident::new(state));
         self.take_in(run, 0, reaction);
         Ok(run)
+    }
+
+    /// What a run's context is: that of the run whose task starts it, or what it is given.
+    fn context_of(
+        &mut self,
+        parent: Option<&Parent>,
+        given: Option<Arc<str>>,
+    ) -> Result<Option<PayloadRef>, StartError> {
+        if let Some(parent) = parent {
+            let resident = self.runs.get(&parent.run);
+            return Ok(resident.and_then(|resident| resident.state.start.context.clone()));
+        }
+        let Some(text) = given else { return Ok(None) };
+        let (context, kept) = self
+            .performer
+            .payloads()
+            .keep(text.as_ref().to_owned())
+            .map_err(|error| StartError::Store(format!("the context is not JSON: {error}")))?;
+        if let Some((digest, text)) = kept {
+            self.batch.payload(digest, text);
+        }
+        Ok(Some(context))
     }
 
     /// Gives the store the source that the run refers to; it keeps each once.

@@ -1,6 +1,39 @@
 //! The workflows of the tests of steering: file names and sources.
 
-pub const WORKFLOWS: [(&str, &str); 11] = [
+pub const WORKFLOWS: [(&str, &str); 14] = [
+    (
+        "reads-context.toml",
+        r#"
+id = "reads-context"
+version = "1.0.0"
+[[tasks]]
+id = "say"
+type = "hostile.echo"
+input = { tenant = "${context.tenant.name}", dry = "${has(context.dry) && context.dry}" }
+"#,
+    ),
+    (
+        "hands-context-down.toml",
+        r#"
+id = "hands-context-down"
+version = "1.0.0"
+[[tasks]]
+id = "middle"
+kind = "workflow"
+workflow = "hands-context-on"
+"#,
+    ),
+    (
+        "hands-context-on.toml",
+        r#"
+id = "hands-context-on"
+version = "1.0.0"
+[[tasks]]
+id = "inner"
+kind = "workflow"
+workflow = "reads-context"
+"#,
+    ),
     (
         "each.toml",
         r#"

@@ -92,12 +92,18 @@ impl<'a> RunCheck<'a> {
     fn payloads(&self, event: &RunEvent, problems: &mut Problems) -> Result<()> {
         let by_reference =
             |payload: &PayloadRef| payload.inline.is_none().then_some(payload.digest);
-        let digests: [Option<Digest>; 2] = match event {
-            RunEvent::RunStarted(start) => [Some(start.definition), by_reference(&start.input)],
+        let digests: [Option<Digest>; 3] = match event {
+            RunEvent::RunStarted(start) => [
+                Some(start.definition),
+                by_reference(&start.input),
+                start.context.as_ref().and_then(by_reference),
+            ],
             RunEvent::InputResolved { input: payload, .. }
             | RunEvent::AttemptSucceeded { output: payload, .. }
-            | RunEvent::RunFinished { output: Some(payload), .. } => [by_reference(payload), None],
-            _ => [None, None],
+            | RunEvent::RunFinished { output: Some(payload), .. } => {
+                [by_reference(payload), None, None]
+            }
+            _ => [None, None, None],
         };
         for digest in digests.into_iter().flatten() {
             let there = self

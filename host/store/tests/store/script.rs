@@ -102,6 +102,7 @@ impl Script {
             version: self.row.version.clone(),
             definition: self.row.definition,
             input: json("{}"),
+            context: None,
             priority: self.row.priority,
             pins: [].into(),
             trigger: self.row.trigger,

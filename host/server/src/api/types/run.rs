@@ -1,6 +1,6 @@
 //! Runs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -9,7 +9,7 @@ use taskloom_core::run::{self, RunState, TaskIndex, TaskState};
 use taskloom_store::{self as store, RunRow};
 use utoipa::ToSchema;
 
-use super::{Failure, Outcome, RunStatus, Task};
+use super::{ContextValue, Failure, Outcome, RunStatus, Task};
 
 /// Starts a run.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -19,6 +19,11 @@ pub struct StartRun {
     #[serde(default)]
     #[schema(value_type = Value)]
     pub input: Option<Box<RawValue>>,
+    /// The run's context, an object of up to 64 KiB and 256 names; an empty one when left out. It is
+    /// handed down to the runs that tasks of the run start.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub context: Option<Box<RawValue>>,
     /// Instead of the workflow's own priority, from -100 to 100; higher goes first.
     #[serde(default)]
     #[schema(minimum = -100, maximum = 100)]
@@ -58,6 +63,9 @@ pub struct Run {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Value)]
     pub input: Option<Box<RawValue>>,
+    /// Its context by name, each value with where it is from.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub context: BTreeMap<String, ContextValue>,
     /// When it was accepted.
     pub started_at: String,
     /// When it ended.
@@ -81,7 +89,7 @@ pub struct Run {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
     /// The plugin versions that it keeps, by plugin.
-    pub plugins: std::collections::BTreeMap<String, String>,
+    pub plugins: BTreeMap<String, String>,
     /// The number of its last event.
     pub last_seq: u64,
     /// How many tasks it has.
@@ -193,6 +201,7 @@ impl Run {
             output,
             failure: finish.and_then(|finish| finish.failure.as_ref()).map(Failure::from),
             input,
+            context: BTreeMap::new(),
             started_at: state.started_at.to_string(),
             ended_at: finish.map(|finish| finish.at.to_string()),
             deadline: start.deadline.map(|at| at.to_string()),
