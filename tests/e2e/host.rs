@@ -108,8 +108,20 @@ impl Host {
 
     pub fn start_with(folders: &Folders, environment: &[(&str, &str)]) -> Self {
         let mut command = taskloom();
-        command.args(["serve", "--listen", "127.0.0.1:0"]).args(folders.arguments());
         command.envs(environment.iter().copied());
+        Self::spawn(command, folders)
+    }
+
+    /// A host for which a file that may not grow is an error, not a signal that ends it.
+    pub fn start_ignoring_file_limits(folders: &Folders) -> Self {
+        let mut command = Command::new("sh");
+        let program = env!("CARGO_BIN_EXE_taskloom");
+        command.args(["-c", r#"trap "" XFSZ; exec "$0" "$@""#, program]);
+        Self::spawn(command, folders)
+    }
+
+    fn spawn(mut command: Command, folders: &Folders) -> Self {
+        command.args(["serve", "--listen", "127.0.0.1:0"]).args(folders.arguments());
         let log = fs::File::options()
             .create(true)
             .append(true)
@@ -177,6 +189,10 @@ impl Host {
         let response = self.try_post(&path, &body, &[("idempotency-key", key)]).ok()?;
         let status = response.status().as_u16();
         let run: Value = response.json().ok()?;
+        // The journal could not be written: the host stops.
+        if status >= 500 {
+            return None;
+        }
         assert!(status == 201 || status == 200, "{status}: {run}");
         Some(run["id"].as_str().expect("an id").to_owned())
     }
@@ -249,6 +265,26 @@ impl Host {
     pub fn stop(mut self) -> ExitStatus {
         signal(&self.child, "TERM");
         self.child.wait().expect("it ends")
+    }
+
+    /// Sends the process a signal, by its name without `SIG`.
+    pub fn signal(&self, name: &str) {
+        signal(&self.child, name);
+    }
+
+    /// From now on no file of the process grows beyond so many bytes, nor is written to behind them.
+    pub fn limit_files(&self, bytes: u64) {
+        let pid = self.child.id().to_string();
+        let limit = format!("--fsize={bytes}");
+        let done = Command::new("prlimit").args(["--pid", &pid, &limit]).status();
+        assert!(done.expect("prlimit runs").success());
+    }
+
+    /// Waits for the end of the process; gives what it logged, too.
+    pub fn wait_with_log(mut self, folders: &Folders) -> (ExitStatus, String) {
+        let status = self.child.wait().expect("it ends");
+        let log = fs::read_to_string(folders.root.path().join("host.log"));
+        (status, log.expect("a log"))
     }
 
     pub fn terminate(&self) {

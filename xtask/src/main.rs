@@ -9,6 +9,7 @@ mod gate;
 mod guests;
 mod packages;
 mod setup;
+mod soak;
 mod stamp;
 mod tally;
 #[cfg(test)]
@@ -44,6 +45,8 @@ enum Command {
     Bench(bench::Arguments),
     /// The part of the gate that runs no test: formatting, dependencies, lints.
     Lint,
+    /// Play the simulator of runs for hours; the gate plays 10,000 seeds.
+    Soak(soak::Arguments),
     /// Measure which lines the tests reach, per crate.
     Coverage,
 }
@@ -68,6 +71,7 @@ fn run(root: &Path, command: Command) -> Result<()> {
         Command::Test(arguments) => gate::test(root, &arguments),
         Command::Bench(arguments) => bench::run(root, &arguments),
         Command::Lint => gate::lint(root),
+        Command::Soak(arguments) => soak::run(root, &arguments),
         Command::Coverage => coverage::run(root),
     }
 }

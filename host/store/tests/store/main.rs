@@ -7,8 +7,10 @@ mod conformance;
 mod model;
 mod streams;
 
+mod bad_disk;
 mod crash;
 mod damage;
+mod disk;
 mod fixtures;
 mod parameters;
 mod retention;
