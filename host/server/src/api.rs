@@ -13,6 +13,8 @@ mod logs;
 mod page;
 mod plugins;
 mod request;
+mod rerun;
+mod rerun_many;
 mod runs;
 mod start;
 mod steer;
@@ -118,14 +120,16 @@ fn operations() -> OpenApiRouter<Api> {
         .routes(routes!(runs::list))
         .routes(routes!(runs::show))
         .routes(routes!(runs::cancel))
+        .routes(routes!(runs::delete))
         .routes(routes!(steer::pause))
         .routes(routes!(steer::resume))
         .routes(routes!(steer::priority))
         .routes(routes!(steer::signal))
         .routes(routes!(steer::approve))
         .routes(routes!(steer::skip))
-        .routes(routes!(steer::rerun))
-        .routes(routes!(steer::preview))
+        .routes(routes!(rerun::rerun))
+        .routes(routes!(rerun::preview))
+        .routes(routes!(rerun_many::rerun))
         .routes(routes!(tasks::list))
         .routes(routes!(tasks::show))
         .routes(routes!(logs::list))

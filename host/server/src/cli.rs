@@ -10,14 +10,17 @@ mod compile;
 mod config;
 mod doctor;
 mod embedded;
+mod input;
 mod logging;
 mod output;
 mod plugins;
 mod progress;
+mod rerun;
 mod run;
 mod runs;
 mod serve;
 mod show;
+mod steer;
 mod table;
 mod validate;
 

@@ -5,6 +5,7 @@ mod context;
 mod event;
 mod plugin;
 mod problem;
+mod rerun;
 mod run;
 mod steer;
 mod task;
@@ -18,9 +19,10 @@ pub use plugin::{
     Capability, Grant, Plugin, PluginList, PluginState, PluginSummary, TaskType, TaskTypeLimits,
 };
 pub use problem::{Problem, ProblemDetails};
+pub use rerun::{Rerun, RerunMany, RerunOfOne, RerunPreview, RerunStart, RerunsOfMany, RunFilter};
 pub use run::{Cancel, LogLine, LogPage, ParentTask, Run, RunPage, RunSummary, StartRun};
 pub(crate) use run::{tasks, visible};
-pub use steer::{Approve, Pause, Priority, Rerun, RerunPreview, RerunStart, Signal, Skip};
+pub use steer::{Approve, Pause, Priority, Signal, Skip};
 pub use task::{Attempt, Failure, Task, TaskDetail, TaskPage};
 pub use word::{AvailabilityWord, OnFailureWord, Outcome, RunStatus, TaskStatus};
 pub use workflow::{

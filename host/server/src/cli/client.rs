@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use reqwest::{RequestBuilder, Url};
 use serde::Serialize;
 use serde_json::Value;
@@ -13,6 +15,60 @@ use crate::api::types::ProblemDetails;
 
 /// Every answer comes sooner, or the host hangs.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+
+/// One request to a host.
+pub(super) struct Request {
+    method: Method,
+    path: Vec<String>,
+    headers: HeaderMap,
+    body: Option<String>,
+}
+
+impl Request {
+    fn new(method: Method, path: &[&str]) -> Self {
+        let path = path.iter().map(|segment| (*segment).to_owned()).collect();
+        Self { method, path, headers: HeaderMap::new(), body: None }
+    }
+
+    /// Asks for what is at `path`, whose segments are escaped.
+    pub(super) fn get(path: &[&str]) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    /// Posts `body` to `path`.
+    ///
+    /// # Errors
+    /// When the body cannot be written as JSON.
+    pub(super) fn post(path: &[&str], body: &impl Serialize) -> Result<Self> {
+        let body = Some(serde_json::to_string(body)?);
+        Ok(Self { body, ..Self::new(Method::POST, path) })
+    }
+
+    /// Puts `body` at `path`.
+    ///
+    /// # Errors
+    /// As [`Self::post`].
+    pub(super) fn put(path: &[&str], body: &impl Serialize) -> Result<Self> {
+        let body = Some(serde_json::to_string(body)?);
+        Ok(Self { body, ..Self::new(Method::PUT, path) })
+    }
+
+    /// Deletes what is at `path`.
+    pub(super) fn delete(path: &[&str]) -> Self {
+        Self::new(Method::DELETE, path)
+    }
+
+    /// With a header.
+    ///
+    /// # Errors
+    /// When `value` cannot stand in one.
+    pub(super) fn header(mut self, name: &'static str, value: &str) -> Result<Self> {
+        let value = HeaderValue::from_str(value)
+            .with_context(|| format!("`{value}` cannot be sent as the header `{name}`"))?;
+        self.headers.insert(name, value);
+        Ok(self)
+    }
+}
 
 /// A client of one host.
 pub(super) struct Client {
@@ -51,16 +107,21 @@ impl Client {
                 url.query_pairs_mut().append_pair(name, value);
             }
         }
-        self.send(self.http.get(url)).await
+        self.answer(self.http.get(url)).await
     }
 
-    /// What the API says when `body` is posted to `path`.
+    /// What the API says to `request`; `null` when it has nothing to say.
     ///
     /// # Errors
     /// As [`Self::get`].
-    pub(super) async fn post(&self, path: &[&str], body: &impl Serialize) -> Result<Value> {
-        let url = self.url(path)?;
-        self.send(self.http.post(url).json(body)).await
+    pub(super) async fn send(&self, request: Request) -> Result<Value> {
+        let Request { method, path, headers, body } = request;
+        let path: Vec<_> = path.iter().map(String::as_str).collect();
+        let mut sent = self.http.request(method, self.url(&path)?).headers(headers);
+        if let Some(body) = body {
+            sent = sent.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        self.answer(sent).await
     }
 
     fn url(&self, path: &[&str]) -> Result<Url> {
@@ -74,10 +135,13 @@ impl Client {
         Ok(url)
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Value> {
+    async fn answer(&self, request: RequestBuilder) -> Result<Value> {
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
         let text = response.text().await.context("the host's answer broke off")?;
+        if status == StatusCode::NO_CONTENT {
+            return Ok(Value::Null);
+        }
         if status.is_success() {
             return serde_json::from_str(&text)
                 .with_context(|| format!("what answers at {} is no Taskloom host", self.server));

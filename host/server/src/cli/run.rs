@@ -1,7 +1,6 @@
 //! `taskloom run`: one run to its end, by a host of its own.
 
-use std::io::{IsTerminal as _, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -16,7 +15,7 @@ use super::args::{Folders, Run as Arguments};
 use super::embedded::Embedded;
 use super::output::{one_line, print, print_json};
 use super::progress::Progress;
-use super::{Done, Failed, logging, runtime, show};
+use super::{Done, Failed, input, logging, runtime, show};
 use crate::api;
 use crate::api::types::{Event, Outcome};
 use crate::app::App;
@@ -33,7 +32,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done, Failed> {
     let config = config(arguments)?;
     logging::start(&config.log)?;
     let definition = read_definition(&arguments.workflow)?;
-    let (input, context) = read_values(arguments).map_err(Failed::invalid)?;
+    let values = input::read_values(arguments.input.as_deref(), arguments.context.as_deref());
+    let (input, context) = values.map_err(Failed::invalid)?;
     check_input(&definition, &input)?;
     let violations = context.as_deref().map(context::violations).unwrap_or_default();
     if !violations.is_empty() {
@@ -72,43 +72,6 @@ fn read_definition(file: &Path) -> Result<Arc<Definition>, Failed> {
         Some(definition) => Ok(definition),
         None => Err(wrong("the workflow is wrong", &reading.problems)),
     }
-}
-
-/// The texts of the input and the context.
-fn read_values(arguments: &Arguments) -> Result<(Arc<str>, Option<Arc<str>>)> {
-    let Arguments { input, context, .. } = arguments;
-    let is_piped = |file: &Option<PathBuf>| file.as_deref() == Some(Path::new("-"));
-    if is_piped(input) && is_piped(context) {
-        bail!("--input and --context both read standard input; give one of them as a file");
-    }
-    let input = input.as_deref().map(|file| read_json("input", file)).transpose()?;
-    let context = context.as_deref().map(|file| read_json("context", file)).transpose()?;
-    Ok((input.unwrap_or_else(|| "{}".into()), context))
-}
-
-/// The text of a file; JSON, whatever it holds. `what` it is for is named in messages.
-fn read_json(what: &str, file: &Path) -> Result<Arc<str>> {
-    let (name, text) = match file {
-        file if file == Path::new("-") => {
-            if std::io::stdin().is_terminal() {
-                anstream::eprintln!("reading the {what} from the terminal; end it with Ctrl-D");
-            }
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).context("reading standard input")?;
-            ("standard input".to_owned(), text)
-        }
-        file => {
-            let name = format!("`{}`", file.display());
-            let text = std::fs::read_to_string(file);
-            (name.clone(), text.with_context(|| format!("the {what} {name} cannot be read"))?)
-        }
-    };
-    if text.trim().is_empty() {
-        bail!("the {what} in {name} is empty");
-    }
-    serde_json::from_str::<serde::de::IgnoredAny>(&text)
-        .with_context(|| format!("the {what} in {name} is not JSON"))?;
-    Ok(text.trim().into())
 }
 
 fn check_input(definition: &Definition, input: &str) -> Result<(), Failed> {

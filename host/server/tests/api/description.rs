@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::host::get;
 
-const OPERATIONS: [&str; 23] = [
+const OPERATIONS: [&str; 25] = [
+    "delete /api/v1/runs/{id}",
     "get /api/v1/health",
     "get /api/v1/plugins",
     "get /api/v1/plugins/{name}",
@@ -19,6 +20,7 @@ const OPERATIONS: [&str; 23] = [
     "get /api/v1/runs/{id}/tasks/{task}",
     "get /api/v1/workflows",
     "get /api/v1/workflows/{id}",
+    "post /api/v1/runs/rerun",
     "post /api/v1/runs/{id}/cancel",
     "post /api/v1/runs/{id}/pause",
     "post /api/v1/runs/{id}/rerun",

@@ -1,6 +1,21 @@
 //! The workflows of the tests of steering: file names and sources.
 
-pub const WORKFLOWS: [(&str, &str); 14] = [
+pub const WORKFLOWS: [(&str, &str); 15] = [
+    (
+        "lingers.toml",
+        r#"
+id = "lingers"
+version = "1.0.0"
+[[tasks]]
+id = "sure"
+kind = "approval"
+prompt = "Go on?"
+[[finally]]
+id = "last"
+kind = "wait"
+signal = "done"
+"#,
+    ),
     (
         "reads-context.toml",
         r#"

@@ -12,20 +12,20 @@ use utoipa::ToSchema;
 use super::{ContextValue, Failure, Outcome, RunStatus, Task};
 
 /// Starts a run.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StartRun {
     /// The run's input, checked against the workflow's schema; an empty object when left out.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Value)]
     pub input: Option<Box<RawValue>>,
     /// The run's context, an object of up to 64 KiB and 256 names; an empty one when left out. It is
     /// handed down to the runs that tasks of the run start.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Object)]
     pub context: Option<Box<RawValue>>,
     /// Instead of the workflow's own priority, from -100 to 100; higher goes first.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = -100, maximum = 100)]
     pub priority: Option<i32>,
 }
