@@ -8,6 +8,7 @@ mod backup;
 mod client;
 mod compile;
 mod config;
+mod diff;
 mod doctor;
 mod embedded;
 mod input;
@@ -64,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Validate(arguments) => validate::validate(&arguments),
         Command::Runs(arguments) => runs::runs(arguments),
         Command::Plugin(arguments) => plugins::plugins(arguments),
+        Command::Diff(arguments) => diff::diff(&arguments),
         Command::Config(arguments) => config::print(&arguments),
         Command::Doctor(arguments) => doctor::check(&arguments),
         Command::Backup(arguments) => backup::backup(&arguments),

@@ -33,6 +33,10 @@ pub(super) enum Command {
     ///
     /// Exit code: 0 all are right, 2 something is wrong.
     Validate(Validate),
+    /// Say what two definitions say differently: key by key, and in who needs whom.
+    ///
+    /// Exit code: 0 both say the same, 1 they do not, 2 one of them cannot be read.
+    Diff(Diff),
     /// Start, list, show and steer the runs of a host, or read their logs.
     Runs(Runs),
     /// List or show the plugins of a host.
@@ -151,6 +155,18 @@ pub(super) enum PluginsCommand {
         #[arg(value_name = "PLUGIN")]
         name: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Diff {
+    /// The older one: a file, a workflow of a host, or one of its versions as `id@sha256:…`
+    #[arg(value_name = "OLD")]
+    pub(super) old: String,
+    /// The newer one
+    #[arg(value_name = "NEW")]
+    pub(super) new: String,
+    #[command(flatten)]
+    pub(super) remote: Remote,
 }
 
 #[derive(Debug, Args)]
