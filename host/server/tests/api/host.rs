@@ -194,7 +194,7 @@ fn wide() -> String {
 }
 
 /// A built component, a plugin that ships or a test guest.
-fn component(name: &str) -> PathBuf {
+pub fn component(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let shipped = root.join("plugins").join(format!("{name}.wasm"));
     let guest = root.join("target/guests/components").join(format!("{name}.wasm"));
@@ -227,14 +227,17 @@ impl Answer {
 
 /// Asks with a method and a path, `GET /runs`, relative to the API unless the path begins with `//`.
 pub fn ask(line: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
-    let request = request(line, headers, body.into());
-    HOST.runtime.block_on(async {
-        let response = HOST.router.clone().oneshot(request).await.expect("an answer");
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.expect("a whole body").to_bytes();
-        let text = String::from_utf8(bytes.into()).expect("UTF-8");
-        Answer { status: parts.status.as_u16(), headers: parts.headers, text }
-    })
+    HOST.runtime.block_on(asked(&HOST.router, line, headers, body.into()))
+}
+
+/// Asks a router as [`ask`] does.
+pub async fn asked(router: &Router, line: &str, headers: &[(&str, &str)], body: Body) -> Answer {
+    let request = request(line, headers, body);
+    let response = router.clone().oneshot(request).await.expect("an answer");
+    let (parts, body) = response.into_parts();
+    let bytes = body.collect().await.expect("a whole body").to_bytes();
+    let text = String::from_utf8(bytes.into()).expect("UTF-8");
+    Answer { status: parts.status.as_u16(), headers: parts.headers, text }
 }
 
 fn request(line: &str, headers: &[(&str, &str)], body: Body) -> Request<Body> {
