@@ -7,6 +7,7 @@
 mod bad_input;
 mod crash;
 mod endings;
+mod examples;
 mod faults;
 mod host;
 mod issue_analysis;
