@@ -9,6 +9,7 @@ mod description;
 mod events;
 mod full;
 mod host;
+mod late_plugins;
 mod own;
 mod pages;
 mod refusals;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use serde_json::Value;
@@ -50,6 +50,17 @@ impl Place {
 
     /// Starts a host here and waits until its plugins are loaded.
     pub fn start(&self) -> Host {
+        let host = self.start_unsettled();
+        host.runtime.block_on(async {
+            while !host.app.catalog.is_settled() {
+                tokio::task::yield_now().await;
+            }
+        });
+        host
+    }
+
+    /// Starts a host here, while its plugins are being loaded.
+    pub fn start_unsettled(&self) -> Host {
         let folder = |name: &str| self.path(name).display().to_string();
         let mut flags = vec![
             ("data.folder", folder("data")),
@@ -65,13 +76,7 @@ impl Place {
             Arc::new(App::start(config).expect("a host"))
         };
         let router = api::router(Arc::clone(&app));
-        let host = Host { runtime, router, app };
-        host.runtime.block_on(async {
-            while !host.app.catalog.is_settled() {
-                tokio::task::yield_now().await;
-            }
-        });
-        host
+        Host { runtime, router, app }
     }
 }
 
@@ -92,6 +97,19 @@ impl Host {
 
     pub fn get(&self, path: &str) -> Value {
         self.ask(&format!("GET {path}"), &[], &Value::Null).expect(200)
+    }
+
+    /// Asks until `holds` of the answer.
+    pub fn until(&self, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let answer = self.get(path);
+            if holds(&answer) {
+                return answer;
+            }
+            assert!(Instant::now() < deadline, "GET {path} stays: {answer:#}");
+            std::thread::yield_now();
+        }
     }
 
     /// Ends it in an orderly way.
