@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::artefact::Artefact;
 use crate::failure::{Failure, Next};
 use crate::id::Digest;
 use crate::payload::PayloadRef;
@@ -54,6 +55,9 @@ pub struct AttemptUse {
     /// The plugin version that ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plugin_digest: Option<Digest>,
+    /// The files that it left, whatever its result.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artefacts: Vec<Artefact>,
 }
 
 /// What made an attempt come back, as the engine hands it to the planner.

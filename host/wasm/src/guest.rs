@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::artefacts::Artefacts;
 use crate::bindings::taskloom::plugin::{runtime, types};
 use crate::call::{Call, CallObserver, LogRecord};
 use crate::memory::{Memory, MemoryBudget};
@@ -23,6 +24,8 @@ pub(crate) struct Guest {
     pub(crate) deadline: Instant,
     /// The message of a panic, if the guest logged one.
     pub(crate) panic: Option<String>,
+    /// The files that it left.
+    pub(crate) artefacts: Artefacts,
     /// WASI and HTTP, made when the guest first asks for them: most guests never do.
     outside: Option<Box<Outside>>,
     parts: Arc<OutsideParts>,
@@ -44,7 +47,9 @@ impl Guest {
     ) -> Self {
         let log = Log::new(call.limits.log_lines, call.limits.log_bytes);
         let memory = Memory::new(call.limits.memory_bytes, budget);
-        Self { memory, log, host_calls: 0, deadline, panic: None, outside: None, parts, call }
+        let artefacts = Artefacts::default();
+        let (host_calls, panic, outside) = (0, None, None);
+        Self { memory, log, host_calls, deadline, panic, artefacts, outside, parts, call }
     }
 
     /// WASI and HTTP, if the guest ever asked for them.
@@ -84,7 +89,8 @@ impl Guest {
         if self.host_calls > limit { Err(HostCallsExceeded { limit }) } else { Ok(()) }
     }
 
-    fn count(&mut self) -> wasmtime::Result<()> {
+    /// Counts a call into the host.
+    pub(crate) fn count(&mut self) -> wasmtime::Result<()> {
         self.host_calls += 1;
         Ok(self.check_host_calls()?)
     }

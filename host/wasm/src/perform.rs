@@ -103,7 +103,7 @@ fn store(engine: &Engine, guest: Guest) -> Store<Guest> {
     // A guest that is stopped while it computes has not accounted for its fuel since it was last here.
     store.fuel_async_yield_interval(Some(FUEL_INTERVAL)).expect("fuel is switched on");
     store.limiter(|guest| &mut guest.memory);
-    let bytes = limits.output_bytes.max(HOST_CALL_BYTES);
+    let bytes = limits.output_bytes.max(limits.artefact_bytes).max(HOST_CALL_BYTES);
     // A little more, so that an output that is only just too long is told as such.
     store.set_hostcall_fuel(usize::try_from(bytes).unwrap_or(usize::MAX).saturating_add(64 * 1024));
     store.set_epoch_deadline(1);
@@ -160,6 +160,7 @@ fn measure(usage: &mut AttemptUse, store: &Store<Guest>, time: TimeUse) {
     usage.log_lines = guest.log.lines();
     usage.log_bytes = guest.log.bytes();
     usage.host_calls = guest.host_calls;
+    usage.artefacts = guest.artefacts.left();
     if let Some(outside) = guest.outside() {
         usage.requests = outside.budget().requests();
         usage.response_bytes = outside.budget().response_bytes();
