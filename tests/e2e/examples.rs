@@ -59,6 +59,7 @@ fn cases(url: &str) -> Vec<Case> {
             then: Some(("review", "/tasks/review/approve", json!({ "approved": false }))),
             ..case("example-approval", json!({ "text": "News" }), json!({}))
         },
+        case("example-artefacts", json!({ "title": "All well" }), json!("report.md has 10 bytes")),
         case("example-branch", json!({ "issue": issue }), json!("Thank you for the 1 traces.")),
         case("example-branch", json!({ "issue": plain }), json!("Thank you. Is there a trace?")),
         case("example-compensation", json!({ "amount": 3 }), json!({ "charge": { "value": 3 } })),

@@ -4,6 +4,7 @@
 //! `/api/v1/openapi.json` and the page at `/api/v1/docs/` are made from that. Nothing in here
 //! decides: requests become commands of the engine or questions to the reader.
 
+mod artefacts;
 mod error;
 mod events;
 mod guard;
@@ -132,6 +133,8 @@ fn operations() -> OpenApiRouter<Api> {
         .routes(routes!(rerun_many::rerun))
         .routes(routes!(tasks::list))
         .routes(routes!(tasks::show))
+        .routes(routes!(artefacts::list))
+        .routes(routes!(artefacts::read))
         .routes(routes!(logs::list))
         .routes(routes!(events::list))
         .routes(routes!(plugins::list))

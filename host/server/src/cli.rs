@@ -4,6 +4,7 @@
 //! need none; everything else asks a running host through its public API.
 
 mod args;
+mod artefacts;
 mod backup;
 mod client;
 mod compile;

@@ -238,6 +238,9 @@ impl Settings {
             host_calls: number("host_calls"),
             requests: number("requests"),
             response_bytes: number("response_bytes"),
+            artefacts: number("artefacts"),
+            artefact_bytes: number("artefact_bytes"),
+            artefacts_bytes: number("artefacts_bytes"),
         }
     }
 

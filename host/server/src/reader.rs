@@ -1,5 +1,6 @@
 //! Reads runs for people: folds their journals, by the same code that runs them; and deletes them.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
@@ -11,7 +12,8 @@ use taskloom_core::run::{FrameIndex, RunState};
 use taskloom_core::time::Timestamp;
 use taskloom_core::workflow::BlockIndex;
 use taskloom_store::{
-    LogFilter, LogLine, Page, Retained, Retention, RunFilter, RunRow, Store, StoredRunEvent,
+    ArtefactRow, LogFilter, LogLine, Page, Retained, Retention, RunFilter, RunRow, Store,
+    StoredRunEvent,
 };
 
 use crate::definitions::{DefinitionError, Definitions};
@@ -207,6 +209,24 @@ impl Reader {
     ) -> Result<Page<LogLine>, ReadError> {
         let store = self.store.clone();
         blocking(move || Ok(store.logs(run, &filter, limit)?)).await
+    }
+
+    /// The files that the attempts of a run left.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn artefacts(&self, run: RunId) -> Result<Vec<ArtefactRow>, ReadError> {
+        let store = self.store.clone();
+        blocking(move || Ok(store.artefacts(run)?)).await
+    }
+
+    /// Opens the bytes of a file that an attempt left, if they are there.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn open_artefact(&self, digest: Digest) -> Result<Option<File>, ReadError> {
+        let store = self.store.clone();
+        blocking(move || Ok(store.open_artefact(&digest)?)).await
     }
 
     /// Where it reads large texts.

@@ -77,7 +77,7 @@ pub enum ApiError {
     /// There is nothing under this name.
     #[error("there is no {kind} `{name}`{help}")]
     NotFound {
-        /// What was looked for: `workflow`, `run`, `task`, `plugin`.
+        /// What was looked for: `workflow`, `run`, `task`, `artefact`, `plugin`.
         kind: &'static str,
         /// Its name.
         name: String,
@@ -160,6 +160,7 @@ impl ApiError {
                 "workflow" => Kind(S::NOT_FOUND, "workflow-not-found", "Unknown workflow"),
                 "run" => Kind(S::NOT_FOUND, "run-not-found", "Unknown run"),
                 "task" => Kind(S::NOT_FOUND, "task-not-found", "Unknown task"),
+                "artefact" => Kind(S::NOT_FOUND, "artefact-not-found", "Unknown artefact"),
                 _ => Kind(S::NOT_FOUND, "plugin-not-found", "Unknown plugin"),
             },
             Self::NoRoute(_) => Kind(S::NOT_FOUND, "not-found", "Nothing here"),

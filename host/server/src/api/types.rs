@@ -1,6 +1,7 @@
 //! What the API says, in types of its own: the journal's types and the core's can change without
 //! changing an answer, and the other way round.
 
+mod artefact;
 mod context;
 mod event;
 mod plugin;
@@ -12,6 +13,7 @@ mod task;
 mod word;
 mod workflow;
 
+pub use artefact::{Artefact, ArtefactList, RunArtefact};
 pub(crate) use context::context_values;
 pub use context::{ContextSource, ContextSourceKind, ContextValue};
 pub use event::{Event, EventPage, EventUse, NextStep};

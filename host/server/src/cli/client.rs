@@ -124,6 +124,21 @@ impl Client {
         self.answer(sent).await
     }
 
+    /// The bytes that the API gives at `path`.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(super) async fn bytes(&self, path: &[&str]) -> Result<Vec<u8>> {
+        let request = self.http.get(self.url(path)?);
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        let bytes = response.bytes().await.context("the host's answer broke off")?;
+        if status.is_success() {
+            return Ok(bytes.into());
+        }
+        Err(self.refused(status, &String::from_utf8_lossy(&bytes)))
+    }
+
     fn url(&self, path: &[&str]) -> Result<Url> {
         let mut url = self.server.clone();
         let not_a_base = || anyhow!("`{}` is no URL such as `http://127.0.0.1:8080`", self.server);
@@ -146,9 +161,14 @@ impl Client {
             return serde_json::from_str(&text)
                 .with_context(|| format!("what answers at {} is no Taskloom host", self.server));
         }
-        match serde_json::from_str::<ProblemDetails>(&text) {
-            Ok(problem) => Err(anyhow!(told(&problem))),
-            Err(_) => bail!("the host at {} answered {status}: {}", self.server, one_line(&text)),
+        Err(self.refused(status, &text))
+    }
+
+    /// Why the host refused, in its words.
+    fn refused(&self, status: StatusCode, text: &str) -> anyhow::Error {
+        match serde_json::from_str::<ProblemDetails>(text) {
+            Ok(problem) => anyhow!(told(&problem)),
+            Err(_) => anyhow!("the host at {} answered {status}: {}", self.server, one_line(text)),
         }
     }
 

@@ -8,7 +8,7 @@ use super::args::{Remote, Runs, RunsCommand, RunsList, RunsLogs};
 use super::client::Client;
 use super::output::{harmless, one_line, print, print_json};
 use super::table::{Cell, Table};
-use super::{Done, Failed, rerun, runtime, show, steer};
+use super::{Done, Failed, artefacts, rerun, runtime, show, steer};
 use crate::api::types::{LogLine, LogPage, RunPage, Signal};
 
 pub(super) fn runs(arguments: Runs) -> Result<Done, Failed> {
@@ -24,6 +24,10 @@ async fn perform(client: &Client, remote: &Remote, command: RunsCommand) -> Resu
         C::List(list) => listed(client, remote, list).await,
         C::Show(which) => shown(client, remote, &which.run).await,
         C::Logs(logs) => logged(client, remote, logs).await,
+        C::Artefacts { which, get: None, .. } => artefacts::list(client, remote, &which).await,
+        C::Artefacts { which, get: Some(named), to } => {
+            artefacts::get(client, remote, &which, &named, to.as_deref()).await
+        }
         C::Cancel(which) => steer::cancel(client, remote, which).await,
         C::Pause(which) => steer::pause(client, remote, which).await,
         C::Resume(which) => steer::resume(client, remote, &which).await,

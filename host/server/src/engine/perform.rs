@@ -1,13 +1,14 @@
 //! Performs claimed attempts: waits for a slot, computes the input, calls the handler, and brings
 //! the result back to the engine. Nothing in here changes a run.
 
+use std::io::Read as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use taskloom_core::attempt::{AttemptEnd, AttemptUse, ReleaseReason};
 use taskloom_core::expression::Template;
 use taskloom_core::failure::{Failure, FailureClass};
-use taskloom_core::id::{RunId, TaskId};
+use taskloom_core::id::{Digest, RunId, TaskId};
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::plugin::ResourceClass;
 use taskloom_core::run::{AttemptResult, FrameIndex, RunState, TaskIndex};
@@ -400,6 +401,20 @@ impl CallObserver for Observer {
             fields: record.fields,
         };
         self.shared.store.append_logs(vec![line]);
+    }
+
+    fn put_artefact(&self, content: &[u8]) -> Result<Digest, String> {
+        self.shared.store.put_artefact(content).map_err(|error| error.to_string())
+    }
+
+    fn read_artefact(&self, digest: &Digest, most: u64) -> Result<Option<Vec<u8>>, String> {
+        let file = self.shared.store.open_artefact(digest).map_err(|error| error.to_string())?;
+        let Some(mut file) = file else { return Ok(None) };
+        let mut content = Vec::new();
+        // One byte more tells what is too long from what just fits.
+        let read = file.by_ref().take(most.saturating_add(1)).read_to_end(&mut content);
+        let read = read.map_err(|error| error.to_string())?;
+        Ok((read as u64 <= most).then_some(content))
     }
 }
 

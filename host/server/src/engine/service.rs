@@ -328,6 +328,9 @@ impl Service {
             };
             if let Some(task) = resident.state.index_of(task) {
                 resident.note_ended(task);
+                for artefact in resident.left_last(task) {
+                    self.batch.artefact(artefact);
+                }
             }
         }
         for row in resident.take_history() {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::host::get;
 
-const OPERATIONS: [&str; 25] = [
+const OPERATIONS: [&str; 27] = [
     "delete /api/v1/runs/{id}",
     "get /api/v1/health",
     "get /api/v1/plugins",
@@ -14,6 +14,8 @@ const OPERATIONS: [&str; 25] = [
     "get /api/v1/ready",
     "get /api/v1/runs",
     "get /api/v1/runs/{id}",
+    "get /api/v1/runs/{id}/artefacts",
+    "get /api/v1/runs/{id}/artefacts/{artefact}",
     "get /api/v1/runs/{id}/events",
     "get /api/v1/runs/{id}/logs",
     "get /api/v1/runs/{id}/tasks",

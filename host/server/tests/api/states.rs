@@ -61,9 +61,11 @@ impl State {
 
 /// Method, path behind `/runs/{id}`, body, and the status for each of [`STATES`].
 #[rustfmt::skip]
-const OPERATIONS: [(&str, &str, &str, [u16; 7]); 16] = [
+const OPERATIONS: [(&str, &str, &str, [u16; 7]); 18] = [
     ("GET", "", "", [404, 404, 200, 200, 200, 200, 200]),
     ("GET", "/events", "", [404, 404, 200, 200, 200, 200, 200]),
+    ("GET", "/artefacts", "", [404, 404, 200, 200, 200, 200, 200]),
+    ("GET", "/artefacts/a.txt", "", [404, 404, 404, 404, 404, 404, 404]),
     ("GET", "/logs", "", [404, 404, 200, 200, 200, 200, 200]),
     ("GET", "/tasks", "", [404, 404, 200, 200, 200, 200, 200]),
     ("GET", "/tasks/sure", "", [404, 404, 200, 200, 200, 200, 200]),

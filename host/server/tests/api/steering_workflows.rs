@@ -1,6 +1,33 @@
 //! The workflows of the tests of steering: file names and sources.
 
-pub const WORKFLOWS: [(&str, &str); 15] = [
+pub const WORKFLOWS: [(&str, &str); 17] = [
+    (
+        "leaves.toml",
+        r#"
+id = "leaves"
+version = "1.0.0"
+[[tasks]]
+id = "leave"
+type = "hostile.leave"
+input = "${input}"
+retry = { max_attempts = 2, initial = "1ms", jitter = "none" }
+[[tasks]]
+id = "read"
+type = "hostile.read-file"
+input = { given = "${tasks.leave.output.left[0]}", wanted = "${tasks.leave.output.left[0].artefact}" }
+"#,
+    ),
+    (
+        "reads-file.toml",
+        r#"
+id = "reads-file"
+version = "1.0.0"
+[[tasks]]
+id = "read"
+type = "hostile.read-file"
+input = "${input}"
+"#,
+    ),
     (
         "lingers.toml",
         r#"

@@ -9,7 +9,7 @@ use taskloom_core::journal::Branch;
 use taskloom_core::run::{RunState, TaskIndex};
 use utoipa::ToSchema;
 
-use super::{Outcome, TaskStatus};
+use super::{Artefact, Outcome, TaskStatus};
 
 /// One task of a run.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -142,6 +142,9 @@ pub struct Attempt {
     pub requests: Option<u64>,
     /// Bytes of responses received.
     pub response_bytes: Option<u64>,
+    /// The files that it left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artefacts: Vec<Artefact>,
     /// The slots it occupied: `cpu`, `io`, `ai` or `github`.
     pub resource_class: String,
     /// The rank it was dispatched with: higher goes first.
@@ -238,6 +241,7 @@ impl From<&attempt::Attempt> for Attempt {
             host_calls_limit: used(|usage| usage.host_calls_limit),
             requests: used(|usage| usage.requests),
             response_bytes: used(|usage| usage.response_bytes),
+            artefacts: attempt.usage.artefacts.iter().map(Artefact::from).collect(),
             resource_class: attempt.class.as_str().to_owned(),
             rank: attempt.rank,
             host: attempt.host.to_string(),

@@ -25,6 +25,17 @@ pub(in crate::cli) enum RunsCommand {
     Show(Which),
     /// Read what the tasks of a run logged.
     Logs(RunsLogs),
+    /// List the files that the tasks of a run left, or download one of them.
+    Artefacts {
+        #[command(flatten)]
+        which: Which,
+        /// Download the file of this name or digest
+        #[arg(long, value_name = "NAME")]
+        get: Option<String>,
+        /// Where to put it; `-` is standard output [default: its name, in this folder]
+        #[arg(long, value_name = "FILE", requires = "get")]
+        to: Option<PathBuf>,
+    },
     /// Cancel a run.
     Cancel(WhichAndWhy),
     /// Pause a run: nothing new starts, what is under way ends, timers go on.
