@@ -139,6 +139,7 @@ async fn accept(
         rerun: None,
         parent: None,
         run: None,
+        begins: None,
     })
 }
 

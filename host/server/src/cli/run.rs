@@ -147,6 +147,7 @@ async fn perform(
         rerun: None,
         parent: None,
         run: None,
+        begins: None,
     };
     let run = app.engine.start_run(start).await.map_err(anyhow::Error::from)?.run;
     anstream::eprintln!("{}", format!("run {run} of {id} {version}").dimmed());

@@ -204,7 +204,7 @@ impl Run {
             context: BTreeMap::new(),
             started_at: state.started_at.to_string(),
             ended_at: finish.map(|finish| finish.at.to_string()),
-            deadline: start.deadline.map(|at| at.to_string()),
+            deadline: state.deadline.map(|at| at.to_string()),
             priority: state.priority,
             paused: state.paused.clone(),
             rerun_of: start.rerun.as_ref().map(|rerun| rerun.run.to_string()),
