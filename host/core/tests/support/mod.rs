@@ -75,6 +75,11 @@ impl World {
         Self::begin(workflow, id, Some(plan), None)
     }
 
+    /// As [`Self::rerun`], held by a concurrency key.
+    pub fn held_rerun(workflow: Arc<Workflow>, id: RunId, plan: RerunPlan) -> Self {
+        Self::begin(workflow, id, Some(plan), Some(None))
+    }
+
     fn begin(
         workflow: Arc<Workflow>,
         id: RunId,
