@@ -181,11 +181,11 @@ impl Service {
         if request.parent.as_ref().is_some_and(|parent| !self.is_wanted(parent, run)) {
             return Err(StartError::Unwanted);
         }
-        let not_before = match request.begins {
-            Some(Begins::At(at)) => Some(at).filter(|at| *at > now),
-            Some(Begins::After(delay)) => Some(now.after(delay)),
-            None => None,
-        };
+        let not_before = request.begins.map(|begins| match begins {
+            Begins::At(at) => at,
+            Begins::After(delay) => now.after(delay),
+        });
+        let not_before = not_before.filter(|at| *at > now);
         if let (Some(key), None) = (&key, not_before) {
             let workflow = &definition.workflow;
             self.may_hold(workflow, key, idempotency.as_ref(), request.parent.as_ref())?;
