@@ -23,11 +23,14 @@ pub(crate) fn begins(
         (Some(_), Some(_)) => Err(("delay", "leave it out, or `start_at`".to_owned())),
         (None, Some(delay)) => match parse_duration(delay) {
             Some(delay) => Ok(Some(Begins::After(delay))),
-            None => Err(("delay", format!(
-                "`{}` is no duration of up to {DAYS_MAX} days; write a number and one of `ms`, `s`, \
+            None => Err((
+                "delay",
+                format!(
+                    "`{}` is no duration of up to {DAYS_MAX} days; write a number and one of `ms`, `s`, \
                  `m`, `h`, `d`, such as \"90m\"",
-                short(delay)
-            ))),
+                    short(delay)
+                ),
+            )),
         },
         (Some(text), None) => at(text).map(Some).map_err(|why| ("start_at", why)),
     }
