@@ -162,6 +162,11 @@ async fn perform(
     };
     let run = app.engine.start_run(start).await.map_err(anyhow::Error::from)?.run;
     anstream::eprintln!("{}", format!("run {run} of {id} {version}").dimmed());
+    if begins.is_some()
+        && let Some(held) = &api::show_run(app, run).await.map_err(anyhow::Error::from)?.held
+    {
+        anstream::eprintln!("{}", show::held_for(held).dimmed());
+    }
     follow(app, run).await?;
     let ended = api::show_run(app, run).await.map_err(anyhow::Error::from)?;
     if json {
