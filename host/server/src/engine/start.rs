@@ -1,15 +1,17 @@
 //! How the engine starts: it reads every unfinished run and goes on with it; and how a run starts.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
 use taskloom_core::definition::Definition;
 use taskloom_core::dispatch::Dispatcher;
-use taskloom_core::id::RunId;
+use taskloom_core::id::{Digest, PluginName, RunId};
 use taskloom_core::journal::{ConcurrencyKey, Entry, Parent, RunEvent, RunStarted};
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::run::{self, RunState, resume};
+use taskloom_core::time::Timestamp;
+use taskloom_core::workflow::Workflow;
 use taskloom_store::Store;
 use taskloom_wasm::{Catalog, Runtime};
 use tokio::sync::{Semaphore, oneshot};
@@ -181,11 +183,7 @@ impl Service {
         if request.parent.as_ref().is_some_and(|parent| !self.is_wanted(parent, run)) {
             return Err(StartError::Unwanted);
         }
-        let not_before = request.begins.map(|begins| match begins {
-            Begins::At(at) => at,
-            Begins::After(delay) => now.after(delay),
-        });
-        let not_before = not_before.filter(|at| *at > now);
+        let not_before = not_before(request.begins, now);
         if let (Some(key), None) = (&key, not_before) {
             let workflow = &definition.workflow;
             self.may_hold(workflow, key, idempotency.as_ref(), request.parent.as_ref())?;
@@ -198,11 +196,6 @@ impl Service {
             .map_err(|error| StartError::Store(format!("the input is not JSON: {error}")))?;
         let context = self.context_of(request.parent.as_ref(), request.context)?;
         let workflow = Arc::clone(&definition.workflow);
-        let loaded = workflow.plugins().into_iter();
-        let pins = loaded
-            .filter_map(|plugin| Some((self.catalog.current(&plugin)?.digest(), plugin)))
-            .map(|(digest, plugin)| (plugin, digest))
-            .collect();
         // Of a run that is held, the timeout counts from its admission.
         let held = key.is_some() || not_before.is_some();
         let start = Box::new(RunStarted {
@@ -212,7 +205,7 @@ impl Service {
             input,
             context,
             priority: priority.unwrap_or(workflow.config.priority),
-            pins,
+            pins: self.pins_of(&workflow),
             trigger,
             idempotency,
             deadline: workflow.config.timeout.filter(|_| !held).map(|timeout| now.after(timeout)),
@@ -231,6 +224,13 @@ impl Service {
         self.admit(Resident::new(state));
         self.take_in(run, 0, reaction);
         Ok(run)
+    }
+
+    /// The versions of plugins that a run of the workflow keeps, as far as they are loaded.
+    fn pins_of(&self, workflow: &Workflow) -> BTreeMap<PluginName, Digest> {
+        let digest = |plugin: &PluginName| Some(self.catalog.current(plugin)?.digest());
+        let plugins = workflow.plugins().into_iter();
+        plugins.filter_map(|plugin| Some((plugin.clone(), digest(&plugin)?))).collect()
     }
 
     /// What a run's context is: that of the run whose task starts it, or what it is given.
@@ -340,4 +340,13 @@ impl Service {
         let state = RunState::replay(run, workflow, &entries).map_err(|error| error.to_string())?;
         Ok(Resident::read(state))
     }
+}
+
+/// The time before which a run does not begin, if that is not now.
+fn not_before(begins: Option<Begins>, now: Timestamp) -> Option<Timestamp> {
+    let at = match begins? {
+        Begins::At(at) => at,
+        Begins::After(delay) => now.after(delay),
+    };
+    Some(at).filter(|at| *at > now)
 }

@@ -278,7 +278,10 @@ fn a_child_waits_for_its_key_but_never_for_its_parent() {
     assert_eq!(ended(&parent)["outcome"], "succeeded");
     let circle = ended(&started("starts-itself", json!({})));
     assert_eq!(circle["outcome"], "failed");
-    assert_eq!(circle["tasks"][0]["failure"]["code"], "concurrency-key-busy", "{circle:#}");
+    assert_eq!(
+        circle["tasks"][0]["failure"]["details"]["code"], "concurrency-key-busy",
+        "{circle:#}"
+    );
 }
 
 #[test]
