@@ -5,6 +5,7 @@
 //! decides: requests become commands of the engine or questions to the reader.
 
 mod artefacts;
+pub(crate) mod delay;
 mod error;
 mod events;
 mod guard;

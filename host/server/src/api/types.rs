@@ -4,6 +4,7 @@
 mod artefact;
 mod context;
 mod event;
+mod held;
 mod plugin;
 mod problem;
 mod rerun;
@@ -17,6 +18,7 @@ pub use artefact::{Artefact, ArtefactList, RunArtefact};
 pub(crate) use context::context_values;
 pub use context::{ContextSource, ContextSourceKind, ContextValue};
 pub use event::{Event, EventPage, EventUse, NextStep};
+pub use held::Held;
 pub use plugin::{
     Capability, Grant, Plugin, PluginList, PluginState, PluginSummary, TaskType, TaskTypeLimits,
 };

@@ -50,6 +50,8 @@ fn wanted(start: &RunsStart) -> Result<types::StartRun> {
         input: Some(raw(&input)?),
         context: context.as_deref().map(raw).transpose()?,
         priority: start.priority,
+        start_at: start.at.clone(),
+        delay: start.delay.clone(),
     })
 }
 

@@ -15,7 +15,7 @@ use taskloom::config::{Config, Sources};
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 
-use crate::steering_workflows;
+use crate::{held, steering_workflows};
 
 /// Bytes of a body that the host reads.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -149,7 +149,9 @@ fn start() -> Host {
         "[[http]]\nhost = \"api.example.org\"\nmethods = [\"GET\"]\n",
     )
     .expect("written");
-    for (name, source) in WORKFLOWS.into_iter().chain(steering_workflows::WORKFLOWS) {
+    for (name, source) in
+        WORKFLOWS.into_iter().chain(steering_workflows::WORKFLOWS).chain(held::WORKFLOWS)
+    {
         fs::write(root.join("workflows").join(name), source).expect("written");
     }
     fs::write(root.join("workflows/wide.toml"), wide()).expect("written");
@@ -277,9 +279,14 @@ pub fn finished(workflow: &str, input: Value) -> Value {
 
 /// Waits until `holds` of what the API says at a path, woken by nothing but its own questions.
 pub fn until(path: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    wait_for(path, || get(path), holds)
+}
+
+/// Asks again until `holds` of the answer.
+pub fn wait_for(path: &str, get: impl Fn() -> Value, holds: impl Fn(&Value) -> bool) -> Value {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
     loop {
-        let answer = get(path);
+        let answer = get();
         if holds(&answer) {
             return answer;
         }

@@ -9,6 +9,7 @@ mod context;
 mod description;
 mod events;
 mod full;
+mod held;
 mod host;
 mod late_plugins;
 mod own;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use serde_json::Value;
@@ -13,7 +13,7 @@ use taskloom::config::{Config, Sources};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::host::{Answer, asked, component};
+use crate::host::{Answer, asked, component, wait_for};
 
 /// Plugins and workflows in a folder that is removed at the end of the test.
 pub struct Place {
@@ -99,17 +99,13 @@ impl Host {
         self.ask(&format!("GET {path}"), &[], &Value::Null).expect(200)
     }
 
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
+        self.ask(&format!("POST {path}"), &[], body)
+    }
+
     /// Asks until `holds` of the answer.
     pub fn until(&self, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            let answer = self.get(path);
-            if holds(&answer) {
-                return answer;
-            }
-            assert!(Instant::now() < deadline, "GET {path} stays: {answer:#}");
-            std::thread::yield_now();
-        }
+        wait_for(path, || self.get(path), holds)
     }
 
     /// Ends it in an orderly way.

@@ -153,6 +153,12 @@ pub(in crate::cli) struct RunsStart {
     /// Instead of the workflow's own: higher goes first, from -100 to 100
     #[arg(long, value_name = "PRIORITY", allow_negative_numbers = true)]
     pub(in crate::cli) priority: Option<i32>,
+    /// Let the run begin at this time (RFC 3339)
+    #[arg(long, value_name = "TIME", conflicts_with = "delay")]
+    pub(in crate::cli) at: Option<String>,
+    /// Let the run begin after this time, such as `90m`
+    #[arg(long, value_name = "DURATION")]
+    pub(in crate::cli) delay: Option<String>,
     /// Start at most one run of the workflow under this key
     #[arg(long, value_name = "TEXT")]
     pub(in crate::cli) idempotency_key: Option<String>,
