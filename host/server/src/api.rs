@@ -12,12 +12,14 @@ mod idempotency;
 mod logs;
 mod page;
 mod plugins;
+mod registry;
 mod request;
 mod runs;
 mod start;
 mod steer;
 mod tasks;
 pub mod types;
+mod versions;
 mod workflows;
 
 use std::any::Any;
@@ -114,6 +116,12 @@ fn operations() -> OpenApiRouter<Api> {
         .routes(routes!(workflows::list))
         .routes(routes!(workflows::show))
         .routes(routes!(workflows::validate))
+        .routes(routes!(registry::put))
+        .routes(routes!(registry::delete))
+        .routes(routes!(registry::enable))
+        .routes(routes!(registry::disable))
+        .routes(routes!(versions::list))
+        .routes(routes!(versions::show))
         .routes(routes!(start::start))
         .routes(routes!(runs::list))
         .routes(routes!(runs::show))

@@ -63,8 +63,9 @@ impl App {
         let runtime = Runtime::new(runtime_config(&config))?;
         let changed = Arc::new(Changed::default());
         let catalog = open_catalog(&config, &runtime, &store, &changed)?;
-        let workflows = Workflows::open(&config.workflows_folder, Arc::clone(&catalog))
-            .context("reading the workflows")?;
+        let workflows =
+            Workflows::open(&config.workflows_folder, store.clone(), Arc::clone(&catalog))
+                .context("reading the workflows")?;
         let payloads = Payloads::new(store.clone());
         let definitions = Definitions::new(store.clone());
         let finished = FinishedRuns::default();

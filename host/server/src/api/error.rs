@@ -74,10 +74,29 @@ pub enum ApiError {
         /// Why plugins it needs were refused, or nothing.
         hints: String,
     },
+    /// The text is no sound workflow.
+    #[error("the text of workflow `{id}` is wrong")]
+    InvalidWorkflow {
+        /// The workflow.
+        id: WorkflowId,
+        /// All that is wrong.
+        problems: Vec<Problem>,
+    },
+    /// A file holds the workflow.
+    #[error("workflow `{id}` comes from the file `{file}`; change or remove that file")]
+    WorkflowFromFile {
+        /// The workflow.
+        id: WorkflowId,
+        /// The file's name.
+        file: String,
+    },
+    /// What is there is not what the caller expects.
+    #[error("{0}")]
+    PreconditionFailed(String),
     /// There is nothing under this name.
     #[error("there is no {kind} `{name}`{help}")]
     NotFound {
-        /// What was looked for: `workflow`, `run`, `task`, `plugin`.
+        /// What was looked for: `workflow`, `version`, `run`, `task`, `plugin`.
         kind: &'static str,
         /// Its name.
         name: String,
@@ -118,7 +137,10 @@ pub enum ApiError {
     #[error("run {0} is already being stopped")]
     RunStopping(RunId),
     /// The workflow is switched off.
-    #[error("workflow `{0}` is switched off (`enabled = false` in its file)")]
+    #[error(
+        "workflow `{0}` is switched off, by its text (`enabled = false`) or by a request; \
+         `POST /api/v1/workflows/{0}/enable` switches it on"
+    )]
     WorkflowDisabled(WorkflowId),
     /// The run is not in a state that allows it.
     #[error("run {run}: {reason}")]
@@ -160,6 +182,7 @@ impl ApiError {
                 "workflow" => Kind(S::NOT_FOUND, "workflow-not-found", "Unknown workflow"),
                 "run" => Kind(S::NOT_FOUND, "run-not-found", "Unknown run"),
                 "task" => Kind(S::NOT_FOUND, "task-not-found", "Unknown task"),
+                "version" => Kind(S::NOT_FOUND, "version-not-found", "Unknown version"),
                 _ => Kind(S::NOT_FOUND, "plugin-not-found", "Unknown plugin"),
             },
             Self::NoRoute(_) => Kind(S::NOT_FOUND, "not-found", "Nothing here"),
@@ -173,6 +196,15 @@ impl ApiError {
             Self::RunStopping(_) => Kind(S::CONFLICT, "run-stopping", "The run is being stopped"),
             Self::WorkflowDisabled(_) => {
                 Kind(S::CONFLICT, "workflow-disabled", "Workflow switched off")
+            }
+            Self::WorkflowFromFile { .. } => {
+                Kind(S::CONFLICT, "workflow-from-file", "The workflow comes from a file")
+            }
+            Self::PreconditionFailed(_) => {
+                Kind(S::PRECONDITION_FAILED, "precondition-failed", "Precondition failed")
+            }
+            Self::InvalidWorkflow { .. } => {
+                Kind(S::UNPROCESSABLE_ENTITY, "invalid-workflow", "Invalid workflow")
             }
             Self::NotNow { .. } => Kind(S::CONFLICT, "not-now", "Not in this state"),
             Self::BodyTooLarge { .. } => {
@@ -221,7 +253,7 @@ impl ApiError {
             Self::InvalidInput { violations, .. } => {
                 violations.into_iter().map(types::Problem::from).collect()
             }
-            Self::WorkflowUnavailable { problems, .. } => {
+            Self::WorkflowUnavailable { problems, .. } | Self::InvalidWorkflow { problems, .. } => {
                 problems.into_iter().map(types::Problem::from).collect()
             }
             _ => Vec::new(),

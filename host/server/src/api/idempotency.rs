@@ -11,12 +11,17 @@ pub(super) fn key(
     input: &Value,
     context: Option<&Value>,
     priority: Option<i32>,
+    definition: Option<&str>,
 ) -> IdempotencyKey {
     // Objects are printed in the order of their keys.
     let mut request = serde_json::json!({ "input": input, "priority": priority });
     // Without a context a request has the digest that it had before there were any.
     if let Some(context) = context {
         request["context"] = context.clone();
+    }
+    // So has one that does not name a version.
+    if let Some(definition) = definition {
+        request["definition"] = definition.into();
     }
     IdempotencyKey { key, request: Digest::of(request.to_string().as_bytes()) }
 }
@@ -26,7 +31,8 @@ mod tests {
     use super::*;
 
     fn digest(input: &str, priority: Option<i32>) -> Digest {
-        key(String::new(), &serde_json::from_str(input).expect("JSON"), None, priority).request
+        key(String::new(), &serde_json::from_str(input).expect("JSON"), None, priority, None)
+            .request
     }
 
     #[test]
@@ -40,7 +46,7 @@ mod tests {
     #[test]
     fn another_context_is_another_request() {
         let with = |context: Option<Value>| {
-            key(String::new(), &Value::Null, context.as_ref(), None).request
+            key(String::new(), &Value::Null, context.as_ref(), None, None).request
         };
         let tenant = |name: &str| Some(serde_json::json!({ "tenant": name }));
         assert_eq!(with(tenant("a")), with(tenant("a")));

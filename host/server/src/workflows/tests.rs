@@ -7,11 +7,12 @@ use tempfile::TempDir;
 
 use super::*;
 
-struct Folder(TempDir);
+struct Folder(TempDir, TempDir);
 
 impl Folder {
     fn new(files: &[(&str, &str)]) -> Self {
-        let folder = Self(tempfile::tempdir().expect("a temporary folder"));
+        let [workflows, data] = [(); 2].map(|()| tempfile::tempdir().expect("a temporary folder"));
+        let folder = Self(workflows, data);
         for (name, text) in files {
             folder.write(name, text);
         }
@@ -24,9 +25,16 @@ impl Folder {
 
     /// The folder without a watcher: read when the test says so.
     fn read(&self) -> Shared {
-        let shared = Shared { folder: self.0.path().to_owned(), ..Shared::default() };
+        let shared = self.shared(self.0.path().to_owned());
         shared.read().expect("readable");
         shared
+    }
+}
+
+impl Folder {
+    fn shared(&self, folder: PathBuf) -> Shared {
+        let store = Store::open(self.1.path(), taskloom_store::Options::default());
+        Shared::new(folder, store.expect("a store")).expect("an empty journal")
     }
 }
 
@@ -42,7 +50,7 @@ fn shown(shared: &Shared) -> Vec<String> {
     let served = state.registered.values().map(|registered| {
         let workflow = &registered.definition.workflow;
         let codes = codes(&registered.problems);
-        format!("{} {} {}{codes}", workflow.id, workflow.version, registered.file)
+        format!("{} {} {}{codes}", workflow.id, workflow.version, registered.file().unwrap_or("-"))
     });
     let broken =
         state.broken.iter().map(|broken| format!("({}){}", broken.file, codes(&broken.problems)));
@@ -134,7 +142,7 @@ fn changes_are_noticed_without_being_asked_for() {
 
 #[test]
 fn a_folder_that_is_not_there_is_named() {
-    let shared = Shared { folder: "/nowhere/workflows".into(), ..Shared::default() };
+    let shared = Folder::new(&[]).shared("/nowhere/workflows".into());
     let error = shared.read().expect_err("it is not there");
     assert!(error.to_string().contains("/nowhere/workflows"), "{error}");
 }

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::host::get;
 
-const OPERATIONS: [&str; 23] = [
+const OPERATIONS: [&str; 29] = [
+    "delete /api/v1/workflows/{id}",
     "get /api/v1/health",
     "get /api/v1/plugins",
     "get /api/v1/plugins/{name}",
@@ -19,6 +20,8 @@ const OPERATIONS: [&str; 23] = [
     "get /api/v1/runs/{id}/tasks/{task}",
     "get /api/v1/workflows",
     "get /api/v1/workflows/{id}",
+    "get /api/v1/workflows/{id}/versions",
+    "get /api/v1/workflows/{id}/versions/{digest}",
     "post /api/v1/runs/{id}/cancel",
     "post /api/v1/runs/{id}/pause",
     "post /api/v1/runs/{id}/rerun",
@@ -28,8 +31,11 @@ const OPERATIONS: [&str; 23] = [
     "post /api/v1/runs/{id}/tasks/{task}/approve",
     "post /api/v1/runs/{id}/tasks/{task}/skip",
     "post /api/v1/workflows/validate",
+    "post /api/v1/workflows/{id}/disable",
+    "post /api/v1/workflows/{id}/enable",
     "post /api/v1/workflows/{id}/runs",
     "put /api/v1/runs/{id}/priority",
+    "put /api/v1/workflows/{id}",
 ];
 
 #[test]

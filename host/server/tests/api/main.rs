@@ -10,6 +10,7 @@ mod events;
 mod host;
 mod pages;
 mod refusals;
+mod registry;
 mod runs;
 mod start;
 mod steering;

@@ -28,6 +28,10 @@ pub struct StartRun {
     #[serde(default)]
     #[schema(minimum = -100, maximum = 100)]
     pub priority: Option<i32>,
+    /// The version that the run gets, a digest (`sha256:…`) out of the workflow's versions; the
+    /// current one when left out.
+    #[serde(default)]
+    pub definition: Option<String>,
 }
 
 /// Stops a run.
