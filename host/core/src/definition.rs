@@ -127,6 +127,11 @@ pub fn read_as(origin: &str, source: &str, id: &WorkflowId) -> Reading {
     Reading { definition: definition.filter(|_| problems.is_empty()), problems }
 }
 
+/// The id that a text calls itself by, however wrong the rest of it is.
+pub fn id_of(source: &str) -> Option<String> {
+    Document::parse("", source).root().string("id")
+}
+
 fn read_workflow(
     document: &Document<'_>,
     source: &str,

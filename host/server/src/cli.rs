@@ -20,6 +20,7 @@ mod serve;
 mod show;
 mod table;
 mod validate;
+mod workflows;
 
 use std::process::ExitCode;
 
@@ -60,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Validate(arguments) => validate::validate(&arguments),
         Command::Runs(arguments) => runs::runs(arguments),
+        Command::Workflows(arguments) => workflows::workflows(arguments),
         Command::Plugin(arguments) => plugins::plugins(arguments),
         Command::Config(arguments) => config::print(&arguments),
         Command::Doctor(arguments) => doctor::check(&arguments),

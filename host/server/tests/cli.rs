@@ -2,6 +2,9 @@
 //!
 //! The plugins and test guests must have been built: `cargo xtask plugins`.
 
+#[path = "cli/definitions.rs"]
+mod definitions;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};

@@ -32,6 +32,8 @@ pub(super) enum Command {
     Validate(Validate),
     /// List, show, cancel runs of a host, or read their logs.
     Runs(Runs),
+    /// List, show, put, delete workflows of a host, switch them on and off, or read their versions.
+    Workflows(Workflows),
     /// List or show the plugins of a host.
     #[command(visible_alias = "plugins")]
     Plugin(Plugins),
@@ -194,6 +196,64 @@ pub(super) struct RunsList {
     /// Go on after an earlier list
     #[arg(long, value_name = "CURSOR")]
     pub(super) cursor: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Workflows {
+    #[command(flatten)]
+    pub(super) remote: Remote,
+    #[command(subcommand)]
+    pub(super) command: WorkflowsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum WorkflowsCommand {
+    /// List workflows, with what is wrong.
+    List,
+    /// Print the text of a workflow.
+    Show {
+        /// The workflow's id; `ID@DIGEST` for one of its versions
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Put the workflow of a file: it is there from now on, or has this text.
+    ///
+    /// Exit code: 0 it is there, 1 the host refuses it, 2 the file cannot be read.
+    Put {
+        /// The workflow file; `-` reads it from standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Only if there is no such workflow
+        #[arg(long, conflicts_with = "replace")]
+        new: bool,
+        /// Only if the workflow has the text with this digest
+        #[arg(long, value_name = "DIGEST")]
+        replace: Option<String>,
+    },
+    /// Delete a workflow that was put. Its runs go on.
+    Delete {
+        /// The workflow's id
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Let runs of a workflow start, whatever its text says.
+    Enable {
+        /// The workflow's id
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Let no new run of a workflow start.
+    Disable {
+        /// The workflow's id
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// List the texts that a workflow has had.
+    Versions {
+        /// The workflow's id
+        #[arg(value_name = "ID")]
+        id: String,
+    },
 }
 
 #[derive(Debug, Args)]

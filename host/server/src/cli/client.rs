@@ -63,6 +63,32 @@ impl Client {
         self.send(self.http.post(url).json(body)).await
     }
 
+    /// What the API says when the text of a TOML file is put to `path`, with these headers.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(super) async fn put_toml(
+        &self,
+        path: &[&str],
+        headers: &[(&'static str, String)],
+        text: String,
+    ) -> Result<Value> {
+        let mut request = self.http.put(self.url(path)?).header("content-type", "application/toml");
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        self.send(request.body(text)).await
+    }
+
+    /// Deletes what is at `path`.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(super) async fn delete(&self, path: &[&str]) -> Result<()> {
+        let url = self.url(path)?;
+        self.send(self.http.delete(url)).await.map(drop)
+    }
+
     fn url(&self, path: &[&str]) -> Result<Url> {
         let mut url = self.server.clone();
         let not_a_base = || anyhow!("`{}` is no URL such as `http://127.0.0.1:8080`", self.server);
@@ -78,6 +104,9 @@ impl Client {
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
         let text = response.text().await.context("the host's answer broke off")?;
+        if status == reqwest::StatusCode::NO_CONTENT {
+            return Ok(Value::Null);
+        }
         if status.is_success() {
             return serde_json::from_str(&text)
                 .with_context(|| format!("what answers at {} is no Taskloom host", self.server));

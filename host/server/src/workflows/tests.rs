@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::*;
+use taskloom_core::journal::{Origin, WorkflowEvent};
 
 struct Folder(TempDir, TempDir);
 
@@ -121,6 +122,58 @@ fn an_untouched_file_keeps_its_registration() {
     let before = Arc::clone(&shared.state().registered[&id]);
     shared.read().expect("readable");
     assert!(Arc::ptr_eq(&before, &shared.state().registered[&id]));
+}
+
+#[test]
+fn every_text_of_a_file_is_written_down_once() {
+    let folder = Folder::new(&[("a.toml", &workflow("a", "1.0.0"))]);
+    let shared = folder.read();
+    let written = |shared: &Shared| {
+        let id = WorkflowId::new("a").expect("valid");
+        let mut written = Vec::new();
+        let stream = taskloom_core::journal::StreamId::Workflow(id);
+        ledger::events(&shared.store, &stream, |event| match event.entry.event {
+            WorkflowEvent::WorkflowPut { version, .. } => written.push(version),
+            other => panic!("{other:?}"),
+        })
+        .expect("readable");
+        written
+    };
+    shared.read().expect("readable");
+    assert_eq!(written(&shared), ["1.0.0"]);
+    for version in ["1.1.0", "1.0.0"] {
+        folder.write("a.toml", &workflow("a", version));
+        shared.read().expect("readable");
+    }
+    assert_eq!(written(&shared), ["1.0.0", "1.1.0", "1.0.0"]);
+    let store = shared.store.clone();
+    let again = Shared::new(folder.0.path().to_owned(), store).expect("the journal is sound");
+    again.read().expect("readable");
+    assert_eq!(written(&again), ["1.0.0", "1.1.0", "1.0.0"], "a start writes nothing");
+}
+
+#[test]
+fn what_was_put_is_there_at_the_next_start_and_behind_a_file() {
+    let folder = Folder::new(&[]);
+    let shared = folder.read();
+    let put = |text: &str| {
+        let definition = taskloom_core::definition::read("request", text).definition;
+        let mut sources = shared.sources.lock().expect("no test has panicked");
+        let definition = definition.expect("it is sound");
+        sources.ledger.put(&definition, Origin::Api).expect("written");
+        shared.serve(&mut sources);
+    };
+    put(&workflow("a", "1.0.0"));
+    assert_eq!(shown(&shared), ["a 1.0.0 -"]);
+    let again = Shared::new(folder.0.path().to_owned(), shared.store.clone()).expect("sound");
+    again.read().expect("readable");
+    assert_eq!(shown(&again), ["a 1.0.0 -"]);
+    folder.write("a.toml", &workflow("a", "2.0.0"));
+    again.read().expect("readable");
+    assert_eq!(shown(&again), ["a 2.0.0 a.toml"]);
+    fs::remove_file(folder.0.path().join("a.toml")).expect("removed");
+    again.read().expect("readable");
+    assert_eq!(shown(&again), ["a 1.0.0 -"], "it is back when the file is gone");
 }
 
 #[test]
