@@ -8,10 +8,9 @@
 mod availability;
 mod change;
 mod folder;
-mod ledger;
 mod registered;
+mod requested;
 mod state;
-mod versions;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -20,21 +19,23 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use taskloom_core::definition::Definition;
 use taskloom_core::document::{Problem, suggest};
-use taskloom_core::id::{PluginName, WorkflowId};
+use taskloom_core::id::{Digest, PluginName, WorkflowId};
+use taskloom_core::journal::Origin;
 use taskloom_store::Store;
 use taskloom_wasm::{Catalog, PluginEntry, PluginState};
 
 pub use availability::Availability;
 pub use change::{ChangeError, Condition, Put};
 pub use folder::FolderError;
-pub use registered::{Registered, Standing, Switched};
+pub use registered::{Registered, Standing};
 pub use state::BrokenFile;
-pub use versions::Version;
 
 use folder::{File, Snapshot};
-use ledger::Ledger;
+use requested::Requested;
 use state::State;
 use watch::Watch;
+
+use crate::ledger::{self, Ledger, Text, WorkflowKind};
 
 /// A text that takes so much memory while it is read that it is given back at once, in bytes.
 pub const LONG_TEXT: usize = 1024 * 1024;
@@ -61,7 +62,9 @@ struct Sources {
     /// The files as they were last read.
     files: BTreeMap<String, File>,
     /// What the journal says.
-    ledger: Ledger,
+    ledger: Ledger<WorkflowKind>,
+    /// What the texts that requests put come to.
+    requested: BTreeMap<WorkflowId, Requested>,
 }
 
 /// Why the workflows cannot be had.
@@ -140,6 +143,27 @@ impl Workflows {
         self.shared.state().broken.clone()
     }
 
+    /// Every text that a workflow has had, that which was put last first; empty for a workflow that
+    /// never was. Reads the disk.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn versions(&self, id: &WorkflowId) -> Result<Vec<ledger::Put>, taskloom_store::Error> {
+        ledger::versions::<WorkflowKind>(&self.shared.store, id)
+    }
+
+    /// One of the texts of a workflow; `None` if it never had it. Reads the disk.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn version(
+        &self,
+        id: &WorkflowId,
+        digest: Digest,
+    ) -> Result<Option<(ledger::Put, Arc<str>)>, taskloom_store::Error> {
+        ledger::version::<WorkflowKind>(&self.shared.store, id, digest)
+    }
+
     /// The id that `word` may have been meant to be.
     pub fn similar(&self, word: &str) -> Option<String> {
         let state = self.shared.state();
@@ -150,7 +174,8 @@ impl Workflows {
 impl Shared {
     fn new(folder: PathBuf, store: Store) -> Result<Self, taskloom_store::Error> {
         let ledger = Ledger::open(store.clone())?;
-        let sources = Mutex::new(Sources { files: BTreeMap::new(), ledger });
+        let requested = requested::read_all(&ledger, &store)?;
+        let sources = Mutex::new(Sources { files: BTreeMap::new(), ledger, requested });
         Ok(Self { folder, store, sources, state: RwLock::default() })
     }
 
@@ -170,18 +195,17 @@ impl Shared {
 
     /// Serves what the sources come to, and writes down which texts of files that are.
     fn serve(&self, sources: &mut Sources) {
-        let Sources { files, ledger } = sources;
         let state = {
             let before = self.state();
-            let holders = state::holders(files, &before);
-            let served: Vec<_> = holders
-                .values()
-                .filter_map(|held| Some((held.owner.to_owned(), files[held.owner].good.clone()?)))
-                .collect();
-            if let Err(error) = ledger.note_files(&served) {
+            let holders = state::holders(&sources.files, &before);
+            let served = holders.values().filter_map(|held| {
+                let definition = sources.files[held.owner].good.as_ref()?;
+                Some(text(definition, Origin::File(held.owner.to_owned())))
+            });
+            if let Err(error) = sources.ledger.put(served) {
                 tracing::warn!(%error, "new texts of workflow files are not in the journal");
             }
-            State::of(files, holders, ledger, &before)
+            State::of(sources, holders, &before)
         };
         *self.write() = state;
     }
@@ -214,6 +238,18 @@ impl Shared {
 
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A definition as the ledger takes it.
+fn text(definition: &Definition, origin: Origin) -> Text<WorkflowId> {
+    let workflow = &definition.workflow;
+    Text {
+        id: workflow.id.clone(),
+        source: Arc::clone(&definition.source),
+        digest: workflow.digest,
+        version: workflow.version.clone(),
+        origin,
     }
 }
 

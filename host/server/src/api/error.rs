@@ -8,7 +8,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use taskloom_core::document::Problem;
 use taskloom_core::failure::Outcome;
-use taskloom_core::id::{RunId, WorkflowId};
+use taskloom_core::id::{RunId, TemplateId, WorkflowId};
 use taskloom_core::run::Refusal;
 use taskloom_core::schema::Violation;
 
@@ -90,13 +90,37 @@ pub enum ApiError {
         /// The file's name.
         file: String,
     },
+    /// The text is no sound template, or cannot be made one.
+    #[error("{what}")]
+    InvalidTemplate {
+        /// What is wrong as a whole.
+        what: String,
+        /// All that is wrong.
+        problems: Vec<types::Problem>,
+    },
+    /// A file holds the template.
+    #[error("template `{id}` comes from the file `{file}`; change or remove that file")]
+    TemplateFromFile {
+        /// The template.
+        id: TemplateId,
+        /// The file's name.
+        file: String,
+    },
+    /// The parameters do not fit the template.
+    #[error("the parameters do not fit template `{template}`")]
+    InvalidParams {
+        /// The template.
+        template: TemplateId,
+        /// All that is wrong.
+        problems: Vec<types::Problem>,
+    },
     /// What is there is not what the caller expects.
     #[error("{0}")]
     PreconditionFailed(String),
     /// There is nothing under this name.
     #[error("there is no {kind} `{name}`{help}")]
     NotFound {
-        /// What was looked for: `workflow`, `version`, `run`, `task`, `plugin`.
+        /// What was looked for: `workflow`, `template`, `version`, `run`, `task`, `plugin`.
         kind: &'static str,
         /// Its name.
         name: String,
@@ -182,6 +206,7 @@ impl ApiError {
                 "workflow" => Kind(S::NOT_FOUND, "workflow-not-found", "Unknown workflow"),
                 "run" => Kind(S::NOT_FOUND, "run-not-found", "Unknown run"),
                 "task" => Kind(S::NOT_FOUND, "task-not-found", "Unknown task"),
+                "template" => Kind(S::NOT_FOUND, "template-not-found", "Unknown template"),
                 "version" => Kind(S::NOT_FOUND, "version-not-found", "Unknown version"),
                 _ => Kind(S::NOT_FOUND, "plugin-not-found", "Unknown plugin"),
             },
@@ -199,6 +224,15 @@ impl ApiError {
             }
             Self::WorkflowFromFile { .. } => {
                 Kind(S::CONFLICT, "workflow-from-file", "The workflow comes from a file")
+            }
+            Self::TemplateFromFile { .. } => {
+                Kind(S::CONFLICT, "template-from-file", "The template comes from a file")
+            }
+            Self::InvalidTemplate { .. } => {
+                Kind(S::UNPROCESSABLE_ENTITY, "invalid-template", "Invalid template")
+            }
+            Self::InvalidParams { .. } => {
+                Kind(S::UNPROCESSABLE_ENTITY, "invalid-params", "Invalid parameters")
             }
             Self::PreconditionFailed(_) => {
                 Kind(S::PRECONDITION_FAILED, "precondition-failed", "Precondition failed")
@@ -255,6 +289,9 @@ impl ApiError {
             }
             Self::WorkflowUnavailable { problems, .. } | Self::InvalidWorkflow { problems, .. } => {
                 problems.into_iter().map(types::Problem::from).collect()
+            }
+            Self::InvalidTemplate { problems, .. } | Self::InvalidParams { problems, .. } => {
+                problems
             }
             _ => Vec::new(),
         };

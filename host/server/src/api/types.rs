@@ -8,6 +8,7 @@ mod problem;
 mod run;
 mod steer;
 mod task;
+mod template;
 mod version;
 mod word;
 mod workflow;
@@ -23,6 +24,9 @@ pub use run::{Cancel, LogLine, LogPage, ParentTask, Run, RunPage, RunSummary, St
 pub(crate) use run::{tasks, visible};
 pub use steer::{Approve, Pause, Priority, Rerun, RerunPreview, RerunStart, Signal, Skip};
 pub use task::{Attempt, Failure, Task, TaskDetail, TaskPage};
+pub use template::{
+    MakeWorkflow, SaveParam, SaveTemplate, Template, TemplateList, TemplateSummary,
+};
 pub use version::{
     EnabledBy, Origin, OriginKind, WorkflowVersion, WorkflowVersionText, WorkflowVersions,
 };

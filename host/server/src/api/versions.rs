@@ -11,7 +11,8 @@ use super::error::ApiError;
 use super::registry::blocking;
 use super::types::{ProblemDetails, WorkflowVersion, WorkflowVersionText, WorkflowVersions};
 use super::{Api, workflows};
-use crate::workflows::{Version, Workflows};
+use crate::ledger::Put;
+use crate::workflows::Workflows;
 
 /// List the versions of a workflow
 ///
@@ -34,8 +35,8 @@ pub(crate) async fn list(
     if versions.is_empty() {
         return Err(workflows::unknown(&api, &name));
     }
-    let shown = |version: Version| {
-        let is_current = current == Some(version.digest);
+    let shown = |version: Put| {
+        let is_current = current == Some(version.source);
         WorkflowVersion::new(version, is_current)
     };
     Ok(Json(WorkflowVersions { versions: versions.into_iter().map(shown).collect() }))
@@ -61,7 +62,7 @@ pub(crate) async fn show(
     let current = current(&api, &id);
     let workflows = api.app.workflows.clone();
     let (version, text) = blocking(move || text_of(&workflows, &id, &digest)).await?;
-    let is_current = current == Some(version.digest);
+    let is_current = current == Some(version.source);
     let version = WorkflowVersion::new(version, is_current);
     Ok(Json(WorkflowVersionText { version, source: text.to_string() }))
 }
@@ -73,7 +74,7 @@ pub(super) fn definition_of(
     digest: &str,
 ) -> Result<Arc<Definition>, ApiError> {
     let (version, text) = text_of(workflows, id, digest)?;
-    let reading = definition::read(&format!("{id}@{}", version.digest), &text);
+    let reading = definition::read(&format!("{id}@{}", version.source), &text);
     let problems = reading.problems;
     reading.definition.ok_or_else(|| ApiError::InvalidWorkflow { id: id.clone(), problems })
 }
@@ -83,7 +84,7 @@ pub(super) fn text_of(
     workflows: &Workflows,
     id: &WorkflowId,
     digest: &str,
-) -> Result<(Version, Arc<str>), ApiError> {
+) -> Result<(Put, Arc<str>), ApiError> {
     let found = match digest.parse::<Digest>() {
         Ok(digest) => workflows.version(id, digest)?,
         Err(_) => None,

@@ -10,7 +10,8 @@ use taskloom_core::id::{Digest, WorkflowId};
 use taskloom_core::journal::{Origin, WorkflowEvent};
 use taskloom_store::Error;
 
-use super::{Registered, Shared, Sources, Workflows};
+use super::requested::Requested;
+use super::{Registered, Shared, Sources, Workflows, text};
 
 /// What must be so for a change to be made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -106,7 +107,8 @@ impl Workflows {
             if found.as_deref().is_some_and(same) {
                 return Ok(Put::Unchanged);
             }
-            sources.ledger.put(definition, origin)?;
+            sources.ledger.put([text(definition, origin)])?;
+            sources.requested.insert(id.clone(), Requested::of(Arc::clone(definition)));
             Ok(if found.is_some() { Put::Replaced } else { Put::Created })
         })?;
         let registered = self.get(id).ok_or_else(|| ChangeError::Unknown(id.clone()))?;
@@ -121,12 +123,14 @@ impl Workflows {
         self.change(|shared, sources| {
             let found = changeable(shared, id)?;
             // One whose text this version cannot read is not served, and can be removed.
-            let known = sources.ledger.get(id).is_some_and(|record| record.requested().is_some());
+            let known = sources.ledger.get(id).is_some_and(|record| record.requested.is_some());
             if !known {
                 return Err(ChangeError::Unknown(id.clone()));
             }
             expect(id, condition, found.as_deref())?;
-            Ok(sources.ledger.note(id, WorkflowEvent::WorkflowDeleted)?)
+            sources.ledger.note(id, WorkflowEvent::WorkflowDeleted)?;
+            sources.requested.remove(id);
+            Ok(())
         })
     }
 

@@ -10,6 +10,7 @@ use taskloom_core::schema::Schema;
 use taskloom_core::time::Timestamp;
 
 use super::availability::Verdict;
+use crate::ledger::Switched;
 
 /// One workflow that runs can be started of.
 pub struct Registered {
@@ -37,15 +38,6 @@ pub struct Standing {
     pub switched: Option<Switched>,
     /// The text that a request gave it and that is not served, because a file has the same id.
     pub hidden: Option<Digest>,
-}
-
-/// Somebody switched a workflow on or off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Switched {
-    /// Whether new runs may start.
-    pub enabled: bool,
-    /// When.
-    pub at: Timestamp,
 }
 
 impl Registered {

@@ -10,9 +10,11 @@ use taskloom_core::document::Problem;
 use taskloom_core::id::{Digest, WorkflowId};
 use taskloom_core::journal::Origin;
 
+use super::Sources;
 use super::folder::File;
-use super::ledger::{Ledger, Record, requested_name};
 use super::registered::{Registered, Standing};
+use super::requested::requested_name;
+use crate::ledger::{Put, Record};
 
 /// What can be started, and what cannot because it is wrong.
 #[derive(Default)]
@@ -60,11 +62,11 @@ pub(super) fn holders<'f>(
 impl State {
     /// What the files and the requests come to. Files that hold the same id all get a problem.
     pub(super) fn of(
-        files: &BTreeMap<String, File>,
+        sources: &Sources,
         holders: BTreeMap<WorkflowId, Holders<'_>>,
-        ledger: &Ledger,
         before: &Self,
     ) -> Self {
+        let Sources { files, ledger, .. } = sources;
         let mut state = Self::default();
         for (id, Holders { owner, others }) in holders {
             let file = &files[owner];
@@ -78,9 +80,9 @@ impl State {
             let standing = of_file(owner, definition.workflow.digest, ledger.get(&id));
             state.register(before, definition, standing, problems);
         }
-        for (id, record) in ledger.requested() {
+        for (id, put, record) in ledger.requested() {
             if !state.registered.contains_key(id) {
-                state.register_requested(before, id, record);
+                state.register_requested(before, sources, (id, put, record));
             }
         }
         state.broken.extend(files.iter().filter(|(_, file)| file.good.is_none()).map(
@@ -90,10 +92,17 @@ impl State {
         state
     }
 
-    fn register_requested(&mut self, before: &Self, id: &WorkflowId, record: &Record) {
-        let (Some(put), Some(definition)) = (record.requested(), &record.definition) else {
-            let broken = BrokenFile { file: requested_name(id), problems: record.problems.clone() };
-            self.broken.push(broken);
+    fn register_requested(
+        &mut self,
+        before: &Self,
+        sources: &Sources,
+        (id, put, record): (&WorkflowId, &Put, &Record),
+    ) {
+        let requested = sources.requested.get(id);
+        let Some(definition) = requested.and_then(|requested| requested.definition.as_ref()) else {
+            let problems = requested.map(|requested| requested.problems.clone());
+            let file = requested_name(id);
+            self.broken.push(BrokenFile { file, problems: problems.unwrap_or_default() });
             return;
         };
         let standing = Standing {
@@ -130,12 +139,12 @@ impl State {
 /// What is known of a workflow that a file holds.
 fn of_file(owner: &str, digest: Digest, record: Option<&Record>) -> Standing {
     let origin = Origin::File(owner.to_owned());
-    let noted = record.and_then(Record::last).filter(|last| last.source == digest);
+    let noted = record.and_then(|record| record.last.as_ref()).filter(|last| last.source == digest);
     Standing {
         since: noted.filter(|last| last.origin == origin).map(|last| last.at),
         origin,
         switched: record.and_then(|record| record.switched),
-        hidden: record.and_then(Record::requested).map(|put| put.source),
+        hidden: record.and_then(|record| record.requested.as_ref()).map(|put| put.source),
     }
 }
 

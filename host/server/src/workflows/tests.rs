@@ -132,11 +132,13 @@ fn every_text_of_a_file_is_written_down_once() {
         let id = WorkflowId::new("a").expect("valid");
         let mut written = Vec::new();
         let stream = taskloom_core::journal::StreamId::Workflow(id);
-        ledger::events(&shared.store, &stream, |event| match event.entry.event {
-            WorkflowEvent::WorkflowPut { version, .. } => written.push(version),
-            other => panic!("{other:?}"),
-        })
-        .expect("readable");
+        let events = shared.store.stream_events(&stream, 0, 100).expect("readable");
+        for event in events {
+            match event.entry.event {
+                WorkflowEvent::WorkflowPut { version, .. } => written.push(version),
+                other => panic!("{other:?}"),
+            }
+        }
         written
     };
     shared.read().expect("readable");
@@ -160,7 +162,10 @@ fn what_was_put_is_there_at_the_next_start_and_behind_a_file() {
         let definition = taskloom_core::definition::read("request", text).definition;
         let mut sources = shared.sources.lock().expect("no test has panicked");
         let definition = definition.expect("it is sound");
-        sources.ledger.put(&definition, Origin::Api).expect("written");
+        let put = super::text(&definition, Origin::Api);
+        sources.ledger.put([put]).expect("written");
+        let id = definition.workflow.id.clone();
+        sources.requested.insert(id, Requested::of(definition));
         shared.serve(&mut sources);
     };
     put(&workflow("a", "1.0.0"));

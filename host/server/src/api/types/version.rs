@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use taskloom_core::journal;
 use utoipa::ToSchema;
 
-use crate::workflows::Version;
+use crate::ledger::Put;
 
 /// The texts that a workflow has had.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -89,12 +89,12 @@ pub enum EnabledBy {
 
 impl WorkflowVersion {
     /// A version; `current` says whether new runs get it.
-    pub fn new(version: Version, current: bool) -> Self {
+    pub fn new(version: Put, current: bool) -> Self {
         Self {
-            digest: version.digest.to_string(),
+            digest: version.source.to_string(),
             version: version.version,
             origin: (&version.origin).into(),
-            since: version.since.to_string(),
+            since: version.at.to_string(),
             current,
         }
     }
