@@ -19,6 +19,7 @@ mod runs;
 mod serve;
 mod show;
 mod table;
+mod templates;
 mod validate;
 mod workflows;
 
@@ -62,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Validate(arguments) => validate::validate(&arguments),
         Command::Runs(arguments) => runs::runs(arguments),
         Command::Workflows(arguments) => workflows::workflows(arguments),
+        Command::Templates(arguments) => templates::templates(arguments),
         Command::Plugin(arguments) => plugins::plugins(arguments),
         Command::Config(arguments) => config::print(&arguments),
         Command::Doctor(arguments) => doctor::check(&arguments),

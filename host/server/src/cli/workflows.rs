@@ -41,7 +41,9 @@ pub(super) fn workflows(arguments: Workflows) -> Result<Done, Failed> {
                 WorkflowsCommand::Disable { id } => {
                     Ok(switched(&client, &remote, &id, "disable").await?)
                 }
-                WorkflowsCommand::Versions { id } => Ok(versions(&client, &remote, &id).await?),
+                WorkflowsCommand::Versions { id } => {
+                    Ok(versions(&client, &remote, "workflows", &id).await?)
+                }
             }
         })
         .map(|()| Done::Well)
@@ -118,16 +120,15 @@ async fn put(
     if let Some(digest) = replace {
         headers.push(("if-match", format!("\"{digest}\"")));
     }
-    let answer = client.put_toml(&["workflows", &id], &headers, text).await?;
-    if remote.json {
-        return Ok(print_json(&answer)?);
-    }
-    let workflow: Workflow = read(answer)?;
-    Ok(print(&standing(&workflow.summary))?)
+    Ok(told(remote, client.put_toml(&["workflows", &id], &headers, text).await?)?)
 }
 
 async fn switched(client: &Client, remote: &Remote, id: &str, word: &str) -> Result<()> {
-    let answer = client.post(&["workflows", id, word], &serde_json::json!({})).await?;
+    told(remote, client.post(&["workflows", id, word], &serde_json::json!({})).await?)
+}
+
+/// A workflow that was changed, in one line, with what is wrong below.
+pub(super) fn told(remote: &Remote, answer: Value) -> Result<()> {
     if remote.json {
         return Ok(print_json(&answer)?);
     }
@@ -135,8 +136,9 @@ async fn switched(client: &Client, remote: &Remote, id: &str, word: &str) -> Res
     Ok(print(&standing(&workflow.summary))?)
 }
 
-async fn versions(client: &Client, remote: &Remote, id: &str) -> Result<()> {
-    let answer = client.get(&["workflows", id, "versions"], &[]).await?;
+/// Lists the versions of a workflow or a template.
+pub(super) async fn versions(client: &Client, remote: &Remote, kind: &str, id: &str) -> Result<()> {
+    let answer = client.get(&[kind, id, "versions"], &[]).await?;
     if remote.json {
         return Ok(print_json(&answer)?);
     }

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::host::get;
 
-const OPERATIONS: [&str; 29] = [
+const OPERATIONS: [&str; 37] = [
+    "delete /api/v1/templates/{id}",
     "delete /api/v1/workflows/{id}",
     "get /api/v1/health",
     "get /api/v1/plugins",
@@ -18,6 +19,10 @@ const OPERATIONS: [&str; 29] = [
     "get /api/v1/runs/{id}/logs",
     "get /api/v1/runs/{id}/tasks",
     "get /api/v1/runs/{id}/tasks/{task}",
+    "get /api/v1/templates",
+    "get /api/v1/templates/{id}",
+    "get /api/v1/templates/{id}/versions",
+    "get /api/v1/templates/{id}/versions/{digest}",
     "get /api/v1/workflows",
     "get /api/v1/workflows/{id}",
     "get /api/v1/workflows/{id}/versions",
@@ -30,11 +35,14 @@ const OPERATIONS: [&str; 29] = [
     "post /api/v1/runs/{id}/signals",
     "post /api/v1/runs/{id}/tasks/{task}/approve",
     "post /api/v1/runs/{id}/tasks/{task}/skip",
+    "post /api/v1/templates/{id}/workflows",
     "post /api/v1/workflows/validate",
     "post /api/v1/workflows/{id}/disable",
     "post /api/v1/workflows/{id}/enable",
     "post /api/v1/workflows/{id}/runs",
+    "post /api/v1/workflows/{id}/template",
     "put /api/v1/runs/{id}/priority",
+    "put /api/v1/templates/{id}",
     "put /api/v1/workflows/{id}",
 ];
 

@@ -15,12 +15,13 @@ use taskloom::config::{Config, Sources};
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 
+use crate::service::SERVICE;
 use crate::steering_workflows;
 
 /// Bytes of a body that the host reads.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
-const PLUGINS: [&str; 3] = ["hostile", "noop", "text"];
+const PLUGINS: [&str; 6] = ["github", "hostile", "http", "json", "noop", "text"];
 
 /// The file of a workflow that a test changes, and its first version.
 pub const MOVES: (&str, &str) = (
@@ -149,16 +150,19 @@ fn start() -> Host {
         "[[http]]\nhost = \"api.example.org\"\nmethods = [\"GET\"]\n",
     )
     .expect("written");
+    fs::write(root.join("plugins/http.policy.toml"), SERVICE.policy()).expect("written");
     for (name, source) in WORKFLOWS.into_iter().chain(steering_workflows::WORKFLOWS) {
         fs::write(root.join("workflows").join(name), source).expect("written");
     }
     fs::write(root.join("workflows/wide.toml"), wide()).expect("written");
     let folder = |name: &str| root.join(name).display().to_string();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workflows/templates");
     let sources = Sources {
         flags: vec![
             ("data.folder", folder("data")),
             ("plugins.folder", folder("plugins")),
             ("workflows.folder", folder("workflows")),
+            ("templates.folder", shipped.display().to_string()),
             ("server.body_bytes_max", BODY_BYTES_MAX.to_string()),
             ("server.allowed_hosts", "tasks.example.org".to_owned()),
             ("slots.cpu", "4".to_owned()),

@@ -34,6 +34,62 @@ fn workflows_are_put_switched_and_deleted_and_outlive_the_host() {
     place.taskloom(&format!("workflows show mine {on}")).expect(1).says(&["no workflow `mine`"]);
 }
 
+const GREETING: &str = r#"
+id = "greeting"
+version = "1.0.0"
+[params]
+required = ["who"]
+properties.who = { type = "string", description = "Who is greeted." }
+properties.times = { type = "integer", default = 2 }
+[[tasks]]
+id = "say"
+type = "hostile.echo"
+input = { said = "${params.times} x ${params.who}" }
+"#;
+
+#[test]
+fn workflows_are_made_of_templates_and_templates_of_workflows() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("workflows/templates")).expect("made");
+    place.write("workflows/templates/greeting.toml", GREETING);
+    let host = Host::start(&place);
+    let on = format!("--server {}", host.address);
+    let list = place.taskloom(&format!("templates list {on}")).expect(0);
+    list.says(&["greeting", "greeting.toml", "times, who"]);
+    let show = place.taskloom(&format!("templates show greeting {on}")).expect(0);
+    show.says(&["who", "(must be given)", "Who is greeted.", "times", "2"]);
+    let make = format!("templates create greeting hail --param who=42 --param times=3 {on}");
+    place.taskloom(&make).expect(0).says(&["hail 1.0.0"]);
+    let text = place.taskloom(&format!("workflows show hail {on}")).expect(0);
+    text.says(&["said = \"3 x 42\""]);
+    let wrong = place.taskloom(&format!("templates create greeting other --param times=x {on}"));
+    wrong.expect(1).says(&["do not fit", "/times", "\"who\" is a required property"]);
+
+    let save = format!("templates save hail hailing --param said=tasks[say].input.said {on}");
+    place.taskloom(&save).expect(0).says(&["hailing 1.0.0"]);
+    place.taskloom(&format!("templates versions hailing {on}")).expect(0).says(&["api", "current"]);
+    place.taskloom(&format!("templates delete hailing {on}")).expect(0).says(&["is deleted"]);
+    let kept = place.taskloom(&format!("templates delete greeting {on}")).expect(1);
+    kept.says(&["comes from the file `greeting.toml`"]);
+}
+
+#[test]
+fn a_workflow_is_made_of_a_template_without_a_host() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("workflows/templates")).expect("made");
+    place.write("workflows/templates/greeting.toml", GREETING);
+    place.write("params.json", r#"{ "who": "Ada" }"#);
+    let make = "templates create greeting hail --params params.json --to workflows/hail.toml";
+    place.taskloom(make).expect(0).says(&["workflows/hail.toml is made of template greeting"]);
+    let run = place.taskloom("run workflows/hail.toml").expect(0);
+    assert_eq!(run.json(), json!({ "say": { "said": "2 x Ada" } }));
+    place.taskloom(make).expect(2).says(&["workflows/hail.toml", "cannot be written"]);
+    let by_file = "templates create workflows/templates/greeting.toml hail --to -";
+    place.taskloom(by_file).expect(2).says(&["do not fit", "required property"]);
+    let none = place.taskloom("templates create nothing hail --to -").expect(2);
+    none.says(&["no template `nothing`", "templates.folder"]);
+}
+
 #[test]
 fn a_file_that_is_wrong_is_refused_with_all_that_is_wrong() {
     let place = Place::new();
