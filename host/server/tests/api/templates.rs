@@ -114,7 +114,7 @@ fn parameters_are_checked_all_at_once() {
 fn a_workflow_becomes_a_template_that_makes_it_again() {
     let text = named("source").replace("[params]", "[input]").replace("params", "input");
     let text = text.replace("required = [\"who\"]\n", "");
-    let text = text.replace("\"${input.times} x ${input.who}\"", "\"hello\" # what it says");
+    let text = text.replace("\"${input.times} x ${input.who}\" }", "\"hello\" } # what it says");
     ask("PUT /workflows/source", &[("content-type", "application/toml")], text).expect(201);
     let body = json!({
         "id": "saved",
