@@ -14,6 +14,7 @@ mod idempotency;
 mod logs;
 mod page;
 mod plugins;
+mod registry;
 mod request;
 mod rerun;
 mod rerun_many;
@@ -21,7 +22,10 @@ mod runs;
 mod start;
 mod steer;
 mod tasks;
+mod template_use;
+mod templates;
 pub mod types;
+mod versions;
 mod workflows;
 
 use std::any::Any;
@@ -79,6 +83,7 @@ impl Api {
     ),
     tags(
         (name = "workflows", description = "What runs can be started of."),
+        (name = "templates", description = "What workflows can be made of."),
         (name = "runs", description = "Executions of a workflow: their tasks, attempts, logs and events."),
         (name = "plugins", description = "What offers task types."),
         (name = "host", description = "Whether the host is well."),
@@ -118,6 +123,20 @@ fn operations() -> OpenApiRouter<Api> {
         .routes(routes!(workflows::list))
         .routes(routes!(workflows::show))
         .routes(routes!(workflows::validate))
+        .routes(routes!(registry::put))
+        .routes(routes!(registry::delete))
+        .routes(routes!(registry::enable))
+        .routes(routes!(registry::disable))
+        .routes(routes!(versions::list))
+        .routes(routes!(versions::show))
+        .routes(routes!(templates::list))
+        .routes(routes!(templates::show))
+        .routes(routes!(templates::put))
+        .routes(routes!(templates::delete))
+        .routes(routes!(templates::versions))
+        .routes(routes!(templates::version))
+        .routes(routes!(template_use::make))
+        .routes(routes!(template_use::save))
         .routes(routes!(start::start))
         .routes(routes!(runs::list))
         .routes(routes!(runs::show))

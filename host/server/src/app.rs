@@ -24,6 +24,7 @@ use crate::engine::{self, Clock, Engine, Settings};
 use crate::finished::FinishedRuns;
 use crate::payloads::Payloads;
 use crate::reader::Reader;
+use crate::templates::Templates;
 use crate::workflows::Workflows;
 
 use plugin_journal::PluginJournal;
@@ -41,6 +42,8 @@ pub struct App {
     pub catalog: Arc<Catalog>,
     /// The workflows.
     pub workflows: Workflows,
+    /// The templates of workflows.
+    pub templates: Templates,
     /// What it was started with.
     pub config: Arc<Config>,
     store: Store,
@@ -63,8 +66,11 @@ impl App {
         let runtime = Runtime::new(runtime_config(&config))?;
         let changed = Arc::new(Changed::default());
         let catalog = open_catalog(&config, &runtime, &store, &changed)?;
-        let workflows = Workflows::open(&config.workflows_folder, Arc::clone(&catalog))
-            .context("reading the workflows")?;
+        let workflows =
+            Workflows::open(&config.workflows_folder, store.clone(), Arc::clone(&catalog))
+                .context("reading the workflows")?;
+        let templates = Templates::open(config.templates_folder.clone(), store.clone())
+            .context("reading the templates")?;
         let payloads = Payloads::new(store.clone());
         let definitions = Definitions::new(store.clone());
         let finished = FinishedRuns::default();
@@ -92,6 +98,7 @@ impl App {
             reader: Reader::new(store.clone(), payloads, definitions, finished),
             catalog,
             workflows,
+            templates,
             config,
             store,
             thread: Mutex::new(Some(watch_thread(launched.thread, stopped.clone()))),

@@ -24,7 +24,9 @@ mod serve;
 mod show;
 mod steer;
 mod table;
+mod templates;
 mod validate;
+mod workflows;
 
 use std::process::ExitCode;
 
@@ -65,6 +67,8 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Validate(arguments) => validate::validate(&arguments),
         Command::Runs(arguments) => runs::runs(arguments),
+        Command::Workflows(arguments) => workflows::workflows(arguments),
+        Command::Templates(arguments) => templates::templates(arguments),
         Command::Plugin(arguments) => plugins::plugins(arguments),
         Command::Diff(arguments) => diff::diff(&arguments),
         Command::Config(arguments) => config::print(&arguments),

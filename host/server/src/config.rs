@@ -32,6 +32,8 @@ pub struct Config {
     pub data: Data,
     /// The folder of workflow files.
     pub workflows_folder: PathBuf,
+    /// The folder of templates; it need not be there.
+    pub templates_folder: PathBuf,
     /// The folder of plugins, and what all guests may take together.
     pub plugins: Plugins,
     /// How much runs at the same time.
@@ -166,6 +168,7 @@ impl Settings {
                 },
             },
             workflows_folder: self.path("workflows.folder"),
+            templates_folder: self.path("templates.folder"),
             plugins: Plugins {
                 folder: self.path("plugins.folder"),
                 settle: self.duration("plugins.settle"),

@@ -9,6 +9,8 @@ pub mod config;
 mod definitions;
 pub mod engine;
 mod finished;
+pub mod ledger;
 pub mod payloads;
 pub mod reader;
+pub mod templates;
 pub mod workflows;

@@ -11,6 +11,8 @@ mod rerun;
 mod run;
 mod steer;
 mod task;
+mod template;
+mod version;
 mod word;
 mod workflow;
 
@@ -28,6 +30,12 @@ pub use run::{Cancel, LogLine, LogPage, ParentTask, Run, RunPage, RunSummary, St
 pub(crate) use run::{tasks, visible};
 pub use steer::{Approve, Pause, Priority, Signal, Skip};
 pub use task::{Attempt, Failure, Task, TaskDetail, TaskPage};
+pub use template::{
+    MakeWorkflow, SaveParam, SaveTemplate, Template, TemplateList, TemplateSummary,
+};
+pub use version::{
+    EnabledBy, Origin, OriginKind, WorkflowVersion, WorkflowVersionText, WorkflowVersions,
+};
 pub use word::{AvailabilityWord, OnFailureWord, Outcome, RunStatus, TaskStatus};
 pub use workflow::{
     BrokenFile, RetryPolicy, ValidatedWorkflow, Validation, Workflow, WorkflowList,

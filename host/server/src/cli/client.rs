@@ -53,11 +53,6 @@ impl Request {
         Ok(Self { body, ..Self::new(Method::PUT, path) })
     }
 
-    /// Deletes what is at `path`.
-    pub(super) fn delete(path: &[&str]) -> Self {
-        Self::new(Method::DELETE, path)
-    }
-
     /// With a header.
     ///
     /// # Errors
@@ -117,11 +112,49 @@ impl Client {
     pub(super) async fn send(&self, request: Request) -> Result<Value> {
         let Request { method, path, headers, body } = request;
         let path: Vec<_> = path.iter().map(String::as_str).collect();
+        let is_typed = headers.contains_key(CONTENT_TYPE);
         let mut sent = self.http.request(method, self.url(&path)?).headers(headers);
         if let Some(body) = body {
-            sent = sent.header(CONTENT_TYPE, "application/json").body(body);
+            if !is_typed {
+                sent = sent.header(CONTENT_TYPE, "application/json");
+            }
+            sent = sent.body(body);
         }
         self.answer(sent).await
+    }
+
+    /// What the API says when `body` is posted to `path`.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(super) async fn post(&self, path: &[&str], body: &impl Serialize) -> Result<Value> {
+        self.send(Request::post(path, body)?).await
+    }
+
+    /// What the API says when the text of a TOML file is put to `path`, with these headers.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(super) async fn put_toml(
+        &self,
+        path: &[&str],
+        headers: &[(&'static str, String)],
+        text: String,
+    ) -> Result<Value> {
+        let mut request = Request::new(Method::PUT, path);
+        request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/toml"));
+        for (name, value) in headers {
+            request = request.header(name, value)?;
+        }
+        self.send(Request { body: Some(text), ..request }).await
+    }
+
+    /// Deletes what is at `path`.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(super) async fn delete(&self, path: &[&str]) -> Result<()> {
+        self.send(Request::new(Method::DELETE, path)).await.map(drop)
     }
 
     /// The bytes that the API gives at `path`.

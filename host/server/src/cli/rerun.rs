@@ -23,7 +23,7 @@ pub(super) async fn one(client: &Client, remote: &Remote, rerun: RunsRerun) -> R
     };
     let path = ["runs", rerun.run.as_str(), "rerun", "preview"];
     let path = if rerun.preview { &path[..] } else { &path[..3] };
-    let answer = client.send(Request::post(path, &body)?).await?;
+    let answer = client.post(path, &body).await?;
     if remote.json {
         print_json(&answer)?;
     } else if rerun.preview {

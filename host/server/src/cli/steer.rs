@@ -52,6 +52,7 @@ fn wanted(start: &RunsStart) -> Result<types::StartRun> {
         priority: start.priority,
         start_at: start.at.clone(),
         delay: start.delay.clone(),
+        definition: start.definition.clone(),
     })
 }
 
@@ -124,7 +125,7 @@ pub(super) async fn skip(
 }
 
 pub(super) async fn delete(client: &Client, remote: &Remote, which: &Which) -> Result<Done> {
-    client.send(Request::delete(&["runs", &which.run])).await?;
+    client.delete(&["runs", &which.run]).await?;
     if remote.json {
         print_json(&json!({ "deleted": which.run }))?;
     } else {
@@ -147,7 +148,7 @@ async fn post(
     path: &[&str],
     body: &impl Serialize,
 ) -> Result<Done> {
-    let answer = client.send(Request::post(path, body)?).await?;
+    let answer = client.post(path, body).await?;
     tell(remote, answer)
 }
 

@@ -128,6 +128,13 @@ pub const KEYS: &[Key] = &[
         "The folder of workflow files (`*.toml`, not in folders below). It is watched.",
     ),
     key(
+        "templates.folder",
+        Kind::Folder,
+        Preset::Text("workflows/templates"),
+        "The folder of templates (`*.toml`, not in folders below). It is read when somebody asks for \
+         templates, and need not be there.",
+    ),
+    key(
         "plugins.folder",
         Kind::Folder,
         Preset::Text("plugins"),

@@ -231,7 +231,7 @@ fn request(
     let Some(registered) = workflows.get(id) else {
         return Err(("unknown-workflow", format!("there is no workflow `{id}`")));
     };
-    if !registered.definition.workflow.enabled {
+    if !registered.enabled() {
         return Err(("workflow-disabled", format!("workflow `{id}` is switched off")));
     }
     if let Availability::Unavailable(problems) = workflows.availability(&registered) {

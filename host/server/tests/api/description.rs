@@ -6,8 +6,10 @@ use serde_json::Value;
 
 use crate::host::get;
 
-const OPERATIONS: [&str; 27] = [
+const OPERATIONS: [&str; 41] = [
     "delete /api/v1/runs/{id}",
+    "delete /api/v1/templates/{id}",
+    "delete /api/v1/workflows/{id}",
     "get /api/v1/health",
     "get /api/v1/plugins",
     "get /api/v1/plugins/{name}",
@@ -20,9 +22,15 @@ const OPERATIONS: [&str; 27] = [
     "get /api/v1/runs/{id}/logs",
     "get /api/v1/runs/{id}/tasks",
     "get /api/v1/runs/{id}/tasks/{task}",
+    "get /api/v1/templates",
+    "get /api/v1/templates/{id}",
+    "get /api/v1/templates/{id}/versions",
+    "get /api/v1/templates/{id}/versions/{digest}",
     "get /api/v1/workflows",
     "get /api/v1/workflows/{id}",
     "post /api/v1/runs/rerun",
+    "get /api/v1/workflows/{id}/versions",
+    "get /api/v1/workflows/{id}/versions/{digest}",
     "post /api/v1/runs/{id}/cancel",
     "post /api/v1/runs/{id}/pause",
     "post /api/v1/runs/{id}/rerun",
@@ -31,9 +39,15 @@ const OPERATIONS: [&str; 27] = [
     "post /api/v1/runs/{id}/signals",
     "post /api/v1/runs/{id}/tasks/{task}/approve",
     "post /api/v1/runs/{id}/tasks/{task}/skip",
+    "post /api/v1/templates/{id}/workflows",
     "post /api/v1/workflows/validate",
+    "post /api/v1/workflows/{id}/disable",
+    "post /api/v1/workflows/{id}/enable",
     "post /api/v1/workflows/{id}/runs",
+    "post /api/v1/workflows/{id}/template",
     "put /api/v1/runs/{id}/priority",
+    "put /api/v1/templates/{id}",
+    "put /api/v1/workflows/{id}",
 ];
 
 #[test]

@@ -16,11 +16,12 @@ use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 
 use crate::{held, steering_workflows};
+use crate::service::SERVICE;
 
 /// Bytes of a body that the host reads.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
-const PLUGINS: [&str; 3] = ["hostile", "noop", "text"];
+const PLUGINS: [&str; 6] = ["github", "hostile", "http", "json", "noop", "text"];
 
 /// The file of a workflow that a test changes, and its first version.
 pub const MOVES: (&str, &str) = (
@@ -149,6 +150,7 @@ fn start() -> Host {
         "[[http]]\nhost = \"api.example.org\"\nmethods = [\"GET\"]\n",
     )
     .expect("written");
+    fs::write(root.join("plugins/http.policy.toml"), SERVICE.policy()).expect("written");
     for (name, source) in
         WORKFLOWS.into_iter().chain(steering_workflows::WORKFLOWS).chain(held::WORKFLOWS)
     {
@@ -156,11 +158,13 @@ fn start() -> Host {
     }
     fs::write(root.join("workflows/wide.toml"), wide()).expect("written");
     let folder = |name: &str| root.join(name).display().to_string();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workflows/templates");
     let sources = Sources {
         flags: vec![
             ("data.folder", folder("data")),
             ("plugins.folder", folder("plugins")),
             ("workflows.folder", folder("workflows")),
+            ("templates.folder", shipped.display().to_string()),
             ("server.body_bytes_max", BODY_BYTES_MAX.to_string()),
             ("server.allowed_hosts", "tasks.example.org".to_owned()),
             ("slots.cpu", "4".to_owned()),

@@ -4,6 +4,7 @@
 
 #![allow(unreachable_pub, reason = "one program: what its modules share is public to each other")]
 
+mod definitions;
 mod place;
 mod steering;
 

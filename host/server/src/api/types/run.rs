@@ -35,6 +35,10 @@ pub struct StartRun {
     /// Instead of `start_at`: how long after this request, such as `90m`; at most 366 days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay: Option<String>,
+    /// The version that the run gets, a digest (`sha256:…`) out of the workflow's versions; the
+    /// current one when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<String>,
 }
 
 /// Stops a run.

@@ -153,6 +153,9 @@ pub(in crate::cli) struct RunsStart {
     /// Instead of the workflow's own: higher goes first, from -100 to 100
     #[arg(long, value_name = "PRIORITY", allow_negative_numbers = true)]
     pub(in crate::cli) priority: Option<i32>,
+    /// The version of the workflow, a digest (`sha256:…`) out of its versions [default: the current one]
+    #[arg(long, value_name = "DIGEST")]
+    pub(in crate::cli) definition: Option<String>,
     /// Let the run begin at this time (RFC 3339)
     #[arg(long, value_name = "TIME", conflicts_with = "delay")]
     pub(in crate::cli) at: Option<String>,
