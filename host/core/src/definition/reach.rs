@@ -66,7 +66,9 @@ impl<'a> Map<'a> {
     /// What the task at `node` is to what `formula` computes.
     pub(super) fn reach_node(&self, formula: &Formula, node: NodeIndex) -> Reach {
         match (formula.reader, formula.task) {
-            (Reader::Task | Reader::Done, Some(task)) => self.reach_from(self.standpoint(task), node),
+            (Reader::Task | Reader::Done, Some(task)) => {
+                self.reach_from(self.standpoint(task), node)
+            }
             (Reader::Block(block), _) => self.reach_from((block, None), node),
             (Reader::Run, _) => self.reach_from((BlockIndex::ROOT, None), node),
             _ => Reach::NoTasks,

@@ -107,7 +107,9 @@ impl ContextState {
         } else if names > CONTEXT_NAMES_MAX {
             format!("the context would have {names} names, and the limit is {CONTEXT_NAMES_MAX}")
         } else if written > WRITTEN_BYTES_MAX {
-            format!("the tasks of the run would have set {written} bytes in all, and the limit is {WRITTEN_BYTES_MAX}")
+            format!(
+                "the tasks of the run would have set {written} bytes in all, and the limit is {WRITTEN_BYTES_MAX}"
+            )
         } else {
             return None;
         };

@@ -203,11 +203,12 @@ pub(super) async fn view(app: &App, run: RunId, with_input: bool) -> Result<Run,
     let output = app.reader.output(&state).await?;
     let input = if with_input { Some(payload(app, &state.start.input).await?) } else { None };
     let mut shown = Run::new(&state, output, input, &waits);
-    if let Some(context) = &state.start.context {
-        let context = payload(app, context).await?;
-        shown.context = context_values(&state.start, &shown.started_at, &context)
-            .map_err(|error| ApiError::Internal(format!("context of run {run}: {error}")))?;
-    }
+    let given = match &state.start.context {
+        Some(context) if state.context().values().is_none() => Some(payload(app, context).await?),
+        _ => None,
+    };
+    shown.context = context_values(&state, given.as_deref())
+        .map_err(|error| ApiError::Internal(format!("context of run {run}: {error}")))?;
     Ok(shown)
 }
 
