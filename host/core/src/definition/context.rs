@@ -20,6 +20,9 @@ pub(super) fn add_needs(
     formulas: &[Formula],
     needs: &mut [Vec<NodeIndex>],
 ) {
+    if !formulas.iter().any(|formula| formula.what.references().context) {
+        return;
+    }
     let writers = Writers::of(map);
     let mut above: HashMap<NodeIndex, HashSet<NodeIndex>> = HashMap::new();
     let mut found = Vec::new();
