@@ -132,7 +132,7 @@ fn tasks_set_what_others_read() {
 #[test]
 fn what_does_not_fit_the_context_fails_its_task() {
     let path = "/workflows/sets-too-much/runs";
-    let large = json!({ "input": { "text": "x".repeat(70_000) } });
+    let large = json!({ "input": { "text": "x".repeat(40_000) } });
     let run = post(path, &[WAIT], &large).expect(200);
     let failure = &run["tasks"][0]["failure"];
     assert_eq!(

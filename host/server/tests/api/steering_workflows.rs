@@ -63,7 +63,7 @@ type = "object"
 id = "large"
 type = "hostile.echo"
 input = "${input}"
-set = { text = "${output.text}" }
+set = { text = "${output.text}", copy = "${output.text}" }
 [[tasks]]
 id = "after"
 type = "hostile.echo"
