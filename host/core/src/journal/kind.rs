@@ -5,8 +5,9 @@ use crate::id::TaskId;
 
 impl RunEvent {
     /// Every event's name, in the order of the definition.
-    pub const KINDS: [&str; 46] = [
+    pub const KINDS: [&str; 47] = [
         "run-started",
+        "run-admitted",
         "plugin-pinned",
         "attempt-claimed",
         "attempt-started",
@@ -58,6 +59,7 @@ impl RunEvent {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::RunStarted(_) => "run-started",
+            Self::RunAdmitted { .. } => "run-admitted",
             Self::PluginPinned { .. } => "plugin-pinned",
             Self::AttemptClaimed { .. } => "attempt-claimed",
             Self::AttemptStarted { .. } => "attempt-started",
@@ -144,6 +146,7 @@ impl RunEvent {
             | Self::CompensationOpened { task, .. } => Some(task),
             Self::ContextSet { task, .. } => task.as_ref(),
             Self::RunStarted(_)
+            | Self::RunAdmitted { .. }
             | Self::PluginPinned { .. }
             | Self::CancelRequested { .. }
             | Self::RunTimedOut
