@@ -18,6 +18,7 @@
 //! `docs/workflows.md` is the guide of the format.
 
 mod config;
+mod context;
 pub mod diff;
 mod formula;
 mod group;

@@ -13,6 +13,7 @@ use std::time::Duration;
 use semver::VersionReq;
 use serde_json::Value;
 
+use crate::context::ContextMerge;
 use crate::expression::{Expression, Template};
 use crate::id::{Digest, PluginName, TaskId, TaskType, WorkflowId};
 use crate::plugin::LimitsWish;
@@ -129,6 +130,14 @@ impl Workflow {
         self.block(self.task(index).block).owner
     }
 
+    /// Whether its tasks may write to the context.
+    pub fn writes_context(&self) -> bool {
+        self.tasks.iter().any(|task| {
+            let returns = matches!(&task.kind, TaskKind::Workflow(child) if child.returns_context);
+            returns || task.set.is_some()
+        })
+    }
+
     /// The task types it uses.
     pub fn task_types(&self) -> BTreeSet<&TaskType> {
         self.tasks.iter().filter_map(|task| task.kind.task_type()).collect()
@@ -155,6 +164,8 @@ pub struct RunConfig {
     pub on_failure: OnFailure,
     /// How many runs of one key may be live at the same time.
     pub concurrency: Option<Concurrency>,
+    /// What becomes of a name of the context that two tasks set.
+    pub context_merge: ContextMerge,
 }
 
 /// What a failed task means for tasks that do not need it.
@@ -208,6 +219,8 @@ pub struct Task {
     pub allow_failure: bool,
     /// What the handler, the child workflow or the person is given.
     pub input: Template,
+    /// What it sets in the context when it succeeds: an object, which may read its `output`.
+    pub set: Option<Template>,
     /// How often it is tried.
     pub retry: RetryPolicy,
     /// What one attempt may use; `timeout` of the file is `timeout_ms` in here.
@@ -260,6 +273,7 @@ impl Task {
             run_if: None,
             allow_failure: false,
             input,
+            set: None,
             retry: RetryPolicy::default(),
             limits: LimitsWish::default(),
             timeouts: Timeouts::default(),
@@ -284,6 +298,7 @@ impl Default for RunConfig {
             priority: 0,
             on_failure: OnFailure::Stop,
             concurrency: None,
+            context_merge: ContextMerge::Last,
         }
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RunStarted;
 use crate::attempt::{AttemptUse, ReleaseReason};
+use crate::context::Values;
 use crate::failure::{Failure, Next, Outcome};
 use crate::id::{Digest, PluginName, RunId, TaskId, WorkflowId};
 use crate::payload::PayloadRef;
@@ -139,6 +140,15 @@ pub enum RunEvent {
         /// What a person put in place of its output: what needs it goes on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         output: Option<PayloadRef>,
+    },
+    /// Values of the run's context were set: by a task, right before it succeeds, or as what the run was
+    /// given, right after its start, when tasks may write to it.
+    ContextSet {
+        /// The task; `None` for what the run was given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskId>,
+        /// The values by name, as they were set: what becomes of them follows from those before.
+        values: Values,
     },
     /// A task that was waiting or between attempts was cancelled.
     TaskCancelled {
@@ -330,6 +340,9 @@ pub enum RunEvent {
         task: TaskId,
         /// What.
         reused: Reused,
+        /// What it, and all that is in it, set in the context.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        writes: Option<Values>,
     },
     /// A task that had not succeeded is tried under the key it had in an earlier run.
     KeyKept {

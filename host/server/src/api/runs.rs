@@ -274,11 +274,12 @@ pub(super) async fn view(app: &App, run: RunId, with_input: bool) -> Result<Run,
     if state.is_held() && state.start.concurrency.is_some() {
         shown.held = Held::new(&state, &app.engine.behind(run).await);
     }
-    if let Some(context) = &state.start.context {
-        let context = payload(app, context).await?;
-        shown.context = context_values(&state.start, &shown.started_at, &context)
-            .map_err(|error| ApiError::Internal(format!("context of run {run}: {error}")))?;
-    }
+    let given = match &state.start.context {
+        Some(context) if state.context().values().is_none() => Some(payload(app, context).await?),
+        _ => None,
+    };
+    shown.context = context_values(&state, given.as_deref())
+        .map_err(|error| ApiError::Internal(format!("context of run {run}: {error}")))?;
     Ok(shown)
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
+use taskloom_core::context::Values;
 use taskloom_core::expression::{Item, References, Scope, TaskScope};
 use taskloom_core::failure::{Failure, FailureClass, Outcome};
 use taskloom_core::id::{Digest, TaskId};
@@ -20,6 +21,8 @@ const LISTS_MAX: usize = 8;
 pub(super) struct Names {
     input: Option<PayloadRef>,
     context: NamedContext,
+    /// The output of the task itself, where it is known before the names are read.
+    output: Option<PayloadRef>,
     tasks: Vec<NamedTask>,
     /// What each `for_each` around is at, the innermost first.
     items: Vec<NamedItem>,
@@ -27,12 +30,15 @@ pub(super) struct Names {
 }
 
 /// What `context` stands for.
+#[derive(Debug, Clone)]
 enum NamedContext {
     /// Nobody reads it.
     Unread,
     /// The run was started without one.
     Empty,
     Given(PayloadRef),
+    /// What it was when the names were gathered: tasks write to it.
+    Known(Values),
 }
 
 struct NamedTask {
@@ -55,10 +61,16 @@ impl Names {
         Self {
             input: references.input.then(|| state.start.input.clone()),
             context: NamedContext::of(state, references),
+            output: None,
             tasks: references.tasks.iter().map(|id| named_task(state, frame, id)).collect(),
             items: if reads_items { items_around(state, frame) } else { Vec::new() },
             run: if references.run { run_of(state, references) } else { Value::Null },
         }
+    }
+
+    /// With the output of the task itself.
+    pub(super) fn with_output(self, output: Option<PayloadRef>) -> Self {
+        Self { output, ..self }
     }
 
     /// Whether nothing of them can differ from run to run.
@@ -93,20 +105,62 @@ impl Names {
         }
         let context = match &self.context {
             NamedContext::Given(payload) => payloads.value(payload).await.map_err(lost_payload)?,
+            NamedContext::Known(values) => Value::Object((**values).clone()),
             NamedContext::Unread | NamedContext::Empty => json!({}),
         };
+        let output = match &self.output {
+            Some(payload) => payloads.value(payload).await.map_err(lost_payload)?,
+            None => Value::Null,
+        };
         let (run, config) = (self.run.clone(), json!({}));
-        Ok(Scope { input, tasks, run, item: innermost, items, config, context, ..Scope::default() })
+        Ok(Scope {
+            output,
+            input,
+            tasks,
+            run,
+            item: innermost,
+            items,
+            config,
+            context,
+            ..Scope::default()
+        })
     }
 }
 
 impl NamedContext {
     fn of(state: &RunState, references: &References) -> Self {
-        match &state.start.context {
-            _ if !references.context => Self::Unread,
-            Some(context) => Self::Given(context.clone()),
-            None => Self::Empty,
+        if references.context { Self::now(state) } else { Self::Unread }
+    }
+
+    /// The context of a run as it is now.
+    fn now(state: &RunState) -> Self {
+        match (state.context().values(), &state.start.context) {
+            (Some(values), _) => Self::Known(Arc::clone(values)),
+            (None, Some(context)) => Self::Given(context.clone()),
+            (None, None) => Self::Empty,
         }
+    }
+}
+
+/// The context that a run hands down, as it was when it was asked for.
+#[derive(Debug, Clone)]
+pub(super) struct Handed(NamedContext);
+
+impl Handed {
+    pub(super) fn of(state: &RunState) -> Self {
+        Self(NamedContext::now(state))
+    }
+
+    /// Its text; `None` for an empty one.
+    pub(super) async fn text(&self, payloads: &Payloads) -> Result<Option<Arc<str>>, PayloadError> {
+        Ok(match &self.0 {
+            NamedContext::Unread | NamedContext::Empty => None,
+            NamedContext::Given(payload) => Some(payloads.text(payload).await?),
+            NamedContext::Known(values) => {
+                let text = serde_json::to_string(&**values).expect("JSON prints as JSON");
+                Some(text.into())
+            }
+        })
     }
 }
 

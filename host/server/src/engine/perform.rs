@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use taskloom_core::attempt::{AttemptEnd, AttemptUse, ReleaseReason};
+use taskloom_core::context::Values;
 use taskloom_core::expression::Template;
 use taskloom_core::failure::{Failure, FailureClass};
 use taskloom_core::id::{Digest, RunId, TaskId};
@@ -49,6 +50,8 @@ pub(super) struct Job {
     pub(super) class: ResourceClass,
     plugin: Arc<Plugin>,
     input: InputSource,
+    /// What the names in `set` stand for, if the task sets something.
+    set: Option<Names>,
     pub(super) cancel: CancelToken,
     traceparent: Option<String>,
 }
@@ -110,6 +113,8 @@ pub(super) fn job(
             }
         },
     };
+    let set = state.definition(task).set.as_ref();
+    let set = set.map(|set| Names::of(state, task_state.frame, set.references()));
     Job {
         run: state.id,
         workflow: Arc::clone(&state.workflow),
@@ -121,6 +126,7 @@ pub(super) fn job(
         class,
         plugin,
         input,
+        set,
         cancel: CancelToken::new(),
         traceparent: state.start.traceparent.clone(),
     }
@@ -239,10 +245,26 @@ impl Shared {
     async fn perform(self: &Arc<Self>, job: Job) -> Performed {
         let mut payloads = Vec::new();
         let mut input = None;
-        let (end, usage) = self.attempt(&job, &mut input, &mut payloads).await;
-        let Job { run, class, task, number, .. } = job;
-        let result = AttemptResult { task, number, input, end, usage: Box::new(usage) };
+        let (mut end, usage) = self.attempt(&job, &mut input, &mut payloads).await;
+        let mut writes = None;
+        let workflow = Arc::clone(&job.workflow);
+        let Job { run, class, task, node, number, set, .. } = job;
+        let set = workflow.task(node).set.as_ref().zip(set);
+        if let (AttemptEnd::Succeeded(output), Some((template, names))) = (&end, set) {
+            let names = names.with_output(Some(output.clone()));
+            match self.writes(template, &names).await {
+                Ok(values) => writes = Some(values),
+                Err(failure) => end = AttemptEnd::Failed { failure, retry_after_ms: None },
+            }
+        }
+        let result = AttemptResult { task, number, input, writes, end, usage: Box::new(usage) };
         Performed { run, class, result, payloads }
+    }
+
+    /// What a task sets in the context.
+    async fn writes(&self, template: &Template, names: &Names) -> Result<Values, Failure> {
+        let scope = names.read(&self.payloads, &self.lists).await?;
+        inquiry::values_set(template, &scope)
     }
 
     async fn attempt(

@@ -20,6 +20,7 @@ use super::clock::Clock;
 use super::handle::{CommandError, StartError, StartRun, Started};
 use super::inquiry::Answered;
 use super::keys::Keys;
+use super::names::Handed;
 use super::perform::{Performed, Performer, ResolvedOutput};
 use super::resident::Resident;
 use super::starts::{Start, Starts};
@@ -366,7 +367,10 @@ impl Service {
             Effect::StartChild { task, run: child, workflow, input, .. } => {
                 let Some(resident) = self.runs.get(&run) else { return };
                 let task_id = resident.state.task(task).id.clone();
-                let child = ChildStart { parent: run, task, task_id, run: child, workflow, input };
+                let context = Handed::of(&resident.state);
+                let parent = run;
+                let child =
+                    ChildStart { parent, task, task_id, run: child, workflow, input, context };
                 self.batch.release(run, Release::StartChild(child));
             }
             Effect::CancelChild { task, run: child } => {

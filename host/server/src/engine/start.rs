@@ -7,7 +7,7 @@ use std::thread;
 use taskloom_core::definition::Definition;
 use taskloom_core::dispatch::Dispatcher;
 use taskloom_core::id::{Digest, PluginName, RunId};
-use taskloom_core::journal::{ConcurrencyKey, Entry, Parent, RunEvent, RunStarted};
+use taskloom_core::journal::{ConcurrencyKey, Entry, RunEvent, RunStarted};
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::run::{self, RunState, resume};
 use taskloom_core::time::Timestamp;
@@ -194,7 +194,8 @@ impl Service {
             .payloads()
             .keep(input.as_ref().to_owned())
             .map_err(|error| StartError::Store(format!("the input is not JSON: {error}")))?;
-        let context = self.context_of(request.parent.as_ref(), request.context)?;
+        let given = given_context(&definition, request.context.as_deref());
+        let context = self.keep_context(request.context)?;
         let workflow = Arc::clone(&definition.workflow);
         // Of a run that is held, the timeout counts from its admission.
         let held = key.is_some() || not_before.is_some();
@@ -219,7 +220,8 @@ impl Service {
         if let Some((digest, text)) = kept {
             self.batch.payload(digest, text);
         }
-        let (state, reaction) = run::start(run, workflow, start, reuse.unwrap_or_default(), now)
+        let first = given.into_iter().chain(reuse.unwrap_or_default()).collect();
+        let (state, reaction) = run::start(run, workflow, start, first, now)
             .map_err(|error| StartError::Store(error.to_string()))?;
         self.admit(Resident::new(state));
         self.take_in(run, 0, reaction);
@@ -233,16 +235,8 @@ impl Service {
         plugins.filter_map(|plugin| Some((plugin.clone(), digest(&plugin)?))).collect()
     }
 
-    /// What a run's context is: that of the run whose task starts it, or what it is given.
-    fn context_of(
-        &mut self,
-        parent: Option<&Parent>,
-        given: Option<Arc<str>>,
-    ) -> Result<Option<PayloadRef>, StartError> {
-        if let Some(parent) = parent {
-            let resident = self.runs.get(&parent.run);
-            return Ok(resident.and_then(|resident| resident.state.start.context.clone()));
-        }
+    /// Keeps the context that a run is given.
+    fn keep_context(&mut self, given: Option<Arc<str>>) -> Result<Option<PayloadRef>, StartError> {
         let Some(text) = given else { return Ok(None) };
         let (context, kept) = self
             .performer
@@ -340,6 +334,15 @@ impl Service {
         let state = RunState::replay(run, workflow, &entries).map_err(|error| error.to_string())?;
         Ok(Resident::read(state))
     }
+}
+
+/// The event that says what a run was given as its context, if its tasks may write to it.
+fn given_context(definition: &Definition, text: Option<&str>) -> Option<RunEvent> {
+    if !definition.workflow.writes_context() {
+        return None;
+    }
+    let values = serde_json::from_str(text?).ok()?;
+    Some(RunEvent::ContextSet { task: None, values: Arc::new(values) })
 }
 
 /// The time before which a run does not begin, if that is not now.

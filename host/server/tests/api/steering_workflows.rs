@@ -1,6 +1,6 @@
 //! The workflows of the tests of steering: file names and sources.
 
-pub const WORKFLOWS: [(&str, &str); 17] = [
+pub const WORKFLOWS: [(&str, &str); 20] = [
     (
         "leaves.toml",
         r#"
@@ -41,6 +41,77 @@ prompt = "Go on?"
 id = "last"
 kind = "wait"
 signal = "done"
+"#,
+    ),
+    (
+        "writes-context.toml",
+        r#"
+id = "writes-context"
+version = "1.0.0"
+[config]
+context_merge = "deep"
+[[tasks]]
+id = "first"
+type = "hostile.echo"
+input = { text = "hello" }
+set = { found = { first = "${output.text}" }, tenant = { checked = true } }
+[[tasks]]
+id = "each"
+kind = "parallel"
+for_each = "[1, 2]"
+[[tasks.tasks]]
+id = "one"
+type = "hostile.echo"
+set = { items = { "n" = "${item}" } }
+[[tasks]]
+id = "asked"
+kind = "wait"
+for = "1ms"
+set = { found = { second = "${context.found.first + '!'}" } }
+[[tasks]]
+id = "child"
+kind = "workflow"
+workflow = "sets-context"
+context = "return"
+needs = ["asked"]
+[[tasks]]
+id = "reads"
+type = "hostile.echo"
+input = "${context}"
+"#,
+    ),
+    (
+        "sets-context.toml",
+        r#"
+id = "sets-context"
+version = "1.0.0"
+[[tasks]]
+id = "inner"
+type = "hostile.echo"
+input = "${context.found}"
+set = { below = "${output}" }
+"#,
+    ),
+    (
+        "sets-too-much.toml",
+        r#"
+id = "sets-too-much"
+version = "1.0.0"
+[config]
+context_merge = "fail"
+[input]
+type = "object"
+[[tasks]]
+id = "large"
+type = "hostile.echo"
+input = "${input}"
+set = { text = "${output.text}", copy = "${output.text}" }
+[[tasks]]
+id = "after"
+type = "hostile.echo"
+needs = ["large"]
+input = { text = "other" }
+set = { text = "${output.text}" }
 "#,
     ),
     (

@@ -47,6 +47,11 @@ pub(in crate::definition) static CONFIG: Section = Section {
             "Whether tasks that do not need a failed one go on; `stop` when absent.",
         ),
         Key::new(
+            "context_merge",
+            Shape::Choice(&["last", "first", "deep", "fail"]),
+            "What becomes of a name of the context that two tasks set; `last` when absent.",
+        ),
+        Key::new(
             "concurrency",
             Shape::Table(&CONCURRENCY),
             "How many runs of one key may be live at the same time.",
