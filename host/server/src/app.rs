@@ -63,7 +63,8 @@ impl App {
         let runtime = Runtime::new(runtime_config(&config))?;
         let changed = Arc::new(Changed::default());
         let catalog = open_catalog(&config, &runtime, &store, &changed)?;
-        let workflows = Workflows::open(&config.workflows_folder, Arc::clone(&catalog))
+        let values = Arc::clone(&config.values);
+        let workflows = Workflows::open(&config.workflows_folder, Arc::clone(&catalog), values)
             .context("reading the workflows")?;
         let payloads = Payloads::new(store.clone());
         let definitions = Definitions::new(store.clone());
@@ -155,6 +156,7 @@ fn settings(config: &Config) -> Settings {
         runs_max: config.runs_max,
         losses: config.limits.losses,
         host: Arc::clone(&config.server.name),
+        values: Arc::clone(&config.values),
     }
 }
 

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use serde_json::Value;
 use taskloom_core::definition::Definition;
 use taskloom_core::document::{Problem, suggest};
 use taskloom_core::id::{PluginName, WorkflowId};
@@ -40,6 +41,8 @@ pub struct Workflows {
 #[derive(Default)]
 struct Shared {
     folder: PathBuf,
+    /// What workflows read as `config`.
+    values: Arc<Value>,
     /// The files as they were last read; held while they are read again.
     files: Mutex<BTreeMap<String, File>>,
     /// What they hold; never held while a file is read.
@@ -79,15 +82,20 @@ pub struct BrokenFile {
 
 impl Workflows {
     /// Reads the files of `folder` and watches it from then on. Files that are wrong are kept as
-    /// [`Self::broken`]. Does not wait for plugins.
+    /// [`Self::broken`]. Does not wait for plugins. `values` is what they read as `config`.
     ///
     /// # Errors
     /// When the folder cannot be read or watched.
-    pub fn open(folder: &Path, catalog: Arc<Catalog>) -> Result<Self, FolderError> {
-        let shared = Arc::new(Shared { folder: folder.to_owned(), ..Shared::default() });
+    pub fn open(
+        folder: &Path,
+        catalog: Arc<Catalog>,
+        values: Arc<Value>,
+    ) -> Result<Self, FolderError> {
+        let folder = folder.to_owned();
+        let shared = Arc::new(Shared { folder, values, ..Shared::default() });
         shared.read()?;
         let (watched, plugins) = (Arc::clone(&shared), Arc::clone(&catalog));
-        let watch = Watch::start(folder, move || {
+        let watch = Watch::start(&shared.folder, move || {
             if let Err(error) = watched.read() {
                 tracing::warn!(%error, "the workflows stay as they were");
             }
@@ -104,13 +112,13 @@ impl Workflows {
     /// Whether a run of a workflow could be performed with the plugins that are loaded. Judged once
     /// for every change of the plugins it uses.
     pub fn availability(&self, registered: &Registered) -> Availability {
-        registered.verdict.of(&registered.definition, &registered.plugins, &self.catalog)
+        self.shared.judge(registered, &self.catalog)
     }
 
-    /// What is wrong with a definition, given the plugins that are loaded. While plugins are being
+    /// What is wrong with a definition, given the plugins that are loaded and the host's values. While plugins are being
     /// loaded, task types that nobody offers yet are not wrong.
     pub fn check_types(&self, definition: &Definition) -> Vec<Problem> {
-        match availability::judge(definition, self.catalog.is_settled(), &self.catalog) {
+        match availability::judge(definition, self.catalog.is_settled(), &self.catalog, &self.shared.values) {
             Availability::Available | Availability::Loading => Vec::new(),
             Availability::Unavailable(problems) => problems,
         }
@@ -187,12 +195,18 @@ impl Shared {
         Ok(())
     }
 
+    /// Whether a run of a workflow could be performed.
+    fn judge(&self, registered: &Registered, catalog: &Catalog) -> Availability {
+        let Registered { definition, plugins, verdict, .. } = registered;
+        verdict.of(definition, plugins, catalog, &self.values)
+    }
+
     /// Judges every workflow and logs those that came to be, or ceased to be, unavailable.
     fn review(&self, catalog: &Catalog) {
         let all: Vec<_> = self.state().registered.values().cloned().collect();
         for registered in all {
             let before = registered.verdict.last();
-            let now = registered.verdict.of(&registered.definition, &registered.plugins, catalog);
+            let now = self.judge(&registered, catalog);
             let workflow = registered.id();
             match (before, now) {
                 (Some(before), now) if before == now => {}

@@ -2,10 +2,8 @@
 //! one that somebody does.
 
 use super::Definition;
-use super::site::path_of;
 use super::types::{Found, Help};
 use crate::document::{Problem, Step};
-use crate::expression::References;
 use crate::workflow::{KnownTypes, NodeIndex};
 
 /// What to do about it.
@@ -41,15 +39,6 @@ impl Definition {
         }
         for place in 0..self.workflow.triggers.len() {
             note(vec![Step::Key("triggers"), Step::Item(place)], "a trigger");
-        }
-        for formula in &self.formulas {
-            let References { config, .. } = formula.what.references();
-            if *config {
-                let mut path =
-                    formula.task.map(|task| path_of(&self.sites, task)).unwrap_or_default();
-                path.extend(formula.path.iter().copied());
-                note(path, "what reads `config`");
-            }
         }
         self.place(found, &KnownTypes::new())
     }

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
+use serde_json::Value;
 use taskloom_core::attempt::{AttemptEnd, AttemptUse, ReleaseReason};
 use taskloom_core::expression::Template;
 use taskloom_core::failure::{Failure, FailureClass};
@@ -22,7 +23,7 @@ use tokio::sync::Semaphore;
 use super::clock::Clock;
 use super::desk::Desk;
 use super::inquiry::{self, Inquiry, Part};
-use super::names::{Lists, Names, lost_payload};
+use super::names::{Known, Names, lost_payload};
 use super::resident::Resident;
 use super::service::Input;
 use super::starts::{Start, Starts};
@@ -79,7 +80,7 @@ pub(super) struct Performer {
 struct Shared {
     runtime: Runtime,
     payloads: Payloads,
-    lists: Lists,
+    known: Known,
     reader: Reader,
     store: Store,
     /// Where results go; set once the engine is complete.
@@ -133,14 +134,15 @@ impl Performer {
         starts: Starts,
         slots: [u32; 4],
         clock: Clock,
+        values: Arc<Value>,
     ) -> Self {
         let slots = slots.map(|count| Arc::new(Semaphore::new(count as usize)));
         let stopping = AtomicBool::new(false);
-        let (lists, payloads) = (Lists::default(), reader.payloads().clone());
+        let (known, payloads) = (Known::new(values), reader.payloads().clone());
         let shared = Shared {
             runtime,
             payloads,
-            lists,
+            known,
             reader,
             store,
             desk: OnceLock::new(),
@@ -182,8 +184,8 @@ impl Performer {
     pub(super) fn ask(&self, inquiry: Inquiry) {
         let performer = self.clone();
         self.spawn(async move {
-            let Shared { payloads, lists, .. } = &*performer.shared;
-            let answered = inquiry.answer(payloads, lists).await;
+            let Shared { payloads, known, .. } = &*performer.shared;
+            let answered = inquiry.answer(payloads, known).await;
             performer.shared.deliver(Input::Answered(Box::new(answered)));
         });
     }
@@ -310,7 +312,7 @@ impl Shared {
         template: &Template,
         names: &Names,
     ) -> Result<(PayloadRef, Option<Kept>), Failure> {
-        let scope = names.read(&self.payloads, &self.lists).await?;
+        let scope = names.read(&self.payloads, &self.known).await?;
         let value = template.evaluate(&scope).map_err(inquiry::expression_failed)?;
         Ok(self.payloads.keep(value.to_string()).expect("a JSON value prints as JSON"))
     }

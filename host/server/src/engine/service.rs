@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use serde_json::Value;
 use taskloom_core::dispatch::Dispatcher;
 use taskloom_core::id::{Digest, RunId, TaskId};
 use taskloom_core::journal::{Entry, RunEvent};
@@ -85,6 +86,8 @@ pub struct Settings {
     pub losses: LossLimits,
     /// The name of this host in attempts.
     pub host: Arc<str>,
+    /// What expressions read as `config`.
+    pub values: Arc<Value>,
 }
 
 /// Why the engine cannot go on.

@@ -91,6 +91,7 @@ pub fn launch(parts: Parts, settings: Settings, clock: Clock) -> Result<Launched
         starts.clone(),
         settings.slots.per_class,
         clock,
+        Arc::clone(&settings.values),
     );
     let mut service = Service {
         sender: sender.clone(),
