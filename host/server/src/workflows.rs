@@ -118,7 +118,12 @@ impl Workflows {
     /// What is wrong with a definition, given the plugins that are loaded and the host's values. While plugins are being
     /// loaded, task types that nobody offers yet are not wrong.
     pub fn check_types(&self, definition: &Definition) -> Vec<Problem> {
-        match availability::judge(definition, self.catalog.is_settled(), &self.catalog, &self.shared.values) {
+        match availability::judge(
+            definition,
+            self.catalog.is_settled(),
+            &self.catalog,
+            &self.shared.values,
+        ) {
             Availability::Available | Availability::Loading => Vec::new(),
             Availability::Unavailable(problems) => problems,
         }

@@ -55,8 +55,10 @@ fn missing(values: &Value, path: &Path) -> Option<(String, String)> {
         };
         let Some(next) = next else {
             let reached = Path { root: Root::Config, steps: path.steps[..=done].to_vec() };
-            let message =
-                format!("`{}` is not in the configuration of this host", clip(&reached.to_string()));
+            let message = format!(
+                "`{}` is not in the configuration of this host",
+                clip(&reached.to_string())
+            );
             return Some((message, advice(here, step)));
         };
         here = next;
@@ -75,5 +77,9 @@ fn advice(here: &Value, step: &PathStep) -> String {
         return format!("did you mean `{near}`? or {add}");
     }
     let listed: Vec<_> = keys().take(KEYS_LISTED_MAX).collect();
-    if listed.is_empty() { add.to_owned() } else { format!("{add}; there is: {}", listed.join(", ")) }
+    if listed.is_empty() {
+        add.to_owned()
+    } else {
+        format!("{add}; there is: {}", listed.join(", "))
+    }
 }

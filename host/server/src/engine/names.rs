@@ -66,7 +66,10 @@ impl Names {
     /// Whether nothing of them can differ from run to run, or from one start of the host to another.
     pub(super) fn is_empty(&self) -> bool {
         let named = self.input.is_some() || !self.tasks.is_empty() || !self.items.is_empty();
-        !named && !self.reads_config && self.run.is_null() && matches!(self.context, NamedContext::Unread)
+        !named
+            && !self.reads_config
+            && self.run.is_null()
+            && matches!(self.context, NamedContext::Unread)
     }
 
     /// What `config` stands for, if somebody reads it.
