@@ -22,7 +22,9 @@ mod inquiry;
 mod names;
 mod offers;
 mod perform;
+mod progress;
 mod resident;
+mod reuse;
 mod service;
 mod start;
 mod starts;
@@ -32,6 +34,7 @@ mod watch;
 
 pub use clock::Clock;
 pub use handle::{CommandError, Engine, StartError, StartRun, Started};
+pub use progress::Progress;
 pub use service::{Fatal, Settings};
 pub use start::{Parts, launch};
 pub use steer::Steer;

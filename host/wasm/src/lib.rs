@@ -27,6 +27,7 @@ mod outside;
 mod perform;
 mod plugin;
 mod policy;
+mod pulse;
 mod runtime;
 mod threads;
 mod watched;

@@ -4,7 +4,7 @@
 use super::Definition;
 use super::types::{Found, Help};
 use crate::document::{Problem, Step};
-use crate::workflow::{KnownTypes, NodeIndex};
+use crate::workflow::KnownTypes;
 
 /// What to do about it.
 const HELP: &str = "this version reads it and does not do it yet; leave it out";
@@ -24,15 +24,6 @@ impl Definition {
                 help: Help::Text(Some(HELP.to_owned())),
             });
         };
-        for (place, task) in self.workflow.tasks.iter().enumerate() {
-            let node = NodeIndex::new(place);
-            if task.cache.is_some() {
-                note(self.path(node, "cache"), "a result cache");
-            }
-            if task.timeouts.heartbeat.is_some() {
-                note(self.path(node, "heartbeat"), "a heartbeat");
-            }
-        }
         if self.workflow.config.concurrency.is_some() {
             let path = vec![Step::Key("config"), Step::Key("concurrency")];
             note(path, "a concurrency key");

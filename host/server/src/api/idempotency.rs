@@ -4,6 +4,8 @@ use serde_json::Value;
 use taskloom_core::id::Digest;
 use taskloom_core::journal::IdempotencyKey;
 
+use super::types::CacheUse;
+
 /// A caller's key with the digest of what it asks for. White space and the order of keys in the
 /// input and the context make no other request.
 pub(super) fn key(
@@ -11,12 +13,16 @@ pub(super) fn key(
     input: &Value,
     context: Option<&Value>,
     priority: Option<i32>,
+    cache: Option<CacheUse>,
 ) -> IdempotencyKey {
     // Objects are printed in the order of their keys.
     let mut request = serde_json::json!({ "input": input, "priority": priority });
-    // Without a context a request has the digest that it had before there were any.
+    // Without them a request has the digest that it had before there were any.
     if let Some(context) = context {
         request["context"] = context.clone();
+    }
+    if cache == Some(CacheUse::Off) {
+        request["cache"] = "off".into();
     }
     IdempotencyKey { key, request: Digest::of(request.to_string().as_bytes()) }
 }
@@ -26,7 +32,8 @@ mod tests {
     use super::*;
 
     fn digest(input: &str, priority: Option<i32>) -> Digest {
-        key(String::new(), &serde_json::from_str(input).expect("JSON"), None, priority).request
+        key(String::new(), &serde_json::from_str(input).expect("JSON"), None, priority, None)
+            .request
     }
 
     #[test]
@@ -40,7 +47,7 @@ mod tests {
     #[test]
     fn another_context_is_another_request() {
         let with = |context: Option<Value>| {
-            key(String::new(), &Value::Null, context.as_ref(), None).request
+            key(String::new(), &Value::Null, context.as_ref(), None, None).request
         };
         let tenant = |name: &str| Some(serde_json::json!({ "tenant": name }));
         assert_eq!(with(tenant("a")), with(tenant("a")));

@@ -79,9 +79,10 @@ pub(crate) async fn start(
 /// The caller's key with the digest of what it asks for.
 async fn keyed(key: String, body: &types::StartRun) -> Result<IdempotencyKey, ApiError> {
     let (input, context, priority) = (input_text(body), context_text(body), body.priority);
+    let cache = body.cache;
     checked(Arc::clone(&input), move || {
         let context = context.map(|context| parse(&context)).transpose()?;
-        Ok(idempotency::key(key, &parse(&input)?, context.as_ref(), priority))
+        Ok(idempotency::key(key, &parse(&input)?, context.as_ref(), priority, cache))
     })
     .await
 }
@@ -139,6 +140,7 @@ async fn accept(
         rerun: None,
         parent: None,
         run: None,
+        no_cache: body.cache == Some(types::CacheUse::Off),
     })
 }
 

@@ -18,10 +18,10 @@ pub use plugin::{
     Capability, Grant, Plugin, PluginList, PluginState, PluginSummary, TaskType, TaskTypeLimits,
 };
 pub use problem::{Problem, ProblemDetails};
-pub use run::{Cancel, LogLine, LogPage, ParentTask, Run, RunPage, RunSummary, StartRun};
+pub use run::{CacheUse, Cancel, LogLine, LogPage, ParentTask, Run, RunPage, RunSummary, StartRun};
 pub(crate) use run::{tasks, visible};
 pub use steer::{Approve, Pause, Priority, Rerun, RerunPreview, RerunStart, Signal, Skip};
-pub use task::{Attempt, Failure, Task, TaskDetail, TaskPage};
+pub use task::{Attempt, CachedFrom, Failure, Progress, Task, TaskDetail, TaskPage};
 pub use word::{AvailabilityWord, OnFailureWord, Outcome, RunStatus, TaskStatus};
 pub use workflow::{
     BrokenFile, RetryPolicy, ValidatedWorkflow, Validation, Workflow, WorkflowList,

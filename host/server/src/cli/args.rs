@@ -88,6 +88,9 @@ pub(super) struct Run {
     /// empty object]
     #[arg(long, value_name = "FILE")]
     pub(super) context: Option<PathBuf>,
+    /// Take over no output of an earlier attempt, whatever `cache` of a task says
+    #[arg(long)]
+    pub(super) no_cache: bool,
     /// Print the run as JSON, as the API shows it
     #[arg(long)]
     pub(super) json: bool,

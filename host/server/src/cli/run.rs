@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done, Failed> {
     runtime()?.block_on(async {
         let host = Embedded::start(config, arguments.data.as_deref()).map_err(Failed::invalid)?;
         host.settled().await;
-        let done = perform(&host.app, definition, (input, context), arguments.json).await;
+        let done = perform(&host.app, definition, (input, context), arguments).await;
         let stopped = host.stop().await;
         let done = done?;
         stopped?;
@@ -126,7 +126,7 @@ async fn perform(
     app: &App,
     definition: Arc<Definition>,
     (input, context): (Arc<str>, Option<Arc<str>>),
-    json: bool,
+    arguments: &Arguments,
 ) -> Result<Done, Failed> {
     let problems = app.workflows.check_types(&definition);
     if !problems.is_empty() {
@@ -147,12 +147,13 @@ async fn perform(
         rerun: None,
         parent: None,
         run: None,
+        no_cache: arguments.no_cache,
     };
     let run = app.engine.start_run(start).await.map_err(anyhow::Error::from)?.run;
     anstream::eprintln!("{}", format!("run {run} of {id} {version}").dimmed());
     follow(app, run).await?;
     let ended = api::show_run(app, run).await.map_err(anyhow::Error::from)?;
-    if json {
+    if arguments.json {
         print_json(&ended)?;
     } else {
         let (word, style) = show::state(ended.status.as_str(), ended.outcome);

@@ -20,6 +20,7 @@ use super::clock::Clock;
 use super::desk::Desk;
 use super::handle::{COMMAND_QUEUE, Engine, FULL_RETRY_AFTER, StartError, StartRun, Started};
 use super::perform::Performer;
+use super::progress::Progresses;
 use super::resident::Resident;
 use super::service::{Fatal, Service, Settings};
 use super::starts::Starts;
@@ -82,13 +83,14 @@ pub fn launch(parts: Parts, settings: Settings, clock: Clock) -> Result<Launched
     let (sender, mailbox) = mpsc::channel();
     let watchers = Watchers::default();
     let starts = Starts::default();
+    let progresses = Progresses::default();
     let reader =
         Reader::new(store.clone(), payloads.clone(), definitions.clone(), finished.clone());
     let performer = Performer::new(
         runtime,
         reader,
         store.clone(),
-        starts.clone(),
+        (starts.clone(), progresses.clone()),
         settings.slots.per_class,
         clock,
         Arc::clone(&settings.values),
@@ -110,6 +112,7 @@ pub fn launch(parts: Parts, settings: Settings, clock: Clock) -> Result<Launched
         batch: OpenBatch::default(),
         in_flight: None,
         starts,
+        progresses: progresses.clone(),
         rows_behind: HashSet::new(),
         catch_up_timer: false,
         under_way: 0,
@@ -128,7 +131,7 @@ pub fn launch(parts: Parts, settings: Settings, clock: Clock) -> Result<Launched
     let thread = thread::Builder::new().name("taskloom-engine".to_owned()).spawn(serve)?;
     let permits = Arc::new(Semaphore::new(COMMAND_QUEUE));
     Ok(Launched {
-        engine: Engine { mailbox: sender, permits, watchers, payloads },
+        engine: Engine { mailbox: sender, permits, watchers, payloads, progresses },
         thread,
         resumed,
     })
@@ -180,6 +183,7 @@ impl Service {
             .keep(input.as_ref().to_owned())
             .map_err(|error| StartError::Store(format!("the input is not JSON: {error}")))?;
         let context = self.context_of(request.parent.as_ref(), request.context)?;
+        let no_cache = request.no_cache || self.forgoes_cache(request.parent.as_ref());
         let workflow = Arc::clone(&definition.workflow);
         let loaded = workflow.plugins().into_iter();
         let pins = loaded
@@ -200,6 +204,7 @@ impl Service {
             rerun,
             parent: request.parent,
             traceparent,
+            no_cache,
         });
         self.keep_definition(&definition);
         if let Some((digest, text)) = kept {
@@ -210,6 +215,12 @@ impl Service {
         self.admit(Resident::new(state));
         self.take_in(run, 0, reaction);
         Ok(run)
+    }
+
+    /// Whether the run whose task starts another takes over no earlier results: neither does that.
+    fn forgoes_cache(&self, parent: Option<&Parent>) -> bool {
+        let resident = parent.and_then(|parent| self.runs.get(&parent.run));
+        resident.is_some_and(|resident| resident.state.start.no_cache)
     }
 
     /// What a run's context is: that of the run whose task starts it, or what it is given.

@@ -111,6 +111,7 @@ impl Script {
             parent: None,
             rerun: None,
             traceparent: None,
+            no_cache: false,
         };
         self.append(vec![RunEvent::RunStarted(Box::new(start))])
     }
@@ -135,6 +136,7 @@ impl Script {
             number,
             output: output.clone(),
             usage: usage(),
+            cached_from: None,
         };
         self.ended(task, number, "succeeded", event)
     }

@@ -28,6 +28,20 @@ pub struct StartRun {
     #[serde(default)]
     #[schema(minimum = -100, maximum = 100)]
     pub priority: Option<i32>,
+    /// `off`: no task of the run, nor of the runs they start, takes over the output of an earlier
+    /// attempt, nor leaves one, whatever its `cache` says.
+    #[serde(default)]
+    pub cache: Option<CacheUse>,
+}
+
+/// Whether outputs of earlier attempts are taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheUse {
+    /// Where a task says so.
+    On,
+    /// Never.
+    Off,
 }
 
 /// Stops a run.
