@@ -24,10 +24,6 @@ impl Definition {
                 help: Help::Text(Some(HELP.to_owned())),
             });
         };
-        if self.workflow.config.concurrency.is_some() {
-            let path = vec![Step::Key("config"), Step::Key("concurrency")];
-            note(path, "a concurrency key");
-        }
         for place in 0..self.workflow.triggers.len() {
             note(vec![Step::Key("triggers"), Step::Item(place)], "a trigger");
         }

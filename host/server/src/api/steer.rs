@@ -209,6 +209,7 @@ pub(crate) async fn rerun(
         parent: None,
         run: None,
         no_cache: false,
+        begins: None,
     });
     let run = started.await?.run;
     Ok((StatusCode::CREATED, Json(runs::view(&api.app, run, false).await?)))

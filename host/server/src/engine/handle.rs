@@ -9,8 +9,10 @@ use taskloom_core::definition::Definition;
 use taskloom_core::id::{Digest, RunId, TaskId};
 use taskloom_core::journal::{IdempotencyKey, Parent, Trigger};
 use taskloom_core::run::{Refusal, RerunPlan, TaskIndex};
+use taskloom_core::time::Timestamp;
 use tokio::sync::{Semaphore, oneshot};
 
+use super::concurrency;
 use super::progress::{Progress, Progresses};
 use super::service::Input;
 use super::watch::{RunWatch, Watchers};
@@ -59,6 +61,17 @@ pub struct StartRun {
     pub run: Option<RunId>,
     /// Whether its tasks take over no outputs of earlier attempts.
     pub no_cache: bool,
+    /// When it begins; `None` for at once.
+    pub begins: Option<Begins>,
+}
+
+/// When a run begins that does not begin at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begins {
+    /// At a time; one that has passed is at once.
+    At(Timestamp),
+    /// So long after its start was accepted.
+    After(Duration),
 }
 
 /// A run that is on disk.
@@ -95,6 +108,22 @@ pub enum StartError {
     /// The task that starts it does not wait for it any more.
     #[error("the task that starts it does not wait for it any more")]
     Unwanted,
+    /// The concurrency key cannot be computed from the input.
+    #[error("the concurrency key of the run cannot be used: {0}")]
+    Key(String),
+    /// As many runs of its concurrency key are at work as may be.
+    #[error("{why}")]
+    KeyBusy {
+        /// Which key, and which runs.
+        why: String,
+        /// Those runs.
+        runs: Vec<RunId>,
+    },
+    /// It would wait for the run that waits for it.
+    #[error(
+        "it shares the concurrency key `{0}` with the run that waits for it, and would wait for its end"
+    )]
+    KeyOfAncestor(String),
     /// The store refused.
     #[error("the run could not be stored: {0}")]
     Store(String),
@@ -133,9 +162,10 @@ impl Engine {
             let what = format!("too many commands are waiting (limit {COMMAND_QUEUE})");
             return Err(StartError::Full { what, retry_after: FULL_RETRY_AFTER });
         };
+        let key = concurrency::key_of(&request).await?;
         let (reply, answer) = oneshot::channel();
         self.mailbox
-            .send(Input::Start(Box::new(request), reply))
+            .send(Input::Start(Box::new((request, key)), reply))
             .map_err(|_| StartError::ShuttingDown)?;
         answer.await.unwrap_or(Err(StartError::ShuttingDown))
     }
@@ -170,6 +200,15 @@ impl Engine {
     /// How far the attempt of a task is that is under way, if it ever said so.
     pub fn progress(&self, run: RunId, task: TaskIndex) -> Option<Progress> {
         self.progresses.of(run, task)
+    }
+
+    /// The runs that a held run waits behind, as they would begin. Empty for any other run.
+    pub async fn behind(&self, run: RunId) -> Vec<RunId> {
+        let (reply, answer) = oneshot::channel();
+        if self.mailbox.send(Input::Behind(run, reply)).is_err() {
+            return Vec::new();
+        }
+        answer.await.unwrap_or_default()
     }
 
     /// The plugin versions that live runs have pinned; `None` when the engine has stopped. Blocks
