@@ -81,8 +81,7 @@ pub(crate) async fn start(
 async fn keyed(key: String, body: &types::StartRun) -> Result<IdempotencyKey, ApiError> {
     let (input, context, priority) = (input_text(body), context_text(body), body.priority);
     let off = (body.cache == Some(types::CacheUse::Off)).then(|| "off".to_owned());
-    let more =
-        [("start_at", body.start_at.clone()), ("delay", body.delay.clone()), ("cache", off)];
+    let more = [("start_at", body.start_at.clone()), ("delay", body.delay.clone()), ("cache", off)];
     checked(Arc::clone(&input), move || {
         let context = context.map(|context| parse(&context)).transpose()?;
         Ok(idempotency::key(key, &parse(&input)?, context.as_ref(), priority, &more))
