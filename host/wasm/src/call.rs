@@ -1,6 +1,7 @@
 //! One call of a handler: what goes in and what comes back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use taskloom_core::attempt::{AttemptUse, ReleaseReason};
 use taskloom_core::failure::Failure;
@@ -21,6 +22,8 @@ pub struct Call {
     pub identity: CallIdentity,
     /// What it may use; see [`crate::Runtime::limits`].
     pub limits: CallLimits,
+    /// How long it may go on without saying how far it is; `None` for as long as it likes.
+    pub heartbeat: Option<Duration>,
     /// Stops it.
     pub cancel: CancelToken,
     /// Hears what it says while it runs.

@@ -8,6 +8,7 @@ use crate::bindings::taskloom::plugin::{runtime, types};
 use crate::call::{Call, CallObserver, LogRecord};
 use crate::memory::{Memory, MemoryBudget};
 use crate::outside::{Outside, OutsideParts};
+use crate::pulse::Pulse;
 
 /// The longest log line that is kept whole, in bytes; a longer one is cut.
 const LINE_BYTES_MAX: usize = 16 * 1024;
@@ -22,6 +23,7 @@ pub(crate) struct Guest {
     pub(crate) log: Log,
     pub(crate) host_calls: u64,
     pub(crate) deadline: Instant,
+    pub(crate) pulse: Pulse,
     /// The message of a panic, if the guest logged one.
     pub(crate) panic: Option<String>,
     /// The files that it left.
@@ -48,8 +50,8 @@ impl Guest {
         let log = Log::new(call.limits.log_lines, call.limits.log_bytes);
         let memory = Memory::new(call.limits.memory_bytes, budget);
         let artefacts = Artefacts::default();
-        let (host_calls, panic, outside) = (0, None, None);
-        Self { memory, log, host_calls, deadline, panic, artefacts, outside, parts, call }
+        let (host_calls, pulse, panic, outside) = (0, Pulse::new(), None, None);
+        Self { memory, log, host_calls, deadline, pulse, panic, artefacts, outside, parts, call }
     }
 
     /// WASI and HTTP, if the guest ever asked for them.
@@ -163,6 +165,7 @@ impl runtime::Host for Guest {
 
     fn progress(&mut self, fraction: f64, note: String) -> wasmtime::Result<()> {
         self.count()?;
+        self.pulse.beat();
         let fraction = if fraction.is_finite() { fraction.clamp(0.0, 1.0) } else { 0.0 };
         self.call.observer.progress(fraction, cut(&note, LINE_BYTES_MAX));
         Ok(())

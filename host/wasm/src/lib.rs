@@ -28,6 +28,7 @@ mod outside;
 mod perform;
 mod plugin;
 mod policy;
+mod pulse;
 mod runtime;
 mod threads;
 mod watched;

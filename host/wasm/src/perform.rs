@@ -19,7 +19,7 @@ use crate::limits::CallLimits;
 use crate::memory::MemoryBudget;
 use crate::outside::OutsideParts;
 use crate::plugin::Plugin;
-use crate::watched::{Stop, TimeUse, Watched, note_giving_way};
+use crate::watched::{Bounds, Stop, TimeUse, Watched, note_giving_way};
 
 /// Bytes that a guest may hand to the host in one host call, when its output limit is lower: room for
 /// a piece of a request's body.
@@ -80,16 +80,17 @@ pub(crate) async fn run<R>(
 ) -> (Result<wasmtime::Result<R>, Stop>, Store<Guest>, TimeUse) {
     let mut time = TimeUse::default();
     let deadline = Instant::now() + call.limits.timeout;
-    let cancel = call.cancel.clone();
+    let (cancel, heartbeat) = (call.cancel.clone(), call.heartbeat);
     let guest = Guest::new(call, deadline, Arc::clone(&stage.memory), Arc::clone(outside));
+    let heartbeat = heartbeat.map(|longest| (longest, guest.pulse.clone()));
+    let bounds = Bounds { deadline, grace: stage.cancel_grace, cancel, heartbeat };
     let mut store = store(&stage.engine, guest);
     let outcome = {
         let guest = pin!(async {
             let plugin = pre.instantiate_async(&mut store).await?;
             body(plugin, &mut store).await
         });
-        let grace = stage.cancel_grace;
-        Watched::new(guest, &stage.services, deadline, grace, &cancel, &mut time).await
+        Watched::new(guest, &stage.services, bounds, &mut time).await
     };
     store.data_mut().finish_log();
     (outcome, store, time)

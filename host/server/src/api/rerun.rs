@@ -64,6 +64,7 @@ pub(super) async fn started(
         rerun: Some(plan),
         parent: None,
         run: None,
+        no_cache: false,
         begins: None,
     };
     Ok(api.app.engine.start_run(start).await?)

@@ -23,7 +23,7 @@ use utoipa::IntoParams;
 use super::Api;
 use super::error::ApiError;
 use super::request::{self, Params};
-use super::types::{self, Cancel, Held, ProblemDetails, Run, RunPage, context_values};
+use super::types::{self, Cancel, Held, ProblemDetails, Run, RunPage, Task, context_values};
 use crate::app::App;
 use crate::reader::ReadError;
 
@@ -271,6 +271,7 @@ pub(super) async fn view(app: &App, run: RunId, with_input: bool) -> Result<Run,
     let output = app.reader.output(&state).await?;
     let input = if with_input { Some(payload(app, &state.start.input).await?) } else { None };
     let mut shown = Run::new(&state, output, input, &waits);
+    show_progress(app, &state, &mut shown.tasks);
     if state.is_held() && state.start.concurrency.is_some() {
         shown.held = Held::new(&state, &app.engine.behind(run).await);
     }
@@ -286,6 +287,18 @@ pub(super) async fn view(app: &App, run: RunId, with_input: bool) -> Result<Run,
 /// A run as far as it is on disk.
 pub(super) async fn folded(app: &App, run: RunId) -> Result<Arc<RunState>, ApiError> {
     app.reader.run(run).await?.ok_or_else(|| unknown(run))
+}
+
+/// Adds to tasks how far they are.
+pub(super) fn show_progress(app: &App, state: &RunState, tasks: &mut [Task]) {
+    if state.finish.is_some() {
+        return;
+    }
+    for task in tasks.iter_mut().filter(|task| task.outcome.is_none()) {
+        let index = TaskId::new(&task.id).ok().and_then(|id| state.index_of(&id));
+        let progress = index.and_then(|index| app.engine.progress(state.id, index));
+        task.progress = progress.map(Into::into);
+    }
 }
 
 /// Why ready tasks of a run do not run.

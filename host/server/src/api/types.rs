@@ -26,10 +26,10 @@ pub use plugin::{
 };
 pub use problem::{Problem, ProblemDetails};
 pub use rerun::{Rerun, RerunMany, RerunOfOne, RerunPreview, RerunStart, RerunsOfMany, RunFilter};
-pub use run::{Cancel, LogLine, LogPage, ParentTask, Run, RunPage, RunSummary, StartRun};
+pub use run::{CacheUse, Cancel, LogLine, LogPage, ParentTask, Run, RunPage, RunSummary, StartRun};
 pub(crate) use run::{tasks, visible};
 pub use steer::{Approve, Pause, Priority, Signal, Skip};
-pub use task::{Attempt, Failure, Task, TaskDetail, TaskPage};
+pub use task::{Attempt, CachedFrom, Failure, Progress, Task, TaskDetail, TaskPage};
 pub use template::{
     MakeWorkflow, SaveParam, SaveTemplate, Template, TemplateList, TemplateSummary,
 };

@@ -99,6 +99,9 @@ pub(super) struct Run {
     /// empty object]
     #[arg(long, value_name = "FILE")]
     pub(super) context: Option<PathBuf>,
+    /// Take over no output of an earlier attempt, whatever `cache` of a task says
+    #[arg(long)]
+    pub(super) no_cache: bool,
     /// Begin after this time, such as 90m; the program waits. At most 366 days
     #[arg(long, value_name = "DURATION", conflicts_with = "at")]
     pub(super) delay: Option<String>,

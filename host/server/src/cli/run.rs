@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done, Failed> {
     runtime()?.block_on(async {
         let host = Embedded::start(config, arguments.data.as_deref()).map_err(Failed::invalid)?;
         host.settled().await;
-        let done = perform(&host.app, definition, (input, context), begins, arguments.json).await;
+        let done = perform(&host.app, definition, (input, context), begins, arguments).await;
         let stopped = host.stop().await;
         let done = done?;
         stopped?;
@@ -100,7 +100,7 @@ async fn perform(
     definition: Arc<Definition>,
     (input, context): (Arc<str>, Option<Arc<str>>),
     begins: Option<Begins>,
-    json: bool,
+    arguments: &Arguments,
 ) -> Result<Done, Failed> {
     let problems = app.workflows.check_types(&definition);
     if !problems.is_empty() {
@@ -121,6 +121,7 @@ async fn perform(
         rerun: None,
         parent: None,
         run: None,
+        no_cache: arguments.no_cache,
         begins,
     };
     let run = app.engine.start_run(start).await.map_err(anyhow::Error::from)?.run;
@@ -132,7 +133,7 @@ async fn perform(
     }
     follow(app, run).await?;
     let ended = api::show_run(app, run).await.map_err(anyhow::Error::from)?;
-    if json {
+    if arguments.json {
         print_json(&ended)?;
     } else {
         let (word, style) = show::state(ended.status.as_str(), ended.outcome);

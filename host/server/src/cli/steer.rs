@@ -53,6 +53,7 @@ fn wanted(start: &RunsStart) -> Result<types::StartRun> {
         start_at: start.at.clone(),
         delay: start.delay.clone(),
         definition: start.definition.clone(),
+        cache: start.no_cache.then_some(types::CacheUse::Off),
     })
 }
 

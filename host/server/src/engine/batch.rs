@@ -6,7 +6,7 @@ use std::sync::Arc;
 use taskloom_core::id::{Digest, RunId};
 use taskloom_core::journal::{Entry, RunEvent, StreamId};
 use taskloom_core::run::{Question, StopReason, TaskIndex};
-use taskloom_store::{Append, ArtefactRow, AttemptRow, Batch, Events, RunRow};
+use taskloom_store::{Append, ArtefactRow, AttemptRow, Batch, CachedRow, Events, RunRow};
 use tokio::sync::oneshot;
 
 use super::children::ChildStart;
@@ -53,6 +53,7 @@ pub(super) struct OpenBatch {
     places: HashMap<RunId, usize>,
     payloads: Vec<(Digest, Arc<str>)>,
     artefacts: Vec<ArtefactRow>,
+    cached: Vec<CachedRow>,
 }
 
 impl OpenBatch {
@@ -100,6 +101,11 @@ impl OpenBatch {
         self.artefacts.push(artefact);
     }
 
+    /// Adds an output that later attempts may take over.
+    pub(super) fn cached(&mut self, row: CachedRow) {
+        self.cached.push(row);
+    }
+
     /// Takes out what a run was about to write.
     pub(super) fn discard(&mut self, run: RunId) -> Option<Part> {
         let place = self.places.remove(&run)?;
@@ -127,8 +133,8 @@ impl OpenBatch {
             attempts: std::mem::take(&mut part.attempts),
         };
         let appends = parts.iter_mut().filter(|part| part.writes()).map(append).collect();
-        let (payloads, artefacts) = (self.payloads, self.artefacts);
-        (Batch { payloads, appends, artefacts, ..Batch::default() }, parts)
+        let (payloads, artefacts, cached) = (self.payloads, self.artefacts, self.cached);
+        (Batch { payloads, appends, artefacts, cached }, parts)
     }
 
     fn part(&mut self, run: RunId) -> &mut Part {

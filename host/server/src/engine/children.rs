@@ -271,6 +271,7 @@ fn request(
         rerun: None,
         parent: Some(Parent { run: child.parent, task: child.task_id.clone() }),
         run: Some(child.run),
+        no_cache: false,
         begins: None,
     })
 }

@@ -15,8 +15,8 @@ use taskloom::config::{Config, Sources};
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 
-use crate::{held, steering_workflows};
 use crate::service::SERVICE;
+use crate::{attempt_workflows, held, steering_workflows};
 
 /// Bytes of a body that the host reads.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -125,6 +125,16 @@ type = "noop.rnu"
     ("broken.toml", "id = \"broken\"\nversoin = \"1.0.0\"\n"),
 ];
 
+/// What workflows read as `config`.
+const VALUES: &str = "
+[values]
+region = 'north'
+retries = 3
+[values.mail]
+from = 'tasks@example.org'
+to = ['a@example.org', 'b@example.org']
+";
+
 struct Host {
     runtime: Runtime,
     router: Router,
@@ -151,9 +161,9 @@ fn start() -> Host {
     )
     .expect("written");
     fs::write(root.join("plugins/http.policy.toml"), SERVICE.policy()).expect("written");
-    for (name, source) in
-        WORKFLOWS.into_iter().chain(steering_workflows::WORKFLOWS).chain(held::WORKFLOWS)
-    {
+    fs::write(root.join("taskloom.toml"), VALUES).expect("written");
+    let workflows = WORKFLOWS.into_iter().chain(steering_workflows::WORKFLOWS);
+    for (name, source) in workflows.chain(held::WORKFLOWS).chain(attempt_workflows::WORKFLOWS) {
         fs::write(root.join("workflows").join(name), source).expect("written");
     }
     fs::write(root.join("workflows/wide.toml"), wide()).expect("written");
@@ -169,6 +179,7 @@ fn start() -> Host {
             ("server.allowed_hosts", "tasks.example.org".to_owned()),
             ("slots.cpu", "4".to_owned()),
         ],
+        file: Some(root.join("taskloom.toml")),
         ..Sources::default()
     };
     let config = Arc::new(Config::load(&sources).expect("a configuration"));

@@ -5,6 +5,8 @@
 #![allow(unreachable_pub, reason = "one program: what its modules share is public to each other")]
 
 mod artefacts;
+mod attempt_workflows;
+mod attempts;
 mod context;
 mod description;
 mod events;

@@ -39,6 +39,20 @@ pub struct StartRun {
     /// current one when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub definition: Option<String>,
+    /// `off`: no task of the run, nor of the runs they start, takes over the output of an earlier
+    /// attempt, nor leaves one, whatever its `cache` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheUse>,
+}
+
+/// Whether outputs of earlier attempts are taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheUse {
+    /// Where a task says so.
+    On,
+    /// Never.
+    Off,
 }
 
 /// Stops a run.

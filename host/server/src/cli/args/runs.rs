@@ -156,6 +156,9 @@ pub(in crate::cli) struct RunsStart {
     /// The version of the workflow, a digest (`sha256:…`) out of its versions [default: the current one]
     #[arg(long, value_name = "DIGEST")]
     pub(in crate::cli) definition: Option<String>,
+    /// Let no task take over the output of an earlier attempt, whatever its `cache` says
+    #[arg(long)]
+    pub(in crate::cli) no_cache: bool,
     /// Let the run begin at this time (RFC 3339)
     #[arg(long, value_name = "TIME", conflicts_with = "delay")]
     pub(in crate::cli) at: Option<String>,
