@@ -10,6 +10,7 @@ mod endings;
 mod faults;
 mod host;
 mod issue_analysis;
+mod queue;
 mod reload;
 mod shutdown;
 mod spinning;
