@@ -11,6 +11,7 @@ mod examples;
 mod faults;
 mod host;
 mod issue_analysis;
+mod queue;
 mod reload;
 mod shutdown;
 mod spinning;

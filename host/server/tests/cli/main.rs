@@ -40,13 +40,13 @@ fn a_run_has_the_context_it_is_given() {
 fn a_run_begins_when_it_is_told_to() {
     let place = Place::new();
     let run = "run workflows/echo.toml --json";
-    let done = place.taskloom(&format!("{run} --delay 200ms")).expect(0);
+    let done = place.taskloom(&format!("{run} --delay 1s")).expect(0);
     done.says(&["held until"]);
     let shown = done.json();
     let time = |name: &str| shown[name].as_str().expect("a time").parse::<jiff::Timestamp>();
     let (started, admitted) = (time("started_at"), time("admitted_at"));
     let waited = admitted.expect("a time").duration_since(started.expect("a time"));
-    assert!(waited.as_millis() >= 200, "{shown:#}");
+    assert!(waited.as_millis() >= 1_000, "{shown:#}");
     place.taskloom(&format!("{run} --delay soon")).expect(2).says(&["--delay: `soon`"]);
     place.taskloom(&format!("{run} --at never")).expect(2).says(&["--at: `never`"]);
 }
