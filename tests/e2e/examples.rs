@@ -16,7 +16,7 @@ use crate::host::{Folders, Host, repository};
 const PLUGINS: [&str; 4] = ["github", "http", "json", "text"];
 
 /// Workflows that this version does not perform, with the code of the problem that says so.
-const WAITING: [&str; 3] = ["example-cache", "example-concurrency", "example-triggers"];
+const WAITING: [&str; 1] = ["example-triggers"];
 
 /// How a workflow that ships is run.
 struct Case {
@@ -62,11 +62,26 @@ fn cases(url: &str) -> Vec<Case> {
         case("example-artefacts", json!({ "title": "All well" }), json!("report.md has 10 bytes")),
         case("example-branch", json!({ "issue": issue }), json!("Thank you for the 1 traces.")),
         case("example-branch", json!({ "issue": plain }), json!("Thank you. Is there a trace?")),
+        case("example-cache", json!({ "issue": plain.clone() }), json!({})),
+        case(
+            "example-concurrency",
+            json!({ "customer": "Ada" }),
+            json!({ "work": { "text": "for Ada" } }),
+        ),
+        case(
+            "example-concurrency",
+            json!({ "customer": "Ada" }),
+            json!({ "work": { "text": "for Ada" } }),
+        ),
         case("example-compensation", json!({ "amount": 3 }), json!({ "charge": { "value": 3 } })),
         Case { outcome: "failed", ..case("example-compensation", json!({}), Value::Null) },
         Case {
             start: json!({ "context": { "team": "docs", "dry_run": true } }),
-            ..case("example-context", json!({}), json!("Written for docs (dry run)"))
+            ..case(
+                "example-context",
+                json!({}),
+                json!("Dear docs team,\nthis is written for you (dry run)"),
+            )
         },
         case("example-finally", json!({ "value": 1 }), json!({ "work": { "value": 1 } })),
         Case { outcome: "failed", ..case("example-finally", json!({}), Value::Null) },
