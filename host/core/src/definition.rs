@@ -18,6 +18,7 @@
 //! `docs/workflows.md` is the guide of the format.
 
 mod config;
+pub mod diff;
 mod formula;
 mod group;
 mod head;

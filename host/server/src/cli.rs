@@ -8,6 +8,7 @@ mod backup;
 mod client;
 mod compile;
 mod config;
+mod diff;
 mod doctor;
 mod embedded;
 mod logging;
@@ -63,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Validate(arguments) => validate::validate(&arguments),
         Command::Runs(arguments) => runs::runs(arguments),
         Command::Workflows(arguments) => workflows::workflows(arguments),
+        Command::Diff(arguments) => diff::diff(&arguments),
         Command::Templates(arguments) => templates::templates(arguments),
         Command::Plugin(arguments) => plugins::plugins(arguments),
         Command::Config(arguments) => config::print(&arguments),

@@ -2,6 +2,7 @@
 //! changing an answer, and the other way round.
 
 mod context;
+mod diff;
 mod event;
 mod plugin;
 mod problem;
@@ -15,6 +16,7 @@ mod workflow;
 
 pub(crate) use context::context_values;
 pub use context::{ContextSource, ContextSourceKind, ContextValue};
+pub use diff::{KeyChange, TaskChange, TaskPlace, WorkflowDiff};
 pub use event::{Event, EventPage, EventUse, NextStep};
 pub use plugin::{
     Capability, Grant, Plugin, PluginList, PluginState, PluginSummary, TaskType, TaskTypeLimits,

@@ -34,6 +34,10 @@ pub(super) enum Command {
     Runs(Runs),
     /// List, show, put, delete workflows of a host, switch them on and off, or read their versions.
     Workflows(Workflows),
+    /// Say what is different between two workflows, by what they mean.
+    ///
+    /// Exit code: 0 nothing is different, 1 something is, 2 they cannot be compared.
+    Diff(Diff),
     /// List, show, put, delete templates of a host, make workflows of them and them of workflows.
     Templates(Templates),
     /// List or show the plugins of a host.
@@ -256,6 +260,18 @@ pub(super) enum WorkflowsCommand {
         #[arg(value_name = "ID")]
         id: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Diff {
+    #[command(flatten)]
+    pub(super) remote: Remote,
+    /// A workflow file, or a workflow of a host: `ID` or `ID@DIGEST`
+    #[arg(value_name = "FROM")]
+    pub(super) from: String,
+    /// What it is compared with, likewise
+    #[arg(value_name = "TO")]
+    pub(super) to: String,
 }
 
 #[derive(Debug, Args)]

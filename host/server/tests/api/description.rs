@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::host::get;
 
-const OPERATIONS: [&str; 37] = [
+const OPERATIONS: [&str; 38] = [
     "delete /api/v1/templates/{id}",
     "delete /api/v1/workflows/{id}",
     "get /api/v1/health",
@@ -25,6 +25,7 @@ const OPERATIONS: [&str; 37] = [
     "get /api/v1/templates/{id}/versions/{digest}",
     "get /api/v1/workflows",
     "get /api/v1/workflows/{id}",
+    "get /api/v1/workflows/{id}/diff",
     "get /api/v1/workflows/{id}/versions",
     "get /api/v1/workflows/{id}/versions/{digest}",
     "post /api/v1/runs/{id}/cancel",
