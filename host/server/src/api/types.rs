@@ -4,6 +4,7 @@
 mod context;
 mod diff;
 mod event;
+mod held;
 mod plugin;
 mod problem;
 mod run;
@@ -18,6 +19,7 @@ pub(crate) use context::context_values;
 pub use context::{ContextSource, ContextSourceKind, ContextValue};
 pub use diff::{KeyChange, TaskChange, TaskPlace, WorkflowDiff};
 pub use event::{Event, EventPage, EventUse, NextStep};
+pub use held::Held;
 pub use plugin::{
     Capability, Grant, Plugin, PluginList, PluginState, PluginSummary, TaskType, TaskTypeLimits,
 };
