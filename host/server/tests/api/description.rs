@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::host::get;
 
-const OPERATIONS: [&str; 41] = [
+const OPERATIONS: [&str; 42] = [
     "delete /api/v1/runs/{id}",
     "delete /api/v1/templates/{id}",
     "delete /api/v1/workflows/{id}",
@@ -28,6 +28,7 @@ const OPERATIONS: [&str; 41] = [
     "get /api/v1/templates/{id}/versions/{digest}",
     "get /api/v1/workflows",
     "get /api/v1/workflows/{id}",
+    "get /api/v1/workflows/{id}/diff",
     "post /api/v1/runs/rerun",
     "get /api/v1/workflows/{id}/versions",
     "get /api/v1/workflows/{id}/versions/{digest}",
