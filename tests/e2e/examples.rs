@@ -75,6 +75,8 @@ fn cases(url: &str) -> Vec<Case> {
         ),
         case("example-compensation", json!({ "amount": 3 }), json!({ "charge": { "value": 3 } })),
         Case { outcome: "failed", ..case("example-compensation", json!({}), Value::Null) },
+        case("example-config-values", json!({}), json!("Signed by nobody in particular")),
+        case("example-heartbeat", json!({}), json!("Done in time.")),
         Case {
             start: json!({ "context": { "team": "docs", "dry_run": true } }),
             ..case(
