@@ -34,6 +34,7 @@ mod site;
 mod task;
 pub mod template;
 mod trigger;
+mod trigger_host;
 mod types;
 mod unperformed;
 mod version;
@@ -54,6 +55,7 @@ pub use policy::{
 };
 pub use task::TASKS_DEPTH_MAX;
 pub use trigger::{DEBOUNCE_MAX, RATE_MAX, TRIGGERS_MAX};
+pub use trigger_host::HostOffers;
 pub use types::KnownVersions;
 pub use version::is_version;
 

@@ -39,9 +39,6 @@ impl Definition {
             let path = vec![Step::Key("config"), Step::Key("concurrency")];
             note(path, "a concurrency key");
         }
-        for place in 0..self.workflow.triggers.len() {
-            note(vec![Step::Key("triggers"), Step::Item(place)], "a trigger");
-        }
         for formula in &self.formulas {
             let References { config, .. } = formula.what.references();
             if *config {

@@ -80,6 +80,7 @@ impl World {
             priority: 0,
             pins: BTreeMap::new(),
             trigger: Trigger::Api,
+            trigger_name: None,
             idempotency: None,
             deadline: workflow.config.timeout.map(|t| now.after(t)),
             rerun,

@@ -202,6 +202,7 @@ pub(crate) async fn rerun(
         input,
         context,
         trigger: Trigger::Rerun,
+        trigger_name: None,
         idempotency: None,
         traceparent: None,
         priority: Some(state.priority),

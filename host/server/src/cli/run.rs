@@ -141,6 +141,7 @@ async fn perform(
         input,
         context,
         trigger: Trigger::Cli,
+        trigger_name: None,
         idempotency: None,
         traceparent: None,
         priority: None,

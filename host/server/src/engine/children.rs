@@ -240,6 +240,7 @@ fn request(
         input,
         context: None,
         trigger: Trigger::Workflow,
+        trigger_name: None,
         idempotency: None,
         traceparent: None,
         priority: None,

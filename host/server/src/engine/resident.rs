@@ -94,9 +94,9 @@ impl Resident {
             trigger: state.start.trigger,
             parent: state.start.parent.as_ref().map(|parent| parent.run),
             rerun_of: state.start.rerun.as_ref().map(|rerun| rerun.run),
-            // Theirs, once `RunStarted` has them.
+            // Its own, once `RunStarted` has it.
             concurrency_key: None,
-            trigger_name: None,
+            trigger_name: state.start.trigger_name.as_ref().map(ToString::to_string),
         }
     }
 }

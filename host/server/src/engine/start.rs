@@ -194,6 +194,7 @@ impl Service {
             priority: priority.unwrap_or(workflow.config.priority),
             pins,
             trigger,
+            trigger_name: request.trigger_name,
             idempotency,
             deadline: workflow.config.timeout.map(|timeout| now.after(timeout)),
             rerun,
