@@ -8,6 +8,7 @@ mod error;
 mod events;
 mod guard;
 mod health;
+mod hooks;
 mod idempotency;
 mod logs;
 mod page;
@@ -17,6 +18,7 @@ mod runs;
 mod start;
 mod steer;
 mod tasks;
+mod triggers;
 pub mod types;
 mod workflows;
 
@@ -76,6 +78,7 @@ impl Api {
     tags(
         (name = "workflows", description = "What runs can be started of."),
         (name = "runs", description = "Executions of a workflow: their tasks, attempts, logs and events."),
+        (name = "triggers", description = "What starts runs by itself, and the requests that do."),
         (name = "plugins", description = "What offers task types."),
         (name = "host", description = "Whether the host is well."),
     )
@@ -130,6 +133,11 @@ fn operations() -> OpenApiRouter<Api> {
         .routes(routes!(tasks::show))
         .routes(routes!(logs::list))
         .routes(routes!(events::list))
+        .routes(routes!(triggers::list))
+        .routes(routes!(triggers::show))
+        .routes(routes!(triggers::fire))
+        .routes(routes!(hooks::github))
+        .routes(routes!(hooks::webhook))
         .routes(routes!(plugins::list))
         .routes(routes!(plugins::show))
         .routes(routes!(health::health))

@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
+use taskloom_core::definition::HostOffers;
 use taskloom_store::{Options, Store};
 use taskloom_wasm::{Catalog, CatalogConfig, CatalogEvent, Runtime, RuntimeConfig};
 use tokio::runtime::Handle;
@@ -24,6 +25,7 @@ use crate::engine::{self, Clock, Engine, Settings};
 use crate::finished::FinishedRuns;
 use crate::payloads::Payloads;
 use crate::reader::Reader;
+use crate::triggers::{self, Triggers};
 use crate::workflows::Workflows;
 
 use plugin_journal::PluginJournal;
@@ -37,6 +39,8 @@ pub struct App {
     pub engine: Engine,
     /// Reads runs.
     pub reader: Reader,
+    /// What starts runs by itself.
+    pub triggers: Triggers,
     /// The plugins.
     pub catalog: Arc<Catalog>,
     /// The workflows.
@@ -63,7 +67,12 @@ impl App {
         let runtime = Runtime::new(runtime_config(&config))?;
         let changed = Arc::new(Changed::default());
         let catalog = open_catalog(&config, &runtime, &store, &changed)?;
-        let workflows = Workflows::open(&config.workflows_folder, Arc::clone(&catalog))
+        let offers = HostOffers {
+            secrets: config.secrets.names(),
+            files: config.trigger_files.is_some(),
+            is_zone: |name| jiff::tz::TimeZone::get(name).is_ok(),
+        };
+        let workflows = Workflows::open(&config.workflows_folder, Arc::clone(&catalog), offers)
             .context("reading the workflows")?;
         let payloads = Payloads::new(store.clone());
         let definitions = Definitions::new(store.clone());
@@ -87,9 +96,19 @@ impl App {
             tracing::info!(runs = launched.resumed, "going on with unfinished runs");
         }
         let stopped = CancellationToken::new();
+        let reader = Reader::new(store.clone(), payloads, definitions, finished);
+        let triggers = Triggers::new(triggers::Parts {
+            engine: launched.engine.clone(),
+            reader: reader.clone(),
+            workflows: workflows.clone(),
+            store: store.clone(),
+            secrets: config.secrets.clone(),
+            stopped: stopped.clone(),
+        });
         Ok(Self {
             engine: launched.engine,
-            reader: Reader::new(store.clone(), payloads, definitions, finished),
+            reader,
+            triggers,
             catalog,
             workflows,
             config,

@@ -11,4 +11,6 @@ pub mod engine;
 mod finished;
 pub mod payloads;
 pub mod reader;
+pub mod secrets;
+pub mod triggers;
 pub mod workflows;

@@ -13,11 +13,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use taskloom_core::definition::Definition;
+use taskloom_core::definition::{Definition, HostOffers};
 use taskloom_core::document::{Problem, suggest};
 use taskloom_core::id::{PluginName, WorkflowId};
 use taskloom_core::schema::Schema;
 use taskloom_wasm::{Catalog, PluginEntry, PluginState};
+use tokio::sync::watch::{Receiver, Sender};
 
 pub use availability::Availability;
 pub use folder::FolderError;
@@ -44,6 +45,10 @@ struct Shared {
     files: Mutex<BTreeMap<String, File>>,
     /// What they hold; never held while a file is read.
     state: RwLock<State>,
+    /// Counts the changes of what they hold.
+    generation: Sender<u64>,
+    /// What the host offers to triggers.
+    offers: Option<HostOffers>,
 }
 
 /// What the folder holds.
@@ -83,8 +88,13 @@ impl Workflows {
     ///
     /// # Errors
     /// When the folder cannot be read or watched.
-    pub fn open(folder: &Path, catalog: Arc<Catalog>) -> Result<Self, FolderError> {
-        let shared = Arc::new(Shared { folder: folder.to_owned(), ..Shared::default() });
+    pub fn open(
+        folder: &Path,
+        catalog: Arc<Catalog>,
+        offers: HostOffers,
+    ) -> Result<Self, FolderError> {
+        let (folder_name, offers) = (folder.to_owned(), Some(offers));
+        let shared = Arc::new(Shared { folder: folder_name, offers, ..Shared::default() });
         shared.read()?;
         let (watched, plugins) = (Arc::clone(&shared), Arc::clone(&catalog));
         let watch = Watch::start(folder, move || {
@@ -104,13 +114,24 @@ impl Workflows {
     /// Whether a run of a workflow could be performed with the plugins that are loaded. Judged once
     /// for every change of the plugins it uses.
     pub fn availability(&self, registered: &Registered) -> Availability {
-        registered.verdict.of(&registered.definition, &registered.plugins, &self.catalog)
+        let offers = self.shared.offers.as_ref();
+        registered.verdict.of(&registered.definition, &registered.plugins, &self.catalog, offers)
+    }
+
+    /// Counts the changes of what is registered.
+    pub fn generation(&self) -> u64 {
+        *self.shared.generation.borrow()
+    }
+
+    /// Wakes after every change of what is registered.
+    pub fn changes(&self) -> Receiver<u64> {
+        self.shared.generation.subscribe()
     }
 
     /// What is wrong with a definition, given the plugins that are loaded. While plugins are being
     /// loaded, task types that nobody offers yet are not wrong.
     pub fn check_types(&self, definition: &Definition) -> Vec<Problem> {
-        match availability::judge(definition, self.catalog.is_settled(), &self.catalog) {
+        match availability::judge(definition, self.catalog.is_settled(), &self.catalog, None) {
             Availability::Available | Availability::Loading => Vec::new(),
             Availability::Unavailable(problems) => problems,
         }
@@ -180,10 +201,13 @@ impl Shared {
         let (now, changed) = snapshot.merge(std::mem::take(&mut files));
         *files = now;
         let state = State::of(&files, &self.state().registered);
-        for name in changed {
-            report(&state, &name);
+        for name in &changed {
+            report(&state, name);
         }
         *self.write() = state;
+        if !changed.is_empty() {
+            self.generation.send_modify(|generation| *generation += 1);
+        }
         Ok(())
     }
 
@@ -192,7 +216,8 @@ impl Shared {
         let all: Vec<_> = self.state().registered.values().cloned().collect();
         for registered in all {
             let before = registered.verdict.last();
-            let now = registered.verdict.of(&registered.definition, &registered.plugins, catalog);
+            let (definition, offers) = (&registered.definition, self.offers.as_ref());
+            let now = registered.verdict.of(definition, &registered.plugins, catalog, offers);
             let workflow = registered.id();
             match (before, now) {
                 (Some(before), now) if before == now => {}

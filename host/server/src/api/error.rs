@@ -84,6 +84,9 @@ pub enum ApiError {
         /// What may have been meant, with what comes before it.
         help: String,
     },
+    /// A request from outside is not signed as it has to be. Which part is wrong is not said.
+    #[error("the request is not signed as this host wants it")]
+    NotGenuine,
     /// There is no such page.
     #[error("there is nothing at `{0}`; the operations are listed at /api/v1/docs/")]
     NoRoute(String),
@@ -175,6 +178,7 @@ impl ApiError {
                 Kind(S::CONFLICT, "workflow-disabled", "Workflow switched off")
             }
             Self::NotNow { .. } => Kind(S::CONFLICT, "not-now", "Not in this state"),
+            Self::NotGenuine => Kind(S::UNAUTHORIZED, "not-genuine", "Not signed"),
             Self::BodyTooLarge { .. } => {
                 Kind(S::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large")
             }

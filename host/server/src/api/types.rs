@@ -8,6 +8,7 @@ mod problem;
 mod run;
 mod steer;
 mod task;
+mod trigger;
 mod word;
 mod workflow;
 
@@ -22,6 +23,10 @@ pub use run::{Cancel, LogLine, LogPage, ParentTask, Run, RunPage, RunSummary, St
 pub(crate) use run::{tasks, visible};
 pub use steer::{Approve, Pause, Priority, Rerun, RerunPreview, RerunStart, Signal, Skip};
 pub use task::{Attempt, Failure, Task, TaskDetail, TaskPage};
+pub use trigger::{
+    Delivered, FireTrigger, FiredRun, SkippedTrigger, Trigger, TriggerHistory, TriggerList,
+    TriggerSummary,
+};
 pub use word::{AvailabilityWord, OnFailureWord, Outcome, RunStatus, TaskStatus};
 pub use workflow::{
     BrokenFile, RetryPolicy, ValidatedWorkflow, Validation, Workflow, WorkflowList,

@@ -11,6 +11,11 @@ use taskloom_core::document::{Document, Problem, Table, suggest};
 
 use super::ConfigError;
 use super::keys::{KEYS, Key, Kind, Preset};
+use super::secrets;
+use crate::secrets::Secrets;
+
+/// The section of the file that says where secrets are; its keys are their names.
+const SECRETS: &str = "secrets";
 
 /// The file that is read from the working directory when none is named.
 const DEFAULT_FILE: &str = "taskloom.toml";
@@ -72,6 +77,8 @@ pub struct Setting {
 #[derive(Debug, Clone)]
 pub struct Settings {
     values: BTreeMap<&'static str, Setting>,
+    /// Where the secrets are, by name.
+    pub secrets: Secrets,
     /// The file that was read, if one was.
     pub file: Option<PathBuf>,
     /// What looks like a mistake but may be none, for the log.
@@ -110,7 +117,8 @@ impl Settings {
         let mut problems = Vec::new();
         let values = KEYS.iter().map(|key| (key.path, default(key))).collect();
         let file = sources.file();
-        let mut settings = Self { values, file: file.clone(), warnings: Vec::new() };
+        let secrets = Secrets::default();
+        let mut settings = Self { values, secrets, file: file.clone(), warnings: Vec::new() };
         if let Some(file) = file {
             settings.read_file(&file, &mut problems);
         }
@@ -186,7 +194,11 @@ impl Settings {
         let document = Document::parse(&origin, &source);
         let folder = file.parent().unwrap_or(Path::new(""));
         let mut found = Vec::new();
-        read_section(document.root(), "", &mut found);
+        let mut root = document.root();
+        if let Some(table) = root.table(SECRETS) {
+            self.secrets = secrets::read(table, folder);
+        }
+        read_section(root, "", &mut found);
         problems.extend(document.problems().iter().map(ToString::to_string));
         for (key, value) in found {
             let value = match (key.kind, value) {
@@ -324,6 +336,9 @@ fn alone(origin: &str, problem: &Problem) -> String {
 fn default(key: &'static Key) -> Setting {
     let text = match key.preset {
         Preset::Text(text) => text.to_owned(),
+        Preset::None if matches!(key.kind, Kind::Folder) => {
+            return Setting { value: Value::Text(String::new()), source: Source::Default };
+        }
         Preset::None => String::new(),
         Preset::Cores => std::thread::available_parallelism().map_or(2, usize::from).to_string(),
         Preset::HostName => host_name(),
@@ -349,6 +364,11 @@ fn key_of(path: &str) -> &'static Key {
 }
 
 impl Value {
+    /// Whether it is the text of a key that has no value at all.
+    pub fn is_unset(&self) -> bool {
+        matches!(self, Self::Text(text) if text.is_empty())
+    }
+
     /// A number, bytes, or milliseconds; 0 for a text.
     pub(super) fn amount(&self) -> u64 {
         match self {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use taskloom_core::definition::{Definition, KnownVersions};
+use taskloom_core::definition::{Definition, HostOffers, KnownVersions};
 use taskloom_core::document::Problem;
 use taskloom_core::id::{Digest, PluginName};
 use taskloom_core::workflow::KnownTypes;
@@ -51,6 +51,7 @@ impl Verdict {
         definition: &Definition,
         names: &[PluginName],
         catalog: &Catalog,
+        offers: Option<&HostOffers>,
     ) -> Availability {
         let now = Plugins {
             // First: what settles in between would otherwise be missed.
@@ -66,14 +67,19 @@ impl Verdict {
         {
             return availability.clone();
         }
-        let availability = judge(definition, now.settled, catalog);
+        let availability = judge(definition, now.settled, catalog, offers);
         *last = Some((now, availability.clone()));
         availability
     }
 }
 
-/// The answer, without asking what the last one was.
-pub(super) fn judge(definition: &Definition, settled: bool, catalog: &Catalog) -> Availability {
+/// The answer, without asking what the last one was. Without `offers` nobody asks for the triggers.
+pub(super) fn judge(
+    definition: &Definition,
+    settled: bool,
+    catalog: &Catalog,
+    offers: Option<&HostOffers>,
+) -> Availability {
     let plugins: Vec<_> =
         catalog.list().iter().filter_map(|entry| catalog.current(&entry.stem)).collect();
     let version = |plugin: &Arc<Plugin>| {
@@ -86,6 +92,7 @@ pub(super) fn judge(definition: &Definition, settled: bool, catalog: &Catalog) -
     let mut problems = definition.check_types(&known);
     problems.extend(definition.check_versions(&versions));
     problems.extend(definition.unperformed());
+    problems.extend(offers.map(|offers| definition.check_triggers(offers)).unwrap_or_default());
     if settled {
         return match problems.is_empty() {
             true => Availability::Available,
