@@ -19,6 +19,7 @@ mod runs;
 mod serve;
 mod show;
 mod table;
+mod triggers;
 mod validate;
 
 use std::process::ExitCode;
@@ -61,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Validate(arguments) => validate::validate(&arguments),
         Command::Runs(arguments) => runs::runs(arguments),
         Command::Plugin(arguments) => plugins::plugins(arguments),
+        Command::Triggers(arguments) => triggers::triggers(arguments),
         Command::Config(arguments) => config::print(&arguments),
         Command::Doctor(arguments) => doctor::check(&arguments),
         Command::Backup(arguments) => backup::backup(&arguments),

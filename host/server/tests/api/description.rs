@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::host::get;
 
-const OPERATIONS: [&str; 23] = [
+const OPERATIONS: [&str; 28] = [
     "get /api/v1/health",
     "get /api/v1/plugins",
     "get /api/v1/plugins/{name}",
@@ -17,8 +17,12 @@ const OPERATIONS: [&str; 23] = [
     "get /api/v1/runs/{id}/logs",
     "get /api/v1/runs/{id}/tasks",
     "get /api/v1/runs/{id}/tasks/{task}",
+    "get /api/v1/triggers",
+    "get /api/v1/triggers/{name}",
     "get /api/v1/workflows",
     "get /api/v1/workflows/{id}",
+    "post /api/v1/hooks/github",
+    "post /api/v1/hooks/{path}",
     "post /api/v1/runs/{id}/cancel",
     "post /api/v1/runs/{id}/pause",
     "post /api/v1/runs/{id}/rerun",
@@ -27,6 +31,7 @@ const OPERATIONS: [&str; 23] = [
     "post /api/v1/runs/{id}/signals",
     "post /api/v1/runs/{id}/tasks/{task}/approve",
     "post /api/v1/runs/{id}/tasks/{task}/skip",
+    "post /api/v1/triggers/{name}/fire",
     "post /api/v1/workflows/validate",
     "post /api/v1/workflows/{id}/runs",
     "put /api/v1/runs/{id}/priority",

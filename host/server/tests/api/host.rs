@@ -15,7 +15,7 @@ use taskloom::config::{Config, Sources};
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 
-use crate::steering_workflows;
+use crate::{steering_workflows, trigger_workflows};
 
 /// Bytes of a body that the host reads.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -149,12 +149,18 @@ fn start() -> Host {
         "[[http]]\nhost = \"api.example.org\"\nmethods = [\"GET\"]\n",
     )
     .expect("written");
-    for (name, source) in WORKFLOWS.into_iter().chain(steering_workflows::WORKFLOWS) {
+    let others = steering_workflows::WORKFLOWS.into_iter().chain(trigger_workflows::WORKFLOWS);
+    for (name, source) in WORKFLOWS.into_iter().chain(others) {
         fs::write(root.join("workflows").join(name), source).expect("written");
     }
+    for (name, secret) in trigger_workflows::SECRETS {
+        fs::write(root.join(name), secret).expect("written");
+    }
+    fs::write(root.join("taskloom.toml"), trigger_workflows::CONFIGURATION).expect("written");
     fs::write(root.join("workflows/wide.toml"), wide()).expect("written");
     let folder = |name: &str| root.join(name).display().to_string();
     let sources = Sources {
+        file: Some(root.join("taskloom.toml")),
         flags: vec![
             ("data.folder", folder("data")),
             ("plugins.folder", folder("plugins")),
@@ -171,6 +177,10 @@ fn start() -> Host {
         let _inside = runtime.enter();
         Arc::new(App::start(config).expect("a host"))
     };
+    {
+        let _inside = runtime.enter();
+        app.triggers.listen();
+    }
     let router = api::router(Arc::clone(&app));
     let host = Host { runtime, router, app };
     host.runtime.block_on(async {

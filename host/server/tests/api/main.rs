@@ -14,3 +14,6 @@ mod runs;
 mod start;
 mod steering;
 mod steering_workflows;
+mod trigger_workflows;
+mod triggers;
+mod webhooks;
