@@ -13,3 +13,4 @@ mod issue_analysis;
 mod reload;
 mod shutdown;
 mod spinning;
+mod triggers;

@@ -96,13 +96,15 @@ impl App {
             tracing::info!(runs = launched.resumed, "going on with unfinished runs");
         }
         let stopped = CancellationToken::new();
-        let reader = Reader::new(store.clone(), payloads, definitions, finished);
+        let reader = Reader::new(store.clone(), payloads, definitions, finished.clone());
         let triggers = Triggers::new(triggers::Parts {
             engine: launched.engine.clone(),
             reader: reader.clone(),
             workflows: workflows.clone(),
             store: store.clone(),
+            finished: finished.clone(),
             secrets: config.secrets.clone(),
+            files: config.trigger_files.clone(),
             stopped: stopped.clone(),
         });
         Ok(Self {

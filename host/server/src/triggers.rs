@@ -9,14 +9,18 @@
 //! and whenever the host dies, it starts at most one run.
 
 mod cron;
+mod file;
 pub mod fire;
 pub mod github;
 pub mod line;
 pub mod registry;
+mod run;
+mod sight;
 pub mod signature;
 pub mod webhook;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use taskloom_core::id::TriggerName;
@@ -25,6 +29,7 @@ use taskloom_store::{Store, StoredEvent};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::{Clock, Engine};
+use crate::finished::FinishedRuns;
 use crate::reader::Reader;
 use crate::secrets::{Secret, SecretError, Secrets};
 use crate::workflows::Workflows;
@@ -53,8 +58,12 @@ pub struct Parts {
     pub workflows: Workflows,
     /// Keeps what they did.
     pub store: Store,
+    /// Tells of runs that have ended.
+    pub finished: FinishedRuns,
     /// Checks requests.
     pub secrets: Secrets,
+    /// The folder whose files triggers may look at, if there is one.
+    pub files: Option<PathBuf>,
     /// Cancelled when the host stops.
     pub stopped: CancellationToken,
 }
@@ -83,6 +92,8 @@ impl Triggers {
     /// tokio runtime.
     pub fn listen(&self) {
         tokio::spawn(self.clone().follow_clock());
+        tokio::spawn(self.clone().follow_runs());
+        tokio::spawn(self.clone().follow_files());
     }
 
     /// The triggers as the workflows have them now.

@@ -163,6 +163,8 @@ impl ApiError {
                 "workflow" => Kind(S::NOT_FOUND, "workflow-not-found", "Unknown workflow"),
                 "run" => Kind(S::NOT_FOUND, "run-not-found", "Unknown run"),
                 "task" => Kind(S::NOT_FOUND, "task-not-found", "Unknown task"),
+                "trigger" => Kind(S::NOT_FOUND, "trigger-not-found", "Unknown trigger"),
+                "webhook" => Kind(S::NOT_FOUND, "webhook-not-found", "Unknown webhook"),
                 _ => Kind(S::NOT_FOUND, "plugin-not-found", "Unknown plugin"),
             },
             Self::NoRoute(_) => Kind(S::NOT_FOUND, "not-found", "Nothing here"),

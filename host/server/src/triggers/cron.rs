@@ -11,14 +11,14 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use serde_json::json;
 use taskloom_core::id::TriggerName;
-use taskloom_core::journal::{StreamId, TriggerEvent};
+use taskloom_core::journal::TriggerEvent;
 use taskloom_core::time::Timestamp;
 use taskloom_core::trigger::{Due, Fall, Source, fall, next_after};
 
 use super::fire::{FireError, Occurrence};
 use super::registry::Bound;
 use super::webhook::wall_clock;
-use super::{Triggers, blocking};
+use super::{Triggers, blocking, line};
 
 /// The longest time between two looks at the clock: it may be set, and the machine may sleep.
 const LOOK_MAX: Duration = Duration::from_secs(30);
@@ -119,9 +119,9 @@ impl Triggers {
         if let Some(seen) = watch.seen.get(&bound.name).filter(|seen| seen.source == source) {
             return Ok(seen.until);
         }
-        let told = self.told_of(&bound.name).await?;
+        let told = line::told_of(&self.shared.parts.store, &bound.name).await?;
         let until = match told {
-            Some(Seen { until, source: told }) if watch.is_first && told == source => until,
+            Some(told) if watch.is_first && told.source == source => told.until,
             _ => {
                 self.arm(bound, now, source.clone()).await?;
                 now
@@ -141,33 +141,6 @@ impl Triggers {
         let line = self.line(&bound.name);
         let mut state = line.state.lock().await;
         self.append(bound, &mut state, TriggerEvent::TriggerArmed { since, source }).await
-    }
-
-    /// What the stream of a trigger says about where it is.
-    async fn told_of(&self, name: &TriggerName) -> Result<Option<Seen>, FireError> {
-        let (store, stream) = (self.shared.parts.store.clone(), StreamId::Trigger(name.clone()));
-        blocking(move || {
-            let mut end = store.last_event::<TriggerEvent>(&stream)?.map_or(0, |last| last.seq);
-            let mut until = None;
-            while end > 0 {
-                let start = end.saturating_sub(super::EVENTS_PER_READ as u64);
-                let wanted = usize::try_from(end - start).unwrap_or(super::EVENTS_PER_READ);
-                let page = store.stream_events::<TriggerEvent>(&stream, start, wanted)?;
-                for stored in page.into_iter().rev() {
-                    match stored.entry.event {
-                        TriggerEvent::TriggerFired { due, .. }
-                        | TriggerEvent::TriggerSkipped { due, .. } => until = until.max(due),
-                        TriggerEvent::TriggerArmed { since, source } => {
-                            let until = until.map_or(since, |until| until.max(since));
-                            return Ok(Some(Seen { until, source }));
-                        }
-                    }
-                }
-                end = start;
-            }
-            Ok(None)
-        })
-        .await
     }
 
     /// Starts the runs of times that are due, one after the other.

@@ -1,6 +1,8 @@
 //! What is known of one trigger while the host runs: the end of its stream, its last run, the starts
 //! that count against its rate. Its lock makes one occurrence of a trigger follow the other.
 
+use std::collections::HashSet;
+
 use taskloom_core::id::{RunId, TriggerName};
 use taskloom_core::journal::{Entry, StreamId, TriggerEvent};
 use taskloom_core::time::Timestamp;
@@ -131,4 +133,57 @@ pub(super) async fn tells_of(
         matches!(event, TriggerEvent::TriggerFired { run: fired, .. } if *fired == run)
     };
     Ok(events.iter().any(|stored| is_it(&stored.entry.event)))
+}
+
+/// Where a trigger is, as its stream says.
+pub(super) struct Told {
+    /// Since when what it listens to counts.
+    pub(super) armed: Timestamp,
+    /// Up to which time everything has been dealt with.
+    pub(super) until: Timestamp,
+    /// What it listened to, in words.
+    pub(super) source: String,
+}
+
+/// Where a trigger is; `None` when it was never armed.
+pub(super) async fn told_of(store: &Store, name: &TriggerName) -> Result<Option<Told>, FireError> {
+    let (store, stream) = (store.clone(), StreamId::Trigger(name.clone()));
+    blocking(move || {
+        let mut end = store.last_event::<TriggerEvent>(&stream)?.map_or(0, |last| last.seq);
+        let mut until = None;
+        while end > 0 {
+            let start = end.saturating_sub(EVENTS_PER_READ as u64);
+            let wanted = usize::try_from(end - start).unwrap_or(EVENTS_PER_READ);
+            let page = store.stream_events::<TriggerEvent>(&stream, start, wanted)?;
+            for stored in page.into_iter().rev() {
+                match stored.entry.event {
+                    TriggerEvent::TriggerFired { due, .. }
+                    | TriggerEvent::TriggerSkipped { due, .. } => until = until.max(due),
+                    TriggerEvent::TriggerArmed { since, source } => {
+                        let until = until.map_or(since, |until| until.max(since));
+                        return Ok(Some(Told { armed: since, until, source }));
+                    }
+                }
+            }
+            end = start;
+        }
+        Ok(None)
+    })
+    .await
+}
+
+/// The keys of the occurrences that the stream's last events tell of.
+pub(super) async fn keys(
+    store: &Store,
+    name: &TriggerName,
+) -> Result<HashSet<String>, FireError> {
+    let (store, stream) = (store.clone(), StreamId::Trigger(name.clone()));
+    let events = blocking(move || tail(&store, &stream, Timestamp::from_ms(i64::MAX))).await?;
+    let key = |stored: StoredEvent<TriggerEvent>| match stored.entry.event {
+        TriggerEvent::TriggerFired { key, .. } | TriggerEvent::TriggerSkipped { key, .. } => {
+            Some(key)
+        }
+        TriggerEvent::TriggerArmed { .. } => None,
+    };
+    Ok(events.into_iter().filter_map(key).collect())
 }

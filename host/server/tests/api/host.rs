@@ -157,6 +157,14 @@ fn start() -> Host {
         fs::write(root.join(name), secret).expect("written");
     }
     fs::write(root.join("taskloom.toml"), trigger_workflows::CONFIGURATION).expect("written");
+    for kind in trigger_workflows::EXAMPLES {
+        let name = format!("trigger-{kind}.toml");
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workflows/examples");
+        fs::copy(from.join(&name), root.join("workflows").join(&name)).expect("copied");
+    }
+    for folder in ["files/inbox", "files/watched"] {
+        fs::create_dir_all(root.join(folder)).expect("made");
+    }
     fs::write(root.join("workflows/wide.toml"), wide()).expect("written");
     let folder = |name: &str| root.join(name).display().to_string();
     let sources = Sources {
@@ -195,6 +203,15 @@ fn start() -> Host {
 pub fn rewrite(file: &str, source: &str) {
     let folder = &HOST.app.config.workflows_folder;
     fs::write(folder.join(file), source).expect("written");
+}
+
+/// Writes a file, or removes it, in the folder that triggers may look at.
+pub fn put_file(name: &str, content: Option<&str>) {
+    let folder = HOST.app.config.trigger_files.as_ref().expect("a folder");
+    match content {
+        Some(content) => fs::write(folder.join(name), content).expect("written"),
+        None => fs::remove_file(folder.join(name)).expect("removed"),
+    }
 }
 
 /// A workflow of more tasks than one answer holds.
@@ -283,7 +300,7 @@ pub fn finished(workflow: &str, input: Value) -> Value {
 }
 
 /// Waits until `holds` of what the API says at a path, woken by nothing but its own questions.
-pub fn until(path: &str, holds: impl Fn(&Value) -> bool) -> Value {
+pub fn until(path: &str, mut holds: impl FnMut(&Value) -> bool) -> Value {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
     loop {
         let answer = get(path);

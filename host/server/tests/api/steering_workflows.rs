@@ -215,9 +215,6 @@ input = { n = 5 }
         r#"
 id = "promises"
 version = "1.0.0"
-[[triggers]]
-kind = "cron"
-schedule = "0 3 * * *"
 [[tasks]]
 id = "a"
 type = "noop.run"

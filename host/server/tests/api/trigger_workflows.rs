@@ -14,9 +14,16 @@ hook = { file = "hook.secret" }
 standard = { file = "standard.secret" }
 github = { file = "github.secret" }
 gone = { file = "gone.secret" }
+example-webhook = { file = "hook.secret" }
+
+[triggers]
+files = "files"
 "#;
 
-pub const WORKFLOWS: [(&str, &str); 6] = [
+/// The examples that ship, one a kind.
+pub const EXAMPLES: [&str; 5] = ["cron", "webhook", "github", "file", "run"];
+
+pub const WORKFLOWS: [(&str, &str); 9] = [
     (
         "hooked.toml",
         r#"
@@ -159,6 +166,60 @@ enabled = false
 kind = "webhook"
 path = "switched-off"
 verify = "none"
+
+[[tasks]]
+id = "a"
+type = "noop.run"
+"#,
+    ),
+    (
+        "upstream.toml",
+        r#"
+id = "upstream"
+version = "1.2.0"
+output = { said = "${input.say}" }
+
+[[tasks]]
+id = "a"
+type = "hostile.fail"
+input = { class = "permanent", code = "no-luck" }
+allow_failure = true
+"#,
+    ),
+    (
+        "downstream.toml",
+        r#"
+id = "downstream"
+version = "1.0.0"
+output = "${input}"
+
+[[triggers]]
+id = "after"
+kind = "run"
+workflow = "upstream"
+
+[[triggers]]
+id = "never"
+kind = "run"
+workflow = "upstream"
+outcomes = ["timed_out"]
+
+[[tasks]]
+id = "a"
+type = "noop.run"
+"#,
+    ),
+    (
+        "watches.toml",
+        r#"
+id = "watches"
+version = "1.0.0"
+output = "${input}"
+
+[[triggers]]
+id = "inbox"
+kind = "file"
+path = "watched"
 
 [[tasks]]
 id = "a"

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::host::{ask, get, post, until};
+use crate::host::{ask, finished, get, post, put_file, until};
+use crate::trigger_workflows::EXAMPLES;
 
 fn trigger<'l>(list: &'l Value, name: &str) -> &'l Value {
     let triggers = list["triggers"].as_array().expect("triggers");
@@ -73,4 +74,87 @@ fn an_unknown_trigger_is_refused() {
     ask("POST /triggers/nothing/fire", &[], "").expect(404);
     let problem = ask("GET /triggers/yearly.cron-1?cursor=x", &[], "").expect(400);
     assert_eq!(problem["code"], "invalid-query");
+}
+
+/// The lines of a trigger's history of which `holds`, once there is one.
+fn told(trigger: &str, holds: impl Fn(&Value) -> bool) -> Vec<Value> {
+    let lines = |shown: &Value| -> Vec<Value> {
+        let lines = shown["history"].as_array().expect("lines").iter();
+        lines.filter(|line| holds(line)).cloned().collect()
+    };
+    lines(&until(&format!("/triggers/{trigger}"), |shown| !lines(shown).is_empty()))
+}
+
+#[test]
+fn the_end_of_a_run_starts_the_run_of_another_workflow() {
+    let armed = |line: &Value| line["kind"] == "trigger-armed";
+    told("downstream.after", armed);
+    told("downstream.never", armed);
+    let upstream = finished("upstream", json!({ "say": "done" }));
+    let id = upstream["id"].as_str().expect("an id");
+    let fired = told("downstream.after", |line| line["key"] == id);
+    assert_eq!(fired.len(), 1, "{fired:#?}");
+    let run = fired[0]["run"].as_str().expect("a run");
+    let run = until(&format!("/runs/{run}"), |run| run["status"] == "finished");
+    let event = &run["output"];
+    assert_eq!((&event["run"], &event["workflow"]), (&upstream["id"], &json!("upstream")));
+    assert_eq!((&event["version"], &event["outcome"]), (&json!("1.2.0"), &json!("succeeded")));
+    assert_eq!((&event["output"], &event["failure"]), (&json!({ "said": "done" }), &Value::Null));
+    assert_eq!(run["trigger"], "run");
+    let never = get("/triggers/downstream.never");
+    assert_eq!(never["history"].as_array().map(Vec::len), Some(1), "{never:#}");
+}
+
+#[test]
+fn a_file_that_was_left_alone_starts_a_run() {
+    // The first look is over when a later one tells of something: what is put meanwhile is no news.
+    let mut n = 0;
+    let about = |what: &'static str| {
+        move |line: &Value| line["key"].as_str().is_some_and(|key| key.starts_with(what))
+    };
+    let first = until("/triggers/watches.inbox", |shown| {
+        n += 1;
+        if n % 50 == 1 {
+            put_file(&format!("watched/probe-{n}"), Some("x"));
+        }
+        shown["history"].as_array().is_some_and(|lines| !lines.is_empty())
+    });
+    assert_eq!(first["history"][0]["kind"], "trigger-fired", "{first:#}");
+    put_file("watched/.hidden", Some("half"));
+    put_file("watched/letter.txt", Some("Dear"));
+    let created = told("watches.inbox", about("created watched/letter.txt"));
+    let run = created[0]["run"].as_str().expect("a run");
+    let run = until(&format!("/runs/{run}"), |run| run["status"] == "finished");
+    let event = json!({ "path": "watched/letter.txt", "what": "created" });
+    assert_eq!((&run["output"], &run["trigger"]), (&event, &json!("file")));
+    put_file("watched/letter.txt", Some("Dear Sir"));
+    told("watches.inbox", about("modified watched/letter.txt"));
+    put_file("watched/letter.txt", None);
+    told("watches.inbox", about("removed watched/letter.txt"));
+    let all = get("/triggers/watches.inbox?limit=1000").to_string();
+    assert!(!all.contains(".hidden"), "{all}");
+}
+
+#[test]
+fn every_example_is_available_and_fires() {
+    for kind in EXAMPLES {
+        let id = format!("example-trigger-{kind}");
+        let workflow = get(&format!("/workflows/{id}"));
+        assert_eq!(workflow["availability"], "available", "{workflow:#}");
+        let list = get("/triggers");
+        let triggers = list["triggers"].as_array().expect("triggers");
+        let trigger = triggers.iter().find(|one| one["workflow"] == id.as_str()).expect("one");
+        assert_eq!((&trigger["kind"], &trigger["listening"]), (&json!(kind), &json!(true)));
+        let event = json!({ "event": {
+            "time": "2026-06-01T04:30:00Z", "body": { "ref": "main", "issue": { "number": 7 } },
+            "path": "inbox/letter.txt", "run": "a run",
+        } });
+        let path = format!("/triggers/{}/fire", trigger["name"].as_str().expect("a name"));
+        let answer = post(&path, &[], &event).expect(202);
+        let run = answer["runs"][0]["run"].as_str().unwrap_or_else(|| panic!("{kind}: {answer:#}"));
+        let run = until(&format!("/runs/{run}"), |run| run["status"] == "finished");
+        assert_eq!(run["outcome"], "succeeded", "{run:#}");
+        assert!(run["output"].as_str().is_some_and(|text| text.starts_with("Started by ")));
+        assert_eq!(run["trigger"], kind);
+    }
 }

@@ -133,7 +133,7 @@ fn what_a_trigger_does_not_want_starts_nothing_and_is_told_why() {
 #[test]
 fn a_path_that_nobody_listens_to_is_unknown() {
     let problem = ask("POST /hooks/nowhere", &[], "{}").expect(404);
-    assert_eq!((&problem["code"], &problem["detail"]), (&json!("not-found"), &json!("there is no webhook `nowhere`")));
+    assert_eq!((&problem["code"], &problem["detail"]), (&json!("webhook-not-found"), &json!("there is no webhook `nowhere`")));
 }
 
 #[test]
