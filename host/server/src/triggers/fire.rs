@@ -4,6 +4,7 @@
 //! occurrence's key; then the trigger's stream says so. A crash in between leaves a run that the
 //! stream does not tell of: the occurrence, told again, finds it and adds the line.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,16 +107,21 @@ impl Triggers {
     /// As [`Self::occur`], for what nobody will tell again: tries again while the host is full, and
     /// notes it when that takes too long.
     pub async fn occur_surely(&self, bound: &Arc<Bound>, occurrence: Occurrence) {
+        self.surely(bound, occurrence, false).await;
+    }
+
+    /// Lets a trigger know of an occurrence, or starts its run if it `has_waited` for quiet already.
+    async fn surely(&self, bound: &Arc<Bound>, occurrence: Occurrence, has_waited: bool) {
         let trigger = &bound.name;
         let mut wait = Duration::ZERO;
         for _ in 0..TRIES_MAX {
-            match self.occur(bound, occurrence.clone()).await {
-                Ok(Fired::Run { run, .. }) => {
-                    tracing::info!(%trigger, %run, "a trigger started a run");
-                    return;
-                }
+            let fired = match has_waited {
+                true => self.start(bound, occurrence.clone()).await,
+                false => self.occur(bound, occurrence.clone()).await,
+            };
+            match fired {
                 Ok(fired) => {
-                    tracing::debug!(%trigger, ?fired, "a trigger started nothing");
+                    tracing::debug!(%trigger, ?fired, "a trigger has heard of something");
                     return;
                 }
                 Err(FireError::Full { retry_after, .. }) => {
@@ -217,14 +223,18 @@ impl Triggers {
         held.put(occurrence, self.shared.clock.now(), quiet);
         drop(held);
         if is_alone {
-            let (triggers, bound) = (self.clone(), Arc::clone(bound));
-            tokio::spawn(async move { triggers.let_go(&bound).await });
+            tokio::spawn(self.clone().let_go(Arc::clone(bound)));
         }
         Fired::Waits
     }
 
-    /// Waits until it has been quiet, and starts a run with the last of what came.
-    async fn let_go(&self, bound: &Arc<Bound>) {
+    /// Waits until it has been quiet, and starts a run with the last of what came. Boxed, since it is
+    /// part of itself: what it starts may be held again.
+    fn let_go(self, bound: Arc<Bound>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move { self.wait_for_quiet(&bound).await })
+    }
+
+    async fn wait_for_quiet(&self, bound: &Arc<Bound>) {
         let line = self.line(&bound.name);
         loop {
             let mut held = line.held.lock().await;
@@ -241,28 +251,8 @@ impl Triggers {
             // The workflow may have changed meanwhile.
             let bound = self.index().get(bound.name.as_str());
             let Some(bound) = bound else { return };
-            self.start_surely(&bound, occurrence).await;
+            self.surely(&bound, occurrence, true).await;
             return;
-        }
-    }
-
-    /// As [`Self::occur_surely`], past the wait for quiet.
-    async fn start_surely(&self, bound: &Arc<Bound>, occurrence: Occurrence) {
-        let mut wait = Duration::ZERO;
-        for _ in 0..TRIES_MAX {
-            match self.start(bound, occurrence.clone()).await {
-                Err(FireError::Full { retry_after, .. }) => {
-                    wait = (wait * 2).clamp(retry_after, RETRY_MAX);
-                    if !self.sleep(wait).await {
-                        return;
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(trigger = %bound.name, %error, "a trigger could not start a run");
-                    return;
-                }
-                Ok(_) => return,
-            }
         }
     }
 

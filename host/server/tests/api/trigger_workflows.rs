@@ -102,7 +102,7 @@ output = "${input}"
 [[triggers]]
 id = "issues"
 kind = "github"
-events = ["issues.opened"]
+events = ["issues.labeled"]
 input = { number = "${event.body.issue.number}", delivery = "${event.delivery}" }
 
 [[triggers]]

@@ -197,7 +197,7 @@ fn no_more_runs_than_the_rate_are_started_and_the_rest_is_noted() {
 #[test]
 fn github_starts_what_listens_to_its_event() {
     let secret = "known to GitHub";
-    let issue = json!({ "action": "opened", "issue": { "number": 7 } });
+    let issue = json!({ "action": "labeled", "issue": { "number": 7 } });
     let answer = github("issues", "d-1", &issue, secret).expect(202);
     let run = run_of(&answer);
     assert_eq!(run["output"], json!({ "number": 7, "delivery": "d-1" }));
