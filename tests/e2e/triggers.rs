@@ -168,7 +168,11 @@ fn a_delivery_starts_one_run_though_the_host_is_killed_while_it_takes_it() {
         for n in 0..40 {
             let key = format!("{round}-{n}");
             let (status, answer) = host.post("/hooks/it", &json!({}), &[("idempotency-key", &key)]);
-            assert_eq!((status, answer["runs"].as_array().map(Vec::len)), (202, Some(1)), "{answer}");
+            assert_eq!(
+                (status, answer["runs"].as_array().map(Vec::len)),
+                (202, Some(1)),
+                "{answer}"
+            );
         }
     }
     let runs = host.get("/runs?trigger=webhook&limit=1000");

@@ -83,8 +83,7 @@ impl Secrets {
     /// # Errors
     /// When it is unknown, cannot be read, or is empty.
     pub fn read(&self, name: &str) -> Result<Secret, SecretError> {
-        let origin =
-            self.origins.get(name).ok_or_else(|| SecretError::Unknown(name.to_owned()))?;
+        let origin = self.origins.get(name).ok_or_else(|| SecretError::Unknown(name.to_owned()))?;
         let name = name.to_owned();
         let bytes = match origin {
             Origin::Variable(variable) => match std::env::var_os(variable) {
@@ -97,7 +96,8 @@ impl Secrets {
                 reason,
             })?,
         };
-        let end = bytes.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |n| n + 1);
+        let end =
+            bytes.iter().rposition(|byte| !matches!(byte, b'\n' | b'\r')).map_or(0, |n| n + 1);
         if end == 0 {
             return Err(SecretError::Empty(name));
         }

@@ -61,7 +61,8 @@ fn name_all(root: &mut Table<'_>, read: Vec<Option<(Option<String>, Trigger)>>) 
         trigger.id = id.unwrap_or_else(|| format!("{kind}-{count}"));
         if let Some(first) = seen.insert(trigger.id.clone(), place) {
             let message = format!("the trigger id `{}` is taken", trigger.id);
-            let help = format!("trigger {} has it, counted from 1; give this one another", first + 1);
+            let help =
+                format!("trigger {} has it, counted from 1; give this one another", first + 1);
             let path = [Step::Key("triggers"), Step::Item(place)];
             root.report(&path, "duplicate-trigger", message, Some(help));
         }

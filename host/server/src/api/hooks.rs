@@ -66,10 +66,7 @@ pub(crate) async fn webhook(
         (status = 429, description = "The host is full", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "The host is stopping", body = ProblemDetails, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn github(
-    State(api): State<Api>,
-    request: Request,
-) -> Result<Response, ApiError> {
+pub(crate) async fn github(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
     let delivery = read(&api, Vec::new(), request).await?;
     let answers = api.app.triggers.deliver_github(delivery).await;
     answer(answers.map_err(|turned| refuse(turned, "github"))?)

@@ -112,7 +112,8 @@ async fn fired(client: &Client, remote: &Remote, name: &str, event: Value) -> Re
         let _ = writeln!(text, "{} started run {}", run.trigger, run.run.bold());
     }
     for skipped in &delivered.skipped {
-        let _ = writeln!(text, "{} started nothing: {}", skipped.trigger, harmless(&skipped.reason));
+        let _ =
+            writeln!(text, "{} started nothing: {}", skipped.trigger, harmless(&skipped.reason));
     }
     print(&text)?;
     Ok(done)
@@ -126,7 +127,8 @@ fn read_event(file: &Path) -> Result<Value> {
         text
     } else {
         let shown = file.display();
-        std::fs::read_to_string(file).with_context(|| format!("the event `{shown}` cannot be read"))?
+        std::fs::read_to_string(file)
+            .with_context(|| format!("the event `{shown}` cannot be read"))?
     };
     serde_json::from_str(&text)
         .map_err(|error| anyhow!("the event `{}` is not JSON: {error}", file.display()))

@@ -68,8 +68,7 @@ impl Triggers {
     /// Starts what is due, and says when to look again.
     async fn look(&self, watch: &mut Watch, now: Timestamp) -> Option<Timestamp> {
         let schedules = self.index().that(|source| matches!(source, Source::Cron(_)));
-        let listening: Vec<_> =
-            schedules.into_iter().filter(|bound| bound.is_enabled()).collect();
+        let listening: Vec<_> = schedules.into_iter().filter(|bound| bound.is_enabled()).collect();
         // What is switched off counts from the time at which it is switched on again.
         watch.seen.retain(|name, _| listening.iter().any(|bound| bound.name == *name));
         let mut next: Option<Timestamp> = None;

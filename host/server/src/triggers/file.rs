@@ -87,7 +87,12 @@ impl Triggers {
         unsettled
     }
 
-    async fn tell_file(&self, listening: &[Arc<Bound>], event: (String, FileEvent), now: Timestamp) {
+    async fn tell_file(
+        &self,
+        listening: &[Arc<Bound>],
+        event: (String, FileEvent),
+        now: Timestamp,
+    ) {
         let (path, what) = event;
         for bound in listening {
             let Source::File { events, .. } = &bound.trigger().source else { continue };

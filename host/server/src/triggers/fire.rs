@@ -16,9 +16,9 @@ use taskloom_core::time::Timestamp;
 use taskloom_core::trigger::{Overlap, Source, Trigger};
 use tokio::sync::MutexGuard;
 
+use super::Triggers;
 use super::line::{self, State};
 use super::registry::Bound;
-use super::Triggers;
 use crate::engine::{StartError, StartRun};
 use crate::workflows::{Availability, Workflows};
 
@@ -257,11 +257,7 @@ impl Triggers {
     }
 
     /// Starts the run of an occurrence, if the rate and the runs before allow it.
-    async fn start(
-        &self,
-        bound: &Arc<Bound>,
-        occurrence: Occurrence,
-    ) -> Result<Fired, FireError> {
+    async fn start(&self, bound: &Arc<Bound>, occurrence: Occurrence) -> Result<Fired, FireError> {
         let parts = &self.shared.parts;
         let line = self.line(&bound.name);
         let mut state = line.state.lock().await;
@@ -317,13 +313,7 @@ impl Triggers {
     }
 
     /// Notes a run that is on disk. When that fails the run is there all the same.
-    async fn told(
-        &self,
-        bound: &Bound,
-        state: &mut State,
-        occurrence: &Occurrence,
-        run: RunId,
-    ) {
+    async fn told(&self, bound: &Bound, state: &mut State, occurrence: &Occurrence, run: RunId) {
         if let Err(error) = self.append(bound, state, fired(occurrence, run)).await {
             tracing::warn!(trigger = %bound.name, %run, %error, "a start could not be noted");
         }

@@ -129,9 +129,7 @@ pub(super) async fn tells_of(
 ) -> Result<bool, FireError> {
     let (store, stream) = (store.clone(), StreamId::Trigger(name.clone()));
     let events = blocking(move || tail(&store, &stream, Timestamp::from_ms(i64::MAX))).await?;
-    let is_it = |event: &TriggerEvent| {
-        matches!(event, TriggerEvent::TriggerFired { run: fired, .. } if *fired == run)
-    };
+    let is_it = |event: &TriggerEvent| matches!(event, TriggerEvent::TriggerFired { run: fired, .. } if *fired == run);
     Ok(events.iter().any(|stored| is_it(&stored.entry.event)))
 }
 
@@ -173,10 +171,7 @@ pub(super) async fn told_of(store: &Store, name: &TriggerName) -> Result<Option<
 }
 
 /// The keys of the occurrences that the stream's last events tell of.
-pub(super) async fn keys(
-    store: &Store,
-    name: &TriggerName,
-) -> Result<HashSet<String>, FireError> {
+pub(super) async fn keys(store: &Store, name: &TriggerName) -> Result<HashSet<String>, FireError> {
     let (store, stream) = (store.clone(), StreamId::Trigger(name.clone()));
     let events = blocking(move || tail(&store, &stream, Timestamp::from_ms(i64::MAX))).await?;
     let key = |stored: StoredEvent<TriggerEvent>| match stored.entry.event {

@@ -18,8 +18,8 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::Triggers;
 use super::fire::{FireError, Occurrence};
-use super::registry::Bound;
 use super::line;
+use super::registry::Bound;
 
 /// Ends that are looked at again though later ones were dealt with: they come in nearly, but not
 /// exactly, in the order of their times.
@@ -166,9 +166,7 @@ impl Triggers {
         let output = self.shared.parts.reader.output(state).await;
         let output = output.map_err(|error| error.to_string())?;
         let output = match output {
-            Some(text) => {
-                serde_json::from_str(text.get()).map_err(|error| error.to_string())?
-            }
+            Some(text) => serde_json::from_str(text.get()).map_err(|error| error.to_string())?,
             None => Value::Null,
         };
         let failure = finish.failure.as_ref().map(|failure| {

@@ -54,10 +54,11 @@ impl Sight {
             is_there
         });
         for (path, seen) in files {
-            let known = self
-                .files
-                .entry(path.clone())
-                .or_insert(Known { now: seen, since: now, told: None });
+            let known = self.files.entry(path.clone()).or_insert(Known {
+                now: seen,
+                since: now,
+                told: None,
+            });
             if known.now != seen {
                 (known.now, known.since) = (seen, now);
             }
@@ -88,7 +89,10 @@ mod tests {
     /// Files by name, each with its length.
     fn files(files: &[(&str, u64)]) -> BTreeMap<String, Seen> {
         let modified = SystemTime::UNIX_EPOCH;
-        files.iter().map(|(path, bytes)| ((*path).to_owned(), Seen { bytes: *bytes, modified })).collect()
+        files
+            .iter()
+            .map(|(path, bytes)| ((*path).to_owned(), Seen { bytes: *bytes, modified }))
+            .collect()
     }
 
     fn look(sight: &mut Sight, ms: i64, seen: &[(&str, u64)]) -> Vec<String> {

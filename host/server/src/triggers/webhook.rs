@@ -116,11 +116,7 @@ impl Triggers {
     }
 
     /// Tells triggers of an occurrence, one after the other.
-    pub(super) async fn tell(
-        &self,
-        triggers: Vec<Arc<Bound>>,
-        occurrence: &Occurrence,
-    ) -> Answers {
+    pub(super) async fn tell(&self, triggers: Vec<Arc<Bound>>, occurrence: &Occurrence) -> Answers {
         let mut answers = Vec::with_capacity(triggers.len());
         for bound in triggers {
             let answer = self.occur(&bound, occurrence.clone()).await;

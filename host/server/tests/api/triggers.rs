@@ -7,7 +7,10 @@ use crate::trigger_workflows::EXAMPLES;
 
 fn trigger<'l>(list: &'l Value, name: &str) -> &'l Value {
     let triggers = list["triggers"].as_array().expect("triggers");
-    triggers.iter().find(|trigger| trigger["name"] == name).unwrap_or_else(|| panic!("no {name}: {list:#}"))
+    triggers
+        .iter()
+        .find(|trigger| trigger["name"] == name)
+        .unwrap_or_else(|| panic!("no {name}: {list:#}"))
 }
 
 #[test]
@@ -22,7 +25,10 @@ fn triggers_are_listed_with_what_they_listen_to() {
     let next = yearly["next_at"].as_str().expect("a time");
     assert!(next.ends_with("-12-31T23:00:00.000Z"), "midnight in Berlin: {next}");
     let off = trigger(&list, "switched-off.webhook-1");
-    assert_eq!((&off["listening"], &off["reason"]), (&json!(false), &json!("workflow `switched-off` is switched off")));
+    assert_eq!(
+        (&off["listening"], &off["reason"]),
+        (&json!(false), &json!("workflow `switched-off` is switched off"))
+    );
 }
 
 #[test]
@@ -46,7 +52,10 @@ fn a_trigger_is_fired_by_hand_with_an_event() {
     let answer = post("/triggers/yearly.cron-1/fire", &key, &event).expect(202);
     let run = answer["runs"][0]["run"].as_str().expect("a run");
     let run = until(&format!("/runs/{run}"), |run| run["status"] == "finished");
-    assert_eq!((&run["output"], &run["trigger"]), (&json!({ "at": "2026-01-01T00:00:00Z" }), &json!("cron")));
+    assert_eq!(
+        (&run["output"], &run["trigger"]),
+        (&json!({ "at": "2026-01-01T00:00:00Z" }), &json!("cron"))
+    );
     let again = post("/triggers/yearly.cron-1/fire", &key, &event).expect(202);
     assert_eq!(again["runs"][0]["existing"], true);
     let shown = get("/triggers/yearly.cron-1");

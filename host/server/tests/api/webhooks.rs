@@ -57,7 +57,10 @@ fn a_delivery_that_comes_again_gets_its_run() {
     let first = push(r#"{"ref":"first"}"#, &headers).expect(202);
     let again = push(r#"{"ref":"again"}"#, &headers).expect(202);
     assert_eq!(first["runs"][0]["run"], again["runs"][0]["run"]);
-    assert_eq!((&first["runs"][0]["existing"], &again["runs"][0]["existing"]), (&json!(false), &json!(true)));
+    assert_eq!(
+        (&first["runs"][0]["existing"], &again["runs"][0]["existing"]),
+        (&json!(false), &json!(true))
+    );
     let history = get("/triggers/hooked.webhook-1");
     let lines = history["history"].as_array().expect("lines");
     let told = lines.iter().filter(|line| line["key"] == "delivery-1").count();
@@ -118,7 +121,10 @@ fn standard_webhooks_are_believed_for_five_minutes() {
 #[test]
 fn what_a_trigger_does_not_want_starts_nothing_and_is_told_why() {
     let answer = push(r#"{"ref":"ignored"}"#, &[]).expect(202);
-    assert_eq!((&answer["runs"], &answer["skipped"][0]["trigger"]), (&json!([]), &json!("hooked.webhook-1")));
+    assert_eq!(
+        (&answer["runs"], &answer["skipped"][0]["trigger"]),
+        (&json!([]), &json!("hooked.webhook-1"))
+    );
     assert_eq!(answer["skipped"][0]["reason"], "its `when` says no");
     let answer = push(r#"{"ref":5}"#, &[]).expect(202);
     let reason = answer["skipped"][0]["reason"].as_str().expect("a reason");
@@ -133,7 +139,10 @@ fn what_a_trigger_does_not_want_starts_nothing_and_is_told_why() {
 #[test]
 fn a_path_that_nobody_listens_to_is_unknown() {
     let problem = ask("POST /hooks/nowhere", &[], "{}").expect(404);
-    assert_eq!((&problem["code"], &problem["detail"]), (&json!("webhook-not-found"), &json!("there is no webhook `nowhere`")));
+    assert_eq!(
+        (&problem["code"], &problem["detail"]),
+        (&json!("webhook-not-found"), &json!("there is no webhook `nowhere`"))
+    );
 }
 
 #[test]
@@ -155,7 +164,10 @@ fn without_an_input_the_event_is_the_input() {
     let input = run_of(&answer)["output"].clone();
     assert_eq!(input["body"], "just a text");
     assert_eq!(input["query"], json!({ "a": "1", "b": "two words" }));
-    assert_eq!((&input["headers"]["x-kind"], &input["headers"]["authorization"]), (&json!("a, b"), &Value::Null));
+    assert_eq!(
+        (&input["headers"]["x-kind"], &input["headers"]["authorization"]),
+        (&json!("a, b"), &Value::Null)
+    );
     let json_type = [("content-type", "application/json")];
     let problem = ask("POST /hooks/open", &json_type, "{").expect(422);
     assert_eq!(problem["code"], "invalid-body");
@@ -180,14 +192,21 @@ fn requests_that_come_close_together_start_one_run_with_the_last() {
 
 #[test]
 fn no_more_runs_than_the_rate_are_started_and_the_rest_is_noted() {
-    let deliver = |key: &str| ask("POST /hooks/rare", &[("idempotency-key", key)], "{}").expect(202);
+    let deliver =
+        |key: &str| ask("POST /hooks/rare", &[("idempotency-key", key)], "{}").expect(202);
     let (first, second, third) = (deliver("1"), deliver("2"), deliver("3"));
-    assert_eq!((run_of(&first)["outcome"].clone(), run_of(&second)["outcome"].clone()), (json!("succeeded"), json!("succeeded")));
+    assert_eq!(
+        (run_of(&first)["outcome"].clone(), run_of(&second)["outcome"].clone()),
+        (json!("succeeded"), json!("succeeded"))
+    );
     let reason = third["skipped"][0]["reason"].as_str().expect("a reason");
     assert!(reason.contains("(`rate`)"), "{reason}");
     assert_eq!(deliver("1")["runs"][0]["existing"], true, "what was started counts no more");
     let history = get("/triggers/open-hook.rare?limit=1");
-    assert_eq!((&history["history"][0]["kind"], &history["history"][0]["key"]), (&json!("trigger-skipped"), &json!("3")));
+    assert_eq!(
+        (&history["history"][0]["kind"], &history["history"][0]["key"]),
+        (&json!("trigger-skipped"), &json!("3"))
+    );
     let cursor = history["next_cursor"].as_str().expect("there is more");
     let before = get(&format!("/triggers/open-hook.rare?cursor={cursor}"));
     assert_eq!(before["history"].as_array().expect("lines").len(), 2, "{before:#}");

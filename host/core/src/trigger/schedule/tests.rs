@@ -113,9 +113,7 @@ fn check_fall(seen: &str, awake: &str, expected: Expect) {
             next.map(hour).unwrap_or_default()
         )
     };
-    expected.assert_eq(
-        &[CatchUp::None, CatchUp::Last, CatchUp::All].map(line).concat(),
-    );
+    expected.assert_eq(&[CatchUp::None, CatchUp::Last, CatchUp::All].map(line).concat());
 }
 
 fn hour(time: Timestamp) -> String {
