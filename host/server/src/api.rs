@@ -4,6 +4,7 @@
 //! `/api/v1/openapi.json` and the page at `/api/v1/docs/` are made from that. Nothing in here
 //! decides: requests become commands of the engine or questions to the reader.
 
+pub(crate) mod delay;
 mod error;
 mod events;
 mod guard;

@@ -188,6 +188,8 @@ impl Run {
             trigger_name: None,
             idempotency: None,
             deadline: None,
+            not_before: None,
+            concurrency: None,
             parent: None,
             rerun: None,
             traceparent: None,

@@ -35,10 +35,6 @@ impl Definition {
                 note(self.path(node, "heartbeat"), "a heartbeat");
             }
         }
-        if self.workflow.config.concurrency.is_some() {
-            let path = vec![Step::Key("config"), Step::Key("concurrency")];
-            note(path, "a concurrency key");
-        }
         for formula in &self.formulas {
             let References { config, .. } = formula.what.references();
             if *config {

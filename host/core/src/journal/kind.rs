@@ -5,8 +5,9 @@ use crate::id::TaskId;
 
 impl RunEvent {
     /// Every event's name, in the order of the definition.
-    pub const KINDS: [&str; 45] = [
+    pub const KINDS: [&str; 46] = [
         "run-started",
+        "run-admitted",
         "plugin-pinned",
         "attempt-claimed",
         "attempt-started",
@@ -57,6 +58,7 @@ impl RunEvent {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::RunStarted(_) => "run-started",
+            Self::RunAdmitted { .. } => "run-admitted",
             Self::PluginPinned { .. } => "plugin-pinned",
             Self::AttemptClaimed { .. } => "attempt-claimed",
             Self::AttemptStarted { .. } => "attempt-started",
@@ -141,6 +143,7 @@ impl RunEvent {
             | Self::TaskReused { task, .. }
             | Self::CompensationOpened { task, .. } => Some(task),
             Self::RunStarted(_)
+            | Self::RunAdmitted { .. }
             | Self::PluginPinned { .. }
             | Self::CancelRequested { .. }
             | Self::RunTimedOut

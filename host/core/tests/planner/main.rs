@@ -2,6 +2,7 @@
 
 mod ends;
 mod groups;
+mod held;
 mod merges;
 mod outcomes;
 mod plain;

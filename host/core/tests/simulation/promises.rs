@@ -36,6 +36,10 @@ pub(crate) fn check(world: &World) {
         assert_eq!(why.is_none(), task.status.outcome().is_some(), "{}: {why:?}", task.id);
     }
     check_end(state);
+    if state.is_held() {
+        let begun = |task: &TaskState| task.status != TaskStatus::Pending;
+        assert!(!state.tasks().any(|(_, task)| begun(task)), "a task of a held run has begun");
+    }
     if state.finish.is_none() {
         assert!(goes_on(world), "nothing would ever happen:\n{}", open_tasks(state));
     }
@@ -108,6 +112,7 @@ fn goes_on(world: &World) -> bool {
     };
     let asked = world.asked.iter().any(|(task, question)| state.is_asked(*task, *question));
     paused
+        || state.is_held() && world.held.is_some()
         || state.active_tasks() > 0
         || asked
         || world.resolve_output

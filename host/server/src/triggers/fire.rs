@@ -275,7 +275,18 @@ impl Triggers {
                 return self.note_skipped(bound, &mut state, &occurrence, reason).await;
             }
         };
-        let started = parts.engine.start_run(request).await?;
+        let started = match parts.engine.start_run(request).await {
+            Ok(started) => started,
+            Err(
+                refused @ (StartError::Key(_)
+                | StartError::KeyBusy { .. }
+                | StartError::KeyOfAncestor(_)),
+            ) => {
+                let reason = refused.to_string();
+                return self.note_skipped(bound, &mut state, &occurrence, reason).await;
+            }
+            Err(error) => return Err(error.into()),
+        };
         self.told(bound, &mut state, &occurrence, started.run).await;
         Ok(Fired::Run { run: started.run, existing: started.existing })
     }
@@ -381,6 +392,7 @@ async fn request(bound: &Bound, occurrence: &Occurrence) -> Result<StartRun, Str
         rerun: None,
         parent: None,
         run: None,
+        begins: None,
     })
 }
 

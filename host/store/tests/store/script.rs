@@ -109,6 +109,8 @@ impl Script {
             trigger_name: None,
             idempotency: self.row.idempotency.clone(),
             deadline: None,
+            not_before: None,
+            concurrency: None,
             parent: None,
             rerun: None,
             traceparent: None,
