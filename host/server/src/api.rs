@@ -4,6 +4,7 @@
 //! `/api/v1/openapi.json` and the page at `/api/v1/docs/` are made from that. Nothing in here
 //! decides: requests become commands of the engine or questions to the reader.
 
+mod artefacts;
 pub(crate) mod delay;
 mod error;
 mod events;
@@ -14,13 +15,19 @@ mod idempotency;
 mod logs;
 mod page;
 mod plugins;
+mod registry;
 mod request;
+mod rerun;
+mod rerun_many;
 mod runs;
 mod start;
 mod steer;
 mod tasks;
+mod template_use;
+mod templates;
 mod triggers;
 pub mod types;
+mod versions;
 mod workflows;
 
 use std::any::Any;
@@ -78,6 +85,7 @@ impl Api {
     ),
     tags(
         (name = "workflows", description = "What runs can be started of."),
+        (name = "templates", description = "What workflows can be made of."),
         (name = "runs", description = "Executions of a workflow: their tasks, attempts, logs and events."),
         (name = "triggers", description = "What starts runs by itself, and the requests that do."),
         (name = "plugins", description = "What offers task types."),
@@ -118,20 +126,38 @@ fn operations() -> OpenApiRouter<Api> {
         .routes(routes!(workflows::list))
         .routes(routes!(workflows::show))
         .routes(routes!(workflows::validate))
+        .routes(routes!(registry::put))
+        .routes(routes!(registry::delete))
+        .routes(routes!(registry::enable))
+        .routes(routes!(registry::disable))
+        .routes(routes!(versions::list))
+        .routes(routes!(versions::show))
+        .routes(routes!(templates::list))
+        .routes(routes!(templates::show))
+        .routes(routes!(templates::put))
+        .routes(routes!(templates::delete))
+        .routes(routes!(templates::versions))
+        .routes(routes!(templates::version))
+        .routes(routes!(template_use::make))
+        .routes(routes!(template_use::save))
         .routes(routes!(start::start))
         .routes(routes!(runs::list))
         .routes(routes!(runs::show))
         .routes(routes!(runs::cancel))
+        .routes(routes!(runs::delete))
         .routes(routes!(steer::pause))
         .routes(routes!(steer::resume))
         .routes(routes!(steer::priority))
         .routes(routes!(steer::signal))
         .routes(routes!(steer::approve))
         .routes(routes!(steer::skip))
-        .routes(routes!(steer::rerun))
-        .routes(routes!(steer::preview))
+        .routes(routes!(rerun::rerun))
+        .routes(routes!(rerun::preview))
+        .routes(routes!(rerun_many::rerun))
         .routes(routes!(tasks::list))
         .routes(routes!(tasks::show))
+        .routes(routes!(artefacts::list))
+        .routes(routes!(artefacts::read))
         .routes(routes!(logs::list))
         .routes(routes!(events::list))
         .routes(routes!(triggers::list))

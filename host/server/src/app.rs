@@ -25,6 +25,7 @@ use crate::engine::{self, Clock, Engine, Settings};
 use crate::finished::FinishedRuns;
 use crate::payloads::Payloads;
 use crate::reader::Reader;
+use crate::templates::Templates;
 use crate::triggers::{self, Triggers};
 use crate::workflows::Workflows;
 
@@ -45,6 +46,8 @@ pub struct App {
     pub catalog: Arc<Catalog>,
     /// The workflows.
     pub workflows: Workflows,
+    /// The templates of workflows.
+    pub templates: Templates,
     /// What it was started with.
     pub config: Arc<Config>,
     store: Store,
@@ -72,8 +75,12 @@ impl App {
             files: config.trigger_files.is_some(),
             is_zone: |name| jiff::tz::TimeZone::get(name).is_ok(),
         };
-        let workflows = Workflows::open(&config.workflows_folder, Arc::clone(&catalog), offers)
-            .context("reading the workflows")?;
+        let (folder, values) = (&config.workflows_folder, Arc::clone(&config.values));
+        let workflows =
+            Workflows::open(folder, store.clone(), Arc::clone(&catalog), values, offers)
+                .context("reading the workflows")?;
+        let templates = Templates::open(config.templates_folder.clone(), store.clone())
+            .context("reading the templates")?;
         let payloads = Payloads::new(store.clone());
         let definitions = Definitions::new(store.clone());
         let finished = FinishedRuns::default();
@@ -113,6 +120,7 @@ impl App {
             triggers,
             catalog,
             workflows,
+            templates,
             config,
             store,
             thread: Mutex::new(Some(watch_thread(launched.thread, stopped.clone()))),
@@ -176,6 +184,7 @@ fn settings(config: &Config) -> Settings {
         runs_max: config.runs_max,
         losses: config.limits.losses,
         host: Arc::clone(&config.server.name),
+        values: Arc::clone(&config.values),
     }
 }
 

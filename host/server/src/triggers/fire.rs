@@ -393,6 +393,7 @@ async fn request(bound: &Bound, occurrence: &Occurrence) -> Result<StartRun, Str
         parent: None,
         run: None,
         begins: None,
+        no_cache: false,
     })
 }
 

@@ -26,7 +26,7 @@ impl Bound {
 
     /// Whether its workflow is switched on.
     pub fn is_enabled(&self) -> bool {
-        self.registered.definition.workflow.enabled
+        self.registered.enabled()
     }
 
     /// The workflow.

@@ -1,7 +1,8 @@
-//! Whether a workflow can run with the plugins that are loaded.
+//! Whether a workflow can run with the plugins that are loaded and the values of this host.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde_json::Value;
 use taskloom_core::definition::{Definition, HostOffers, KnownVersions};
 use taskloom_core::document::Problem;
 use taskloom_core::id::{Digest, PluginName};
@@ -51,6 +52,7 @@ impl Verdict {
         definition: &Definition,
         names: &[PluginName],
         catalog: &Catalog,
+        values: &Value,
         offers: Option<&HostOffers>,
     ) -> Availability {
         let now = Plugins {
@@ -67,7 +69,7 @@ impl Verdict {
         {
             return availability.clone();
         }
-        let availability = judge(definition, now.settled, catalog, offers);
+        let availability = judge(definition, now.settled, catalog, values, offers);
         *last = Some((now, availability.clone()));
         availability
     }
@@ -78,6 +80,7 @@ pub(super) fn judge(
     definition: &Definition,
     settled: bool,
     catalog: &Catalog,
+    values: &Value,
     offers: Option<&HostOffers>,
 ) -> Availability {
     let plugins: Vec<_> =
@@ -91,7 +94,7 @@ pub(super) fn judge(
         plugins.iter().flat_map(|plugin| &plugin.manifest().task_types).collect();
     let mut problems = definition.check_types(&known);
     problems.extend(definition.check_versions(&versions));
-    problems.extend(definition.unperformed());
+    problems.extend(definition.check_values(values));
     problems.extend(offers.map(|offers| definition.check_triggers(offers)).unwrap_or_default());
     if settled {
         return match problems.is_empty() {

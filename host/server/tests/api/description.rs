@@ -6,13 +6,18 @@ use serde_json::Value;
 
 use crate::host::get;
 
-const OPERATIONS: [&str; 28] = [
+const OPERATIONS: [&str; 46] = [
+    "delete /api/v1/runs/{id}",
+    "delete /api/v1/templates/{id}",
+    "delete /api/v1/workflows/{id}",
     "get /api/v1/health",
     "get /api/v1/plugins",
     "get /api/v1/plugins/{name}",
     "get /api/v1/ready",
     "get /api/v1/runs",
     "get /api/v1/runs/{id}",
+    "get /api/v1/runs/{id}/artefacts",
+    "get /api/v1/runs/{id}/artefacts/{artefact}",
     "get /api/v1/runs/{id}/events",
     "get /api/v1/runs/{id}/logs",
     "get /api/v1/runs/{id}/tasks",
@@ -23,6 +28,13 @@ const OPERATIONS: [&str; 28] = [
     "get /api/v1/workflows/{id}",
     "post /api/v1/hooks/github",
     "post /api/v1/hooks/{path}",
+    "get /api/v1/templates",
+    "get /api/v1/templates/{id}",
+    "get /api/v1/templates/{id}/versions",
+    "get /api/v1/templates/{id}/versions/{digest}",
+    "post /api/v1/runs/rerun",
+    "get /api/v1/workflows/{id}/versions",
+    "get /api/v1/workflows/{id}/versions/{digest}",
     "post /api/v1/runs/{id}/cancel",
     "post /api/v1/runs/{id}/pause",
     "post /api/v1/runs/{id}/rerun",
@@ -32,9 +44,15 @@ const OPERATIONS: [&str; 28] = [
     "post /api/v1/runs/{id}/tasks/{task}/approve",
     "post /api/v1/runs/{id}/tasks/{task}/skip",
     "post /api/v1/triggers/{name}/fire",
+    "post /api/v1/templates/{id}/workflows",
     "post /api/v1/workflows/validate",
+    "post /api/v1/workflows/{id}/disable",
+    "post /api/v1/workflows/{id}/enable",
     "post /api/v1/workflows/{id}/runs",
+    "post /api/v1/workflows/{id}/template",
     "put /api/v1/runs/{id}/priority",
+    "put /api/v1/templates/{id}",
+    "put /api/v1/workflows/{id}",
 ];
 
 #[test]
