@@ -132,6 +132,7 @@ fn operations() -> OpenApiRouter<Api> {
         .routes(routes!(registry::disable))
         .routes(routes!(versions::list))
         .routes(routes!(versions::show))
+        .routes(routes!(versions::diff))
         .routes(routes!(templates::list))
         .routes(routes!(templates::show))
         .routes(routes!(templates::put))

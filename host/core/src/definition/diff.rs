@@ -1,216 +1,198 @@
-//! What two definitions say differently: key by key, task by task, and in who needs whom.
+//! What is different between two workflows: tasks by their ids, everything else key by key.
 //!
-//! Form does not matter: white space, comments, the order of keys, a table or an inline table.
-//! Tables in a list that have an `id` are compared with the one of the same id, wherever it stands.
+//! What a text means is compared, not how it is written: comments, blanks, the order of keys and of
+//! tasks, and how a table is written make no difference. Dependencies are those the host would use,
+//! whether a file declares them or expressions make them.
 
-use std::collections::BTreeSet;
-use std::fmt;
+mod text;
 
-use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
 use serde_json::{Map, Value};
+use toml_edit::DocumentMut;
 
 use super::Definition;
+use super::template::toml_to_json;
 use crate::workflow::{NodeIndex, Workflow};
 
-/// What two definitions say differently.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// The keys that hold tasks.
+const TASK_LISTS: [&str; 5] = ["tasks", "finally", "then", "else", "default"];
+
+/// What is different between two workflows.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Diff {
-    /// The keys in the order of the alphabet, table by table; what only the newer text has follows.
-    pub changes: Vec<Change>,
-    /// Tasks of both that need other tasks than before, also by what they read.
-    pub dependencies: Vec<DependencyChange>,
+    /// Keys of the workflow itself, such as `version` and `config.timeout`.
+    pub workflow: Vec<Change>,
+    /// Tasks that only the second has, with where they stand.
+    pub added: Vec<Place>,
+    /// Tasks that only the first has, with where they stand.
+    pub removed: Vec<Place>,
+    /// Tasks that both have and that are different.
+    pub changed: Vec<TaskDiff>,
 }
 
-/// One key that was added, removed or changed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A key whose value is different. A value that is left out is not there on that side.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Change {
-    /// Where, such as `tasks.classify.retry.max_attempts`: tables in a list go by their `id`.
-    pub path: String,
-    /// What became of it.
-    pub kind: ChangeKind,
-    /// What it was; the ids in their order if only that has changed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The key, such as `retry.max_attempts`.
+    pub key: String,
+    /// Its value in the first, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<Value>,
-    /// What it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Its value in the second, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<Value>,
 }
 
-/// What became of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChangeKind {
-    /// Only the newer definition has it.
-    Added,
-    /// Only the older definition has it.
-    Removed,
-    /// Both have it, with other values.
-    Changed,
-    /// What stands in the list has another order.
-    Reordered,
-}
-
-/// A task that needs other tasks than before.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DependencyChange {
+/// A task, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Place {
     /// The task.
     pub task: String,
-    /// What it needs now and did not need.
-    pub added: Vec<String>,
-    /// What it needed and does not need any more.
-    pub removed: Vec<String>,
+    /// The list that it stands in: `tasks`, `finally`, or a task's own, such as `size.then`.
+    pub list: String,
+}
+
+/// A task that is different.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TaskDiff {
+    /// The task.
+    pub task: String,
+    /// Its keys that are different.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+    /// What it needs in the second only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub needs_added: Vec<String>,
+    /// What it needs in the first only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub needs_removed: Vec<String>,
+}
+
+/// One task of a text.
+#[derive(Debug, Default)]
+struct Task {
+    list: String,
+    keys: Map<String, Value>,
+    needs: BTreeSet<String>,
+}
+
+/// One text, taken apart.
+#[derive(Default)]
+struct Parts {
+    head: Map<String, Value>,
+    tasks: BTreeMap<String, Task>,
+}
+
+/// What is different in `to` from what it is in `from`.
+pub fn diff(from: &Definition, to: &Definition) -> Diff {
+    let (from, to) = (Parts::of(from), Parts::of(to));
+    let mut diff = Diff { workflow: changes(&from.head, &to.head), ..Diff::default() };
+    for (id, task) in &from.tasks {
+        match to.tasks.get(id) {
+            Some(other) => diff.changed.extend(task.diff(id, other)),
+            None => diff.removed.push(task.place(id)),
+        }
+    }
+    let new = to.tasks.iter().filter(|(id, _)| !from.tasks.contains_key(*id));
+    diff.added = new.map(|(id, task)| task.place(id)).collect();
+    diff
 }
 
 impl Diff {
-    /// What `new` says differently from `old`.
-    pub fn of(old: &Definition, new: &Definition) -> Self {
-        let mut changes = Vec::new();
-        objects("", &table_of(old), &table_of(new), &mut changes);
-        Self { changes, dependencies: dependencies(&old.workflow, &new.workflow) }
-    }
-
-    /// Whether both say the same.
-    pub const fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.dependencies.is_empty()
+    /// Whether nothing is different.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 }
 
-fn table_of(definition: &Definition) -> Map<String, Value> {
-    // A definition was read from this text, so it can be read again.
-    toml::from_str(&definition.source).unwrap_or_default()
-}
-
-fn values(path: &str, old: &Value, new: &Value, changes: &mut Vec<Change>) {
-    match (old, new) {
-        (Value::Object(old), Value::Object(new)) => objects(path, old, new, changes),
-        (Value::Array(before), Value::Array(after)) => match (ids(before), ids(after)) {
-            (Some(_), Some(_)) => lists(path, before, after, changes),
-            _ => leaf(path, old, new, changes),
-        },
-        _ => leaf(path, old, new, changes),
-    }
-}
-
-fn leaf(path: &str, old: &Value, new: &Value, changes: &mut Vec<Change>) {
-    if old != new {
-        changes.push(change(path, ChangeKind::Changed, Some(old), Some(new)));
-    }
-}
-
-fn objects(
-    path: &str,
-    old: &Map<String, Value>,
-    new: &Map<String, Value>,
-    changes: &mut Vec<Change>,
-) {
-    for (key, before) in old {
-        let path = below(path, key);
-        match new.get(key) {
-            Some(after) => values(&path, before, after, changes),
-            None => changes.push(change(&path, ChangeKind::Removed, Some(before), None)),
-        }
-    }
-    for (key, after) in new.iter().filter(|(key, _)| !old.contains_key(*key)) {
-        changes.push(change(&below(path, key), ChangeKind::Added, None, Some(after)));
-    }
-}
-
-/// Lists of tables that all have an id of their own.
-fn lists(path: &str, old: &[Value], new: &[Value], changes: &mut Vec<Change>) {
-    let by_id = |list: &[Value]| -> Map<String, Value> {
-        list.iter().filter_map(|item| Some((id(item)?.to_owned(), item.clone()))).collect()
-    };
-    let (before, after) = (by_id(old), by_id(new));
-    objects(path, &before, &after, changes);
-    let order = |list: &[Value], other: &Map<String, Value>| -> Vec<Value> {
-        let known = list.iter().filter_map(id).filter(|id| other.contains_key(*id));
-        known.map(Value::from).collect()
-    };
-    let (was, is) = (order(old, &after), order(new, &before));
-    if was != is {
-        let (was, is) = (Value::Array(was), Value::Array(is));
-        changes.push(change(path, ChangeKind::Reordered, Some(&was), Some(&is)));
-    }
-}
-
-fn ids(list: &[Value]) -> Option<BTreeSet<&str>> {
-    let ids: Option<BTreeSet<_>> = list.iter().map(id).collect();
-    ids.filter(|ids| ids.len() == list.len())
-}
-
-fn id(item: &Value) -> Option<&str> {
-    item.get("id")?.as_str()
-}
-
-fn below(path: &str, key: &str) -> String {
-    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    let bare = !key.is_empty() && key.chars().all(is_bare);
-    let key = if bare { key.to_owned() } else { format!("{key:?}") };
-    if path.is_empty() { key } else { format!("{path}.{key}") }
-}
-
-fn change(path: &str, kind: ChangeKind, from: Option<&Value>, to: Option<&Value>) -> Change {
-    Change { path: path.to_owned(), kind, from: from.cloned(), to: to.cloned() }
-}
-
-fn dependencies(old: &Workflow, new: &Workflow) -> Vec<DependencyChange> {
-    let mut changes = Vec::new();
-    for place in 0..old.tasks.len() {
-        let before = NodeIndex::new(place);
-        let task = &old.task(before).id;
-        let Some(after) = new.node(task) else { continue };
-        let (needed, needs) = (needs(old, before), needs(new, after));
-        let list = |set: BTreeSet<&str>| set.into_iter().map(str::to_owned).collect::<Vec<_>>();
-        let added = list(needs.difference(&needed).copied().collect());
-        let removed = list(needed.difference(&needs).copied().collect());
-        if !added.is_empty() || !removed.is_empty() {
-            changes.push(DependencyChange { task: task.to_string(), added, removed });
-        }
-    }
-    changes
-}
-
-fn needs(workflow: &Workflow, node: NodeIndex) -> BTreeSet<&str> {
-    let needed = workflow.graph.dependencies(node).iter();
-    needed.map(|node| workflow.task(*node).id.as_str()).collect()
-}
-
-impl fmt::Display for Diff {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for change in &self.changes {
-            writeln!(f, "{change}")?;
-        }
-        for change in &self.dependencies {
-            writeln!(f, "{change}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = match self.kind {
-            ChangeKind::Added => '+',
-            ChangeKind::Removed => '-',
-            ChangeKind::Changed => '~',
-            ChangeKind::Reordered => '↕',
+impl Parts {
+    fn of(definition: &Definition) -> Self {
+        let document: DocumentMut =
+            definition.source.parse().expect("the text of a definition has been read as TOML");
+        let Some(Value::Object(mut head)) = toml_to_json(document.as_item()) else {
+            return Self::default();
         };
-        write!(f, "{sign} {}", self.path)?;
-        match (&self.from, &self.to) {
-            (Some(from), Some(to)) => write!(f, ": {from} → {to}"),
-            (Some(only), None) | (None, Some(only)) => write!(f, ": {only}"),
-            (None, None) => Ok(()),
+        let mut parts = Self::default();
+        for list in ["tasks", "finally"] {
+            parts.take(list, head.remove(list));
+        }
+        parts.head = head;
+        parts.connect(&definition.workflow);
+        parts
+    }
+
+    /// Takes the tasks of a list out of a text, and those below them.
+    fn take(&mut self, list: &str, tasks: Option<Value>) {
+        let Some(Value::Array(tasks)) = tasks else { return };
+        for task in tasks {
+            let Value::Object(mut keys) = task else { continue };
+            let Some(Value::String(id)) = keys.remove("id") else { continue };
+            keys.remove("needs");
+            for inner in TASK_LISTS {
+                self.take(&format!("{id}.{inner}"), keys.remove(inner));
+            }
+            if let Some(Value::Array(cases)) = keys.get_mut("cases") {
+                for (number, case) in cases.iter_mut().enumerate() {
+                    let tasks = case.as_object_mut().and_then(|case| case.remove("tasks"));
+                    self.take(&format!("{id}.cases[{number}]"), tasks);
+                }
+            }
+            self.tasks.insert(id, Task { list: list.to_owned(), keys, needs: BTreeSet::new() });
+        }
+    }
+
+    /// Adds what each task needs.
+    fn connect(&mut self, workflow: &Workflow) {
+        for place in 0..workflow.tasks.len() {
+            let node = NodeIndex::new(place);
+            let Some(task) = self.tasks.get_mut(workflow.task(node).id.as_str()) else { continue };
+            let needs = workflow.graph.dependencies(node).iter();
+            task.needs = needs.map(|need| workflow.task(*need).id.to_string()).collect();
         }
     }
 }
 
-impl fmt::Display for DependencyChange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "~ {} needs", self.task)?;
-        let signed = self.added.iter().map(|task| ('+', task));
-        for (sign, task) in signed.chain(self.removed.iter().map(|task| ('-', task))) {
-            write!(f, " {sign}{task}")?;
+impl Task {
+    fn place(&self, id: &str) -> Place {
+        Place { task: id.to_owned(), list: self.list.clone() }
+    }
+
+    fn diff(&self, id: &str, to: &Self) -> Option<TaskDiff> {
+        let mut changes = changes(&self.keys, &to.keys);
+        if self.list != to.list {
+            let list = |task: &Self| Some(Value::from(task.list.as_str()));
+            changes.insert(0, Change { key: "list".to_owned(), from: list(self), to: list(to) });
         }
-        Ok(())
+        let only = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect();
+        let diff = TaskDiff {
+            task: id.to_owned(),
+            changes,
+            needs_added: only(&to.needs, &self.needs),
+            needs_removed: only(&self.needs, &to.needs),
+        };
+        let is_same = diff.changes.is_empty() && self.needs == to.needs;
+        (!is_same).then_some(diff)
+    }
+}
+
+/// The keys that are different, in alphabetical order. Tables are compared key by key, lists as a
+/// whole.
+fn changes(from: &Map<String, Value>, to: &Map<String, Value>) -> Vec<Change> {
+    let mut found = Vec::new();
+    compare("", from, to, &mut found);
+    found
+}
+
+fn compare(path: &str, from: &Map<String, Value>, to: &Map<String, Value>, into: &mut Vec<Change>) {
+    let keys: BTreeSet<&String> = from.keys().chain(to.keys()).collect();
+    for key in keys {
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        match (from.get(key), to.get(key)) {
+            (Some(Value::Object(from)), Some(Value::Object(to))) => compare(&path, from, to, into),
+            (from, to) if from == to => {}
+            (from, to) => into.push(Change { key: path, from: from.cloned(), to: to.cloned() }),
+        }
     }
 }

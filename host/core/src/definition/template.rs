@@ -16,6 +16,7 @@ use crate::document::{Document, Problem, Step};
 use crate::id::WorkflowId;
 use crate::schema::{Schema, Violation};
 
+pub(super) use save::to_json as toml_to_json;
 pub use save::{Parameter, SaveProblem, save_as_template};
 
 /// A template and the text it was read from.

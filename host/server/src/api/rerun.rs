@@ -27,7 +27,7 @@ use crate::engine::{StartRun, Started};
     responses(
         (status = 201, description = "The new run", body = Run),
         (status = 404, description = "Unknown run or task", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 409, description = "The run has not ended, or there is nothing to run again", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 409, description = "The run has not ended, there is nothing to run again, or its concurrency key is busy and refuses", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 429, description = "The host is full", body = ProblemDetails, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn rerun(

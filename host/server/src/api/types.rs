@@ -3,6 +3,7 @@
 
 mod artefact;
 mod context;
+mod diff;
 mod event;
 mod held;
 mod plugin;
@@ -20,6 +21,7 @@ mod workflow;
 pub use artefact::{Artefact, ArtefactList, RunArtefact};
 pub(crate) use context::context_values;
 pub use context::{ContextSource, ContextSourceKind, ContextValue};
+pub use diff::{KeyChange, TaskChange, TaskPlace, WorkflowDiff};
 pub use event::{Event, EventPage, EventUse, NextStep};
 pub use held::Held;
 pub use plugin::{

@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
+use serde::Deserialize;
 use taskloom_core::definition::{self, Definition};
 use taskloom_core::id::{Digest, WorkflowId};
 
 use super::error::ApiError;
 use super::registry::blocking;
-use super::types::{ProblemDetails, WorkflowVersion, WorkflowVersionText, WorkflowVersions};
-use super::{Api, workflows};
+use super::types::{
+    ProblemDetails, WorkflowDiff, WorkflowVersion, WorkflowVersionText, WorkflowVersions,
+};
+use super::{Api, request, workflows};
 use crate::ledger::Put;
 use crate::workflows::Workflows;
 
@@ -65,6 +68,49 @@ pub(crate) async fn show(
     let is_current = current == Some(version.source);
     let version = WorkflowVersion::new(version, is_current);
     Ok(Json(WorkflowVersionText { version, source: text.to_string() }))
+}
+
+/// Which versions are compared.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sides {
+    /// The digest of the first; without it, the version that was put before the second.
+    from: Option<String>,
+    /// The digest of the second; without it, the version that was put last.
+    to: Option<String>,
+}
+
+/// Compare versions of a workflow
+///
+/// Tasks by their ids, everything else key by key; how the texts are written makes no difference.
+#[utoipa::path(get, path = "/workflows/{id}/diff", tag = "workflows", operation_id = "diffWorkflow",
+    params(("id" = String, Path, description = "The workflow's id"), Sides),
+    responses(
+        (status = 200, body = WorkflowDiff),
+        (status = 400, description = "Unknown query parameter", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown workflow or version, or there is none before", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, description = "This version of the host cannot read one of the texts", body = ProblemDetails, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn diff(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    request::Params(sides): request::Params<Sides>,
+) -> Result<Json<WorkflowDiff>, ApiError> {
+    let Ok(id) = WorkflowId::new(&name) else { return Err(workflows::unknown(&api, &name)) };
+    let workflows = api.app.workflows.clone();
+    let compared = blocking(move || {
+        let versions = workflows.versions(&id)?;
+        let Some(last) = versions.first() else { return Ok(None) };
+        let to = sides.to.unwrap_or_else(|| last.source.to_string());
+        let place = versions.iter().position(|version| version.source.to_string() == to);
+        let before = place.and_then(|place| versions.get(place + 1));
+        let from = sides.from.or_else(|| before.map(|before| before.source.to_string()));
+        let from = from.unwrap_or_else(|| format!("before {to}"));
+        let [old, new] = [&from, &to].map(|digest| definition_of(&workflows, &id, digest));
+        Ok(Some(WorkflowDiff::new(&from, &to, &definition::diff::diff(&*old?, &*new?))))
+    });
+    compared.await?.map(Json).ok_or_else(|| workflows::unknown(&api, &name))
 }
 
 /// The definition with a digest out of those that a workflow has had.

@@ -33,14 +33,14 @@ pub(super) enum Command {
     ///
     /// Exit code: 0 all are right, 2 something is wrong.
     Validate(Validate),
-    /// Say what two definitions say differently: key by key, and in who needs whom.
-    ///
-    /// Exit code: 0 both say the same, 1 they do not, 2 one of them cannot be read.
-    Diff(Diff),
     /// Start, list, show and steer the runs of a host, or read their logs.
     Runs(Runs),
     /// List, show, put, delete workflows of a host, switch them on and off, or read their versions.
     Workflows(Workflows),
+    /// Say what is different between two workflows, by what they mean.
+    ///
+    /// Exit code: 0 nothing is different, 1 something is, 2 they cannot be compared.
+    Diff(Diff),
     /// List, show, put, delete templates of a host, make workflows of them and them of workflows.
     Templates(Templates),
     /// List or show the plugins of a host.
@@ -211,6 +211,18 @@ pub(super) enum WorkflowsCommand {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Diff {
+    #[command(flatten)]
+    pub(super) remote: Remote,
+    /// A workflow file, or a workflow of a host: `ID` or `ID@DIGEST`
+    #[arg(value_name = "FROM")]
+    pub(super) from: String,
+    /// What it is compared with, likewise
+    #[arg(value_name = "TO")]
+    pub(super) to: String,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Templates {
     #[command(flatten)]
     pub(super) remote: Remote,
@@ -336,18 +348,6 @@ pub(super) enum TriggersCommand {
         #[arg(long, value_name = "FILE")]
         event: Option<PathBuf>,
     },
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Diff {
-    /// The older one: a file, a workflow of a host, or one of its versions as `id@sha256:…`
-    #[arg(value_name = "OLD")]
-    pub(super) old: String,
-    /// The newer one
-    #[arg(value_name = "NEW")]
-    pub(super) new: String,
-    #[command(flatten)]
-    pub(super) remote: Remote,
 }
 
 #[derive(Debug, Args)]

@@ -67,7 +67,7 @@ fn values_that_json_has_not_are_wrong() {
         &[],
         &[],
         expect![
-            "taskloom.toml:2:9: values.since: 2026-01-01 is a TOML date or time, which JSON has not; put it into quotes"
+            "taskloom.toml:2:9: values: 2026-01-01 is a TOML date or time, which JSON has not; put it into quotes"
         ],
     );
 }

@@ -60,7 +60,7 @@ fn what_is_left_is_bounded_and_named_like_a_file() {
         (json!({ "files": [["x", ""]], "media_type": "text\r\nx: y" }), "invalid-artefact"),
     ] {
         let run = finished("leaves", input);
-        assert_eq!(run["failure"]["code"], code, "{run:#}");
+        assert_eq!(run["failure"]["details"]["code"], code, "{run:#}");
     }
 }
 
@@ -69,9 +69,9 @@ fn a_task_reads_only_what_its_input_refers_to() {
     let run = finished("leaves", json!({ "files": [["secret.txt", "x"]] }));
     let digest = &run["tasks"][0]["attempts"][0]["artefacts"][0]["artefact"];
     let other = finished("reads-file", json!({ "wanted": digest }));
-    assert_eq!(other["failure"]["code"], "unknown-artefact", "{other:#}");
+    assert_eq!(other["failure"]["details"]["code"], "unknown-artefact", "{other:#}");
     let gone = format!("sha256:{}", "0".repeat(64));
     let given = json!({ "artefact": gone, "name": "a", "media_type": "text/plain", "bytes": 1 });
     let other = finished("reads-file", json!({ "wanted": gone, "given": given }));
-    assert_eq!(other["failure"]["code"], "unreadable-artefact", "{other:#}");
+    assert_eq!(other["failure"]["details"]["code"], "unreadable-artefact", "{other:#}");
 }

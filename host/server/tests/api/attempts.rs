@@ -119,7 +119,7 @@ fn what_may_change_the_world_cannot_be_cached() {
 #[test]
 fn a_handler_that_falls_silent_is_stopped_and_tried_again() {
     let run = finished("falls_silent", json!({}));
-    assert_eq!(run["outcome"], "timed_out", "{run:#}");
+    assert_eq!(run["outcome"], "failed", "{run:#}");
     let task = get(&format!("/runs/{}/tasks/a", id(&run)));
     let attempts = task["attempts"].as_array().expect("a list");
     assert_eq!(attempts.len(), 2, "{task:#}");

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::host::get;
 
-const OPERATIONS: [&str; 46] = [
+const OPERATIONS: [&str; 47] = [
     "delete /api/v1/runs/{id}",
     "delete /api/v1/templates/{id}",
     "delete /api/v1/workflows/{id}",
@@ -32,6 +32,7 @@ const OPERATIONS: [&str; 46] = [
     "get /api/v1/templates/{id}",
     "get /api/v1/templates/{id}/versions",
     "get /api/v1/templates/{id}/versions/{digest}",
+    "get /api/v1/workflows/{id}/diff",
     "post /api/v1/runs/rerun",
     "get /api/v1/workflows/{id}/versions",
     "get /api/v1/workflows/{id}/versions/{digest}",

@@ -133,6 +133,25 @@ fn a_workflow_is_switched_off_and_on_again_whatever_its_text_says() {
 }
 
 #[test]
+fn versions_are_compared() {
+    put("compared", &[], text("compared", "1.0.0", "one")).expect(201);
+    let none = ask("GET /workflows/compared/diff", &[], "").expect(404);
+    assert_eq!(none["code"], "version-not-found");
+    put("compared", &[], text("compared", "1.1.0", "two")).expect(200);
+    let diff = get("/workflows/compared/diff");
+    let change = |key: &str, from: &str, to: &str| json!({ "key": key, "from": from, "to": to });
+    assert_eq!(diff["workflow"], json!([change("version", "1.0.0", "1.1.0")]));
+    let task = json!({ "task": "echo", "changes": [change("input.said", "one", "two")] });
+    assert_eq!(diff["changed"], json!([task]));
+    let (from, to) = (diff["from"].as_str().expect("one"), diff["to"].as_str().expect("one"));
+    let back = get(&format!("/workflows/compared/diff?from={to}&to={from}"));
+    assert_eq!(back["workflow"], json!([change("version", "1.1.0", "1.0.0")]));
+    let problem = ask("GET /workflows/compared/diff?form=x", &[], "").expect(400);
+    assert_eq!(problem["code"], "invalid-query");
+    assert_eq!(ask("GET /workflows/nothing/diff", &[], "").status, 404);
+}
+
+#[test]
 fn only_versions_of_the_workflow_can_be_started() {
     put("versioned", &[], text("versioned", "1.0.0", "x")).expect(201);
     let other = get("/workflows/greet")["digest"].clone();

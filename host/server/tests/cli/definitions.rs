@@ -34,6 +34,25 @@ fn workflows_are_put_switched_and_deleted_and_outlive_the_host() {
     place.taskloom(&format!("workflows show mine {on}")).expect(1).says(&["no workflow `mine`"]);
 }
 
+#[test]
+fn workflows_are_compared_by_what_they_mean() {
+    let place = Place::new();
+    place.write("same.toml", &format!("# a comment\n{ECHO}"));
+    place.taskloom("diff workflows/echo.toml same.toml").expect(0).says(&["nothing is different"]);
+    place.write("new.toml", &ECHO.replace("1.0.0", "1.1.0").replace("said", "told"));
+    let diff = place.taskloom("diff workflows/echo.toml new.toml").expect(1);
+    diff.says(&["~ workflow", "~ version: \"1.0.0\" -> \"1.1.0\"", "- input.said", "+ input.told"]);
+    let diff = place.taskloom("diff workflows/echo.toml new.toml --json").expect(1).json();
+    assert_eq!(diff["changed"][0]["task"], "echo");
+    let host = Host::start(&place);
+    let diff = place.taskloom(&format!("diff echo new.toml --server {}", host.address)).expect(1);
+    diff.says(&["1.1.0"]);
+    let none = place.taskloom(&format!("diff nothing new.toml --server {}", host.address));
+    none.expect(2).says(&["no workflow `nothing`"]);
+    place.write("wrong.toml", "id = 1\n");
+    place.taskloom("diff wrong.toml new.toml").expect(2).says(&["wrong.toml:1:6"]);
+}
+
 const GREETING: &str = r#"
 id = "greeting"
 version = "1.0.0"

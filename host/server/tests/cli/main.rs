@@ -123,32 +123,6 @@ fn files_are_checked_all_at_once() {
 }
 
 #[test]
-fn two_definitions_are_compared() {
-    let place = Place::new();
-    place.write("other.toml", &ECHO.replace("1.0.0", "1.1.0").replace("said =", "told ="));
-    place.taskloom("diff workflows/echo.toml workflows/echo.toml").expect(0);
-    let done = place.taskloom("diff workflows/echo.toml other.toml").expect(1);
-    done.says(&[
-        "~ version: \"1.0.0\" → \"1.1.0\"",
-        "- tasks.echo.input.said",
-        "+ tasks.echo.input.told",
-    ]);
-    let json = place.taskloom("diff workflows/echo.toml other.toml --json").expect(1).json();
-    assert_eq!(json["changes"][2]["path"], "version", "{json:#}");
-    let host = Host::start(&place);
-    let on = format!("--server {}", host.address);
-    place.taskloom(&format!("diff workflows/echo.toml echo {on}")).expect(0);
-    place
-        .taskloom(&format!("diff echo talks {on}"))
-        .expect(1)
-        .says(&["~ id: \"echo\" → \"talks\""]);
-    place.taskloom(&format!("diff echo nowhere {on}")).expect(1).says(&["no workflow `nowhere`"]);
-    place.taskloom("diff workflows/echo.toml nowhere.toml").expect(2).says(&["nowhere.toml"]);
-    place.write("wrong.toml", "id = 3\n");
-    place.taskloom("diff workflows/echo.toml wrong.toml").expect(2).says(&["wrong.toml:1:6"]);
-}
-
-#[test]
 fn a_host_is_asked_about_its_runs_and_plugins() {
     let place = Place::new();
     let host = Host::start(&place);

@@ -190,7 +190,7 @@ fn replace(place: &mut Item, text: &str) {
 }
 
 /// A TOML value as JSON; `None` if a date or a time is in it.
-fn to_json(item: &Item) -> Option<Value> {
+pub(in crate::definition) fn to_json(item: &Item) -> Option<Value> {
     match item {
         Item::None => Some(Value::Null),
         Item::Value(value) => value_to_json(value),

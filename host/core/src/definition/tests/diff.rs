@@ -1,80 +1,129 @@
-//! What two definitions say differently.
+//! Differences between workflows.
 
-use crate::definition::diff::Diff;
-use crate::definition::read;
+use expect_test::{Expect, expect};
 
-const OLD: &str = r#"
-id = "x"
+use super::super::diff::diff;
+use super::super::read;
+use super::print;
+
+const FROM: &str = r#"
+id = "w"
 version = "1.0.0"
+output = "${tasks.b.output}"
+
 [config]
-timeout = "5m"
+timeout = "1m"
+
 [[tasks]]
-id = "a"
-type = "noop.run"
+id = "a" # first
+type = "http.get"
+input = { url = "https://a.example", headers = { accept = "x" } }
+
 [[tasks]]
 id = "b"
-type = "noop.run"
-input = { list = [1, 2], deep = { "a key" = true } }
-needs = ["a"]
+type = "text.render"
+input = { template = "{{ x }}", values = { x = "${tasks.a.output}" } }
+
 [[tasks]]
-id = "c"
-type = "noop.run"
+id = "choose"
+kind = "branch"
+condition = "input.x"
+then = [{ id = "yes", type = "noop.run" }]
 "#;
 
-fn diff(old: &str, new: &str) -> String {
-    let read = |source: &str| {
-        let reading = read("x.toml", source);
-        reading.definition.unwrap_or_else(|| panic!("{:#?}", reading.problems))
-    };
-    Diff::of(&read(old), &read(new)).to_string()
-}
-
-#[test]
-fn form_makes_no_difference() {
-    let new = r#"
-# A comment.
-version = '1.0.0'
-id      = "x"
-config.timeout = "5m"
-tasks = [
-  { id = "a", type = "noop.run" },
-  { type = "noop.run", id = "b", needs = ["a"], input.deep."a key" = true, input.list = [1,2] },
-  { id = "c", type = "noop.run" },
-]
-"#;
-    assert_eq!(diff(OLD, new), "");
-    assert_eq!(diff(OLD, OLD), "");
-}
-
-#[test]
-fn every_change_is_told_where_it_is() {
-    for (from, to, expected) in [
-        ("version = \"1.0.0\"", "version = \"1.1.0\"", "~ version: \"1.0.0\" → \"1.1.0\"\n"),
-        ("timeout = \"5m\"", "priority = 3", "- config.timeout: \"5m\"\n+ config.priority: 3\n"),
-        ("[1, 2]", "[1, 3]", "~ tasks.b.input.list: [1,2] → [1,3]\n"),
-        ("\"a key\" = true", "", "- tasks.b.input.deep.\"a key\": true\n"),
-        ("needs = [\"a\"]\n", "", "- tasks.b.needs: [\"a\"]\n~ b needs -a\n"),
-        (
-            "list = [1, 2]",
-            "list = \"${tasks.c.output}\"",
-            "~ tasks.b.input.list: [1,2] → \"${tasks.c.output}\"\n~ b needs +c\n",
-        ),
-        (
-            "id = \"c\"\ntype = \"noop.run\"",
-            "id = \"d\"\ntype = \"noop.run\"",
-            "- tasks.c: {\"id\":\"c\",\"type\":\"noop.run\"}\n+ tasks.d: {\"id\":\"d\",\"type\":\"noop.run\"}\n",
-        ),
-    ] {
-        assert!(OLD.contains(from), "{from}");
-        assert_eq!(diff(OLD, &OLD.replace(from, to)), expected, "{from} → {to}");
+/// What becomes of the text by these replacements.
+fn check(replacements: &[(&str, &str)], expected: Expect) {
+    let mut to = FROM.to_owned();
+    for (from, with) in replacements {
+        assert!(to.contains(from), "{from}");
+        to = to.replace(from, with);
     }
+    let [from, to] = [FROM, &to].map(|text| {
+        let reading = read("w.toml", text);
+        assert_eq!(print(&reading.problems), "", "{text}");
+        reading.definition.expect("it has no problems")
+    });
+    let found = diff(&from, &to);
+    assert_eq!(found.is_empty(), found.to_string().is_empty());
+    expected.assert_eq(&found.to_string());
 }
 
 #[test]
-fn another_order_of_tasks_is_one_change() {
-    // The first and the last task differ in nothing but their names.
-    let swapped = OLD.replace("id = \"a\"", "id = \"?\"").replace("id = \"c\"", "id = \"a\"");
-    let swapped = swapped.replace("id = \"?\"", "id = \"c\"");
-    let expected = "↕ tasks: [\"a\",\"b\",\"c\"] → [\"c\",\"b\",\"a\"]\n";
-    assert_eq!(diff(OLD, &swapped), expected);
+fn how_a_text_is_written_makes_no_difference() {
+    check(&[], expect![""]);
+    check(
+        &[
+            (" # first", ""),
+            ("[config]\ntimeout = \"1m\"\n", "config.timeout = \"1m\" # one\n"),
+            ("headers = { accept = \"x\" } }", "headers.accept = \"x\" }"),
+            ("id = \"b\"\ntype = \"text.render\"", "type = \"text.render\"\nid = \"b\""),
+        ],
+        expect![""],
+    );
+}
+
+#[test]
+fn keys_are_compared_one_by_one() {
+    check(
+        &[("1.0.0", "1.1.0"), ("timeout = \"1m\"", "priority = 3")],
+        expect![[r#"
+            ~ workflow
+                + config.priority: 3
+                - config.timeout: "1m"
+                ~ version: "1.0.0" -> "1.1.0"
+        "#]],
+    );
+    check(
+        &[("accept = \"x\"", "accept = \"y\""), ("id = \"b\"", "id = \"b\"\ntimeout = \"5s\"")],
+        expect![[r#"
+            ~ task a
+                ~ input.headers.accept: "x" -> "y"
+            ~ task b
+                + timeout: "5s"
+        "#]],
+    );
+}
+
+#[test]
+fn tasks_come_and_go_and_move_by_their_ids() {
+    check(
+        &[
+            ("id = \"yes\"", "id = \"no\""),
+            ("then =", "else ="),
+            (
+                "condition = \"input.x\"",
+                "condition = \"input.x\"\nthen = [{ id = \"new\", type = \"noop.run\" }]",
+            ),
+        ],
+        expect![[r#"
+            - task yes in choose.then
+            + task new in choose.then
+            + task no in choose.else
+        "#]],
+    );
+    check(
+        &[(
+            "then = [{ id = \"yes\", type = \"noop.run\" }]",
+            "then = [{ id = \"other\", type = \"noop.run\" }]\nelse = [{ id = \"yes\", type = \"noop.run\" }]",
+        )],
+        expect![[r#"
+            + task other in choose.then
+            ~ task yes
+                ~ list: "choose.then" -> "choose.else"
+        "#]],
+    );
+}
+
+#[test]
+fn dependencies_are_those_the_host_would_use() {
+    check(&[("id = \"b\"", "id = \"b\"\nneeds = [\"a\"]")], expect![""]);
+    check(
+        &[("id = \"b\"", "id = \"b\"\nneeds = [\"choose\"]"), ("\"${tasks.a.output}\"", "1")],
+        expect![[r#"
+            ~ task b
+                - needs a
+                + needs choose
+                ~ input.values.x: "${tasks.a.output}" -> 1
+        "#]],
+    );
 }
