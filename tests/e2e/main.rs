@@ -15,3 +15,4 @@ mod queue;
 mod reload;
 mod shutdown;
 mod spinning;
+mod triggers;

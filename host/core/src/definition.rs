@@ -36,8 +36,8 @@ mod site;
 mod task;
 pub mod template;
 mod trigger;
+mod trigger_host;
 mod types;
-mod unperformed;
 mod values;
 mod version;
 
@@ -57,6 +57,7 @@ pub use policy::{
 };
 pub use task::TASKS_DEPTH_MAX;
 pub use trigger::{DEBOUNCE_MAX, RATE_MAX, TRIGGERS_MAX};
+pub use trigger_host::HostOffers;
 pub use types::KnownVersions;
 pub use values::NO_CONFIG_VALUE;
 pub use version::is_version;

@@ -1,21 +1,34 @@
 //! What starts runs by itself: times, requests, files, other runs.
 //!
-//! A trigger only says what it listens to. Listening, and keeping what was missed, is the host's;
-//! what an event looks like is told in `docs/workflows.md`.
+//! A trigger only says what it listens to, and when what. Listening, and keeping what was missed, is
+//! the host's; what an event looks like is told in `docs/triggers.md`.
 
 mod cron;
+mod debounce;
+mod rate;
+mod schedule;
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::expression::{Expression, Template};
 use crate::failure::Outcome;
-use crate::id::WorkflowId;
+use crate::id::{TriggerName, WorkflowId};
+use crate::journal;
 
 pub use cron::{Cron, InvalidCron};
+pub use debounce::Held;
+pub use rate::Window;
+pub use schedule::{CATCH_UP_MAX, Due, Fall, fall, next_after};
+
+/// The name of the secret that checks GitHub's events unless a trigger names another.
+pub const GITHUB_SECRET: &str = "github";
 
 /// Something that starts runs of a workflow.
 #[derive(Debug, Clone)]
 pub struct Trigger {
+    /// Its name among the workflow's triggers: a word of lower-case letters, digits, `-` and `_`.
+    pub id: String,
     /// What it listens to.
     pub source: Source,
     /// Decides over `event` whether it starts a run; without it, it does.
@@ -26,6 +39,72 @@ pub struct Trigger {
     pub debounce: Option<Duration>,
     /// The most runs it starts in a time; events beyond it are dropped.
     pub rate: Option<Rate>,
+}
+
+impl Trigger {
+    /// Its name among all triggers of the host.
+    pub fn name(&self, workflow: &WorkflowId) -> TriggerName {
+        TriggerName::new(&format!("{workflow}.{}", self.id))
+            .expect("a workflow id and the word of a trigger make a name")
+    }
+}
+
+impl Source {
+    /// The word of its kind, as in the file.
+    pub const fn kind(&self) -> &'static str {
+        self.started_by().as_str()
+    }
+
+    /// What is said to have started its runs.
+    pub const fn started_by(&self) -> journal::Trigger {
+        match self {
+            Self::Cron(_) => journal::Trigger::Cron,
+            Self::Webhook(_) => journal::Trigger::Webhook,
+            Self::Github { .. } => journal::Trigger::Github,
+            Self::File { .. } => journal::Trigger::File,
+            Self::Run { .. } => journal::Trigger::Run,
+        }
+    }
+
+    /// The name of the secret that checks its requests; `None` when nothing is checked. GitHub's
+    /// events are checked with the host's secret `github` unless the trigger names another.
+    pub fn secret(&self) -> Option<&str> {
+        match self {
+            Self::Webhook(webhook) => webhook.secret.as_deref(),
+            Self::Github { secret, .. } => Some(secret.as_deref().unwrap_or(GITHUB_SECRET)),
+            Self::Cron(_) | Self::File { .. } | Self::Run { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    /// What it listens to, in words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cron(cron) => write!(f, "{} in {}", cron.schedule, cron.timezone),
+            Self::Webhook(webhook) => write!(f, "requests at {}", webhook.path),
+            Self::Github { events, .. } => write!(f, "events {} of GitHub", events.join(", ")),
+            Self::File { path, events } => {
+                let words: Vec<_> = events.iter().map(|event| event.as_str()).collect();
+                write!(f, "files {} in {path}", words.join(", "))
+            }
+            Self::Run { workflow, outcomes } => {
+                let words: Vec<_> = outcomes.iter().map(|outcome| outcome.as_str()).collect();
+                write!(f, "runs of {workflow} that end {}", words.join(", "))
+            }
+        }
+    }
+}
+
+impl FileEvent {
+    /// The word, as in the file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Modified => "modified",
+            Self::Removed => "removed",
+        }
+    }
 }
 
 /// So many in a time.

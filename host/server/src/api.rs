@@ -10,6 +10,7 @@ mod error;
 mod events;
 mod guard;
 mod health;
+mod hooks;
 mod idempotency;
 mod logs;
 mod page;
@@ -24,6 +25,7 @@ mod steer;
 mod tasks;
 mod template_use;
 mod templates;
+mod triggers;
 pub mod types;
 mod versions;
 mod workflows;
@@ -85,6 +87,7 @@ impl Api {
         (name = "workflows", description = "What runs can be started of."),
         (name = "templates", description = "What workflows can be made of."),
         (name = "runs", description = "Executions of a workflow: their tasks, attempts, logs and events."),
+        (name = "triggers", description = "What starts runs by itself, and the requests that do."),
         (name = "plugins", description = "What offers task types."),
         (name = "host", description = "Whether the host is well."),
     )
@@ -158,6 +161,11 @@ fn operations() -> OpenApiRouter<Api> {
         .routes(routes!(artefacts::read))
         .routes(routes!(logs::list))
         .routes(routes!(events::list))
+        .routes(routes!(triggers::list))
+        .routes(routes!(triggers::show))
+        .routes(routes!(triggers::fire))
+        .routes(routes!(hooks::github))
+        .routes(routes!(hooks::webhook))
         .routes(routes!(plugins::list))
         .routes(routes!(plugins::show))
         .routes(routes!(health::health))

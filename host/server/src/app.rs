@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
+use taskloom_core::definition::HostOffers;
 use taskloom_store::{Options, Store};
 use taskloom_wasm::{Catalog, CatalogConfig, CatalogEvent, Runtime, RuntimeConfig};
 use tokio::runtime::Handle;
@@ -25,6 +26,7 @@ use crate::finished::FinishedRuns;
 use crate::payloads::Payloads;
 use crate::reader::Reader;
 use crate::templates::Templates;
+use crate::triggers::{self, Triggers};
 use crate::workflows::Workflows;
 
 use plugin_journal::PluginJournal;
@@ -38,6 +40,8 @@ pub struct App {
     pub engine: Engine,
     /// Reads runs.
     pub reader: Reader,
+    /// What starts runs by itself.
+    pub triggers: Triggers,
     /// The plugins.
     pub catalog: Arc<Catalog>,
     /// The workflows.
@@ -66,9 +70,15 @@ impl App {
         let runtime = Runtime::new(runtime_config(&config))?;
         let changed = Arc::new(Changed::default());
         let catalog = open_catalog(&config, &runtime, &store, &changed)?;
+        let offers = HostOffers {
+            secrets: config.secrets.names(),
+            files: config.trigger_files.is_some(),
+            is_zone: |name| jiff::tz::TimeZone::get(name).is_ok(),
+        };
         let (folder, values) = (&config.workflows_folder, Arc::clone(&config.values));
-        let workflows = Workflows::open(folder, store.clone(), Arc::clone(&catalog), values)
-            .context("reading the workflows")?;
+        let workflows =
+            Workflows::open(folder, store.clone(), Arc::clone(&catalog), values, offers)
+                .context("reading the workflows")?;
         let templates = Templates::open(config.templates_folder.clone(), store.clone())
             .context("reading the templates")?;
         let payloads = Payloads::new(store.clone());
@@ -93,9 +103,21 @@ impl App {
             tracing::info!(runs = launched.resumed, "going on with unfinished runs");
         }
         let stopped = CancellationToken::new();
+        let reader = Reader::new(store.clone(), payloads, definitions, finished.clone());
+        let triggers = Triggers::new(triggers::Parts {
+            engine: launched.engine.clone(),
+            reader: reader.clone(),
+            workflows: workflows.clone(),
+            store: store.clone(),
+            finished: finished.clone(),
+            secrets: config.secrets.clone(),
+            files: config.trigger_files.clone(),
+            stopped: stopped.clone(),
+        });
         Ok(Self {
             engine: launched.engine,
-            reader: Reader::new(store.clone(), payloads, definitions, finished),
+            reader,
+            triggers,
             catalog,
             workflows,
             templates,

@@ -25,6 +25,7 @@ mod show;
 mod steer;
 mod table;
 mod templates;
+mod triggers;
 mod validate;
 mod workflows;
 
@@ -71,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::Templates(arguments) => templates::templates(arguments),
         Command::Plugin(arguments) => plugins::plugins(arguments),
         Command::Diff(arguments) => diff::diff(&arguments),
+        Command::Triggers(arguments) => triggers::triggers(arguments),
         Command::Config(arguments) => config::print(&arguments),
         Command::Doctor(arguments) => doctor::check(&arguments),
         Command::Backup(arguments) => backup::backup(&arguments),

@@ -9,6 +9,7 @@
 //! `taskloom config` show it.
 
 pub mod keys;
+mod secrets;
 mod settings;
 
 use std::net::SocketAddr;
@@ -21,6 +22,8 @@ use taskloom_core::dispatch::Slots;
 use taskloom_core::run::LossLimits;
 use taskloom_store::Durability;
 use taskloom_wasm::{CallLimits, Compiler};
+
+use crate::secrets::Secrets;
 
 pub use settings::{Setting, Settings, Source, Sources};
 
@@ -37,6 +40,10 @@ pub struct Config {
     pub templates_folder: PathBuf,
     /// The folder of plugins, and what all guests may take together.
     pub plugins: Plugins,
+    /// The folder whose files triggers may look at, if there is one.
+    pub trigger_files: Option<PathBuf>,
+    /// Where the secrets are.
+    pub secrets: Secrets,
     /// How much runs at the same time.
     pub slots: Slots,
     /// Runs that may be live at the same time; more are answered with 429.
@@ -179,6 +186,9 @@ impl Settings {
                 compiler: None,
                 memory_total: self.number("plugins.memory_total"),
             },
+            trigger_files: Some(self.path("triggers.files"))
+                .filter(|path| !path.as_os_str().is_empty()),
+            secrets: self.secrets.clone(),
             slots: Slots {
                 per_class: ["slots.cpu", "slots.io", "slots.ai", "slots.github"]
                     .map(|key| self.small(key)),

@@ -5,8 +5,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use taskloom_core::id::RunId;
+use taskloom_core::id::{RunId, WorkflowId};
 use taskloom_core::run::RunState;
+use tokio::sync::broadcast;
 
 /// Runs that are kept.
 const RUNS_MAX: usize = 512;
@@ -14,13 +15,25 @@ const RUNS_MAX: usize = 512;
 /// Tasks of all kept runs together, which is what their memory grows with.
 const TASKS_MAX: usize = 20_000;
 
+/// Ends that a listener may be behind.
+const ENDS_MAX: usize = 4_096;
 /// Deleted runs that are remembered.
 const DELETED_MAX: usize = 64;
 
 /// The finished runs that are at hand; cheap to clone.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct FinishedRuns {
     kept: Arc<Mutex<Kept>>,
+    ends: broadcast::Sender<End>,
+}
+
+/// The end of a run of a workflow.
+pub(crate) type End = (RunId, WorkflowId);
+
+impl Default for FinishedRuns {
+    fn default() -> Self {
+        Self { kept: Arc::default(), ends: broadcast::Sender::new(ENDS_MAX) }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +65,19 @@ impl FinishedRuns {
         if !kept.deleted.contains(&run.id) {
             kept.insert(run);
         }
+    }
+
+    /// Keeps a run whose end has just come onto the disk, and tells of it.
+    pub fn ended(&self, run: Arc<RunState>) {
+        let end = (run.id, run.start.workflow.clone());
+        self.keep(run);
+        // Nobody may be listening.
+        let _ = self.ends.send(end);
+    }
+
+    /// Tells of the runs that end from now on. Whoever is slow misses some, and is told so.
+    pub(crate) fn ends(&self) -> broadcast::Receiver<End> {
+        self.ends.subscribe()
     }
 
     /// Keeps a run that was read, if it has ended. When there were more than `deletions` since it was

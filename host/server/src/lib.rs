@@ -12,5 +12,7 @@ mod finished;
 pub mod ledger;
 pub mod payloads;
 pub mod reader;
+pub mod secrets;
 pub mod templates;
+pub mod triggers;
 pub mod workflows;

@@ -18,12 +18,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use serde_json::Value;
-use taskloom_core::definition::Definition;
+use taskloom_core::definition::{Definition, HostOffers};
 use taskloom_core::document::{Problem, suggest};
 use taskloom_core::id::{Digest, PluginName, WorkflowId};
 use taskloom_core::journal::Origin;
 use taskloom_store::Store;
 use taskloom_wasm::{Catalog, PluginEntry, PluginState};
+use tokio::sync::watch::{Receiver, Sender};
 
 pub use availability::Availability;
 pub use change::{ChangeError, Condition, Put};
@@ -58,6 +59,10 @@ struct Shared {
     sources: Mutex<Sources>,
     /// What is served; never held while a file is read or something is written.
     state: RwLock<State>,
+    /// Counts the changes of what they hold.
+    generation: Sender<u64>,
+    /// What the host offers to triggers.
+    offers: Option<HostOffers>,
 }
 
 /// Where workflows come from.
@@ -92,8 +97,9 @@ impl Workflows {
         store: Store,
         catalog: Arc<Catalog>,
         values: Arc<Value>,
+        offers: HostOffers,
     ) -> Result<Self, OpenError> {
-        let shared = Arc::new(Shared::new(folder.to_owned(), store, values)?);
+        let shared = Arc::new(Shared::new(folder.to_owned(), store, values, Some(offers))?);
         shared.read()?;
         let (watched, plugins) = (Arc::clone(&shared), Arc::clone(&catalog));
         let watch = Watch::start(&shared.folder, move || {
@@ -116,6 +122,16 @@ impl Workflows {
         self.shared.judge(registered, &self.catalog)
     }
 
+    /// Counts the changes of what is registered.
+    pub fn generation(&self) -> u64 {
+        *self.shared.generation.borrow()
+    }
+
+    /// Wakes after every change of what is registered.
+    pub fn changes(&self) -> Receiver<u64> {
+        self.shared.generation.subscribe()
+    }
+
     /// What is wrong with a definition, given the plugins that are loaded and the host's values. While plugins are being
     /// loaded, task types that nobody offers yet are not wrong.
     pub fn check_types(&self, definition: &Definition) -> Vec<Problem> {
@@ -124,6 +140,7 @@ impl Workflows {
             self.catalog.is_settled(),
             &self.catalog,
             &self.shared.values,
+            None,
         ) {
             Availability::Available | Availability::Loading => Vec::new(),
             Availability::Unavailable(problems) => problems,
@@ -189,11 +206,13 @@ impl Shared {
         folder: PathBuf,
         store: Store,
         values: Arc<Value>,
+        offers: Option<HostOffers>,
     ) -> Result<Self, taskloom_store::Error> {
         let ledger = Ledger::open(store.clone())?;
         let requested = requested::read_all(&ledger, &store)?;
         let sources = Mutex::new(Sources { files: BTreeMap::new(), ledger, requested });
-        Ok(Self { folder, store, values, sources, state: RwLock::default() })
+        let (state, generation) = (RwLock::default(), Sender::default());
+        Ok(Self { folder, store, values, sources, state, generation, offers })
     }
 
     /// Reads the folder and takes over what changed.
@@ -212,7 +231,7 @@ impl Shared {
 
     /// Serves what the sources come to, and writes down which texts of files that are.
     fn serve(&self, sources: &mut Sources) {
-        let state = {
+        let (state, is_same) = {
             let before = self.state();
             let holders = state::holders(&sources.files, &before);
             let served = holders.values().filter_map(|held| {
@@ -222,15 +241,20 @@ impl Shared {
             if let Err(error) = sources.ledger.put(served) {
                 tracing::warn!(%error, "new texts of workflow files are not in the journal");
             }
-            State::of(sources, holders, &before)
+            let state = State::of(sources, holders, &before);
+            let is_same = state.serves_what(&before);
+            (state, is_same)
         };
         *self.write() = state;
+        if !is_same {
+            self.generation.send_modify(|generation| *generation += 1);
+        }
     }
 
     /// Whether a run of a workflow could be performed.
     fn judge(&self, registered: &Registered, catalog: &Catalog) -> Availability {
         let Registered { definition, plugins, verdict, .. } = registered;
-        verdict.of(definition, plugins, catalog, &self.values)
+        verdict.of(definition, plugins, catalog, &self.values, self.offers.as_ref())
     }
 
     /// Judges every workflow and logs those that came to be, or ceased to be, unavailable.

@@ -185,6 +185,7 @@ impl Run {
             priority: 0,
             pins: [].into(),
             trigger: self.row.trigger,
+            trigger_name: None,
             idempotency: None,
             deadline: None,
             not_before: None,

@@ -1,5 +1,6 @@
 //! Reads `[[triggers]]`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::formula::{Formula, Reader, What, read_expression, read_template};
@@ -8,6 +9,7 @@ use super::policy::{LONG_TIMES, TIMEOUT_MIN};
 use crate::document::{Step, Table, clip};
 use crate::expression::TemplateReader;
 use crate::failure::Outcome;
+use crate::id::{ID_BYTES_MAX, TriggerName};
 use crate::trigger::{
     CatchUp, CronSource, FileEvent, Overlap, Rate, Source, Trigger, Verify, Webhook,
 };
@@ -20,6 +22,9 @@ pub const RATE_MAX: i64 = 1_000_000;
 
 /// The longest `debounce`: an hour. What has to wait longer is a schedule.
 pub const DEBOUNCE_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// Where the deliveries of GitHub come in, which no webhook may be called.
+const GITHUB_PATH: &str = "github";
 
 /// The longest name of a webhook, a secret, an event or a time zone, in bytes.
 const NAME_BYTES_MAX: usize = 128;
@@ -38,7 +43,32 @@ pub(super) fn read_all(
         return Vec::new();
     }
     let read = |(place, table)| read_one(table, place, templates, formulas);
-    tables.into_iter().enumerate().filter_map(read).collect()
+    let read: Vec<_> = tables.into_iter().enumerate().map(read).collect();
+    name_all(root, read)
+}
+
+/// Gives each trigger its name, which is its own or `<kind>-<n>`, counted within its kind. Two of one
+/// name are wrong, since their histories would be one.
+fn name_all(root: &mut Table<'_>, read: Vec<Option<(Option<String>, Trigger)>>) -> Vec<Trigger> {
+    let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut triggers = Vec::with_capacity(read.len());
+    for (place, read) in read.into_iter().enumerate() {
+        let Some((id, mut trigger)) = read else { continue };
+        let kind = trigger.source.kind();
+        let count = counts.entry(kind).or_default();
+        *count += 1;
+        trigger.id = id.unwrap_or_else(|| format!("{kind}-{count}"));
+        if let Some(first) = seen.insert(trigger.id.clone(), place) {
+            let message = format!("the trigger id `{}` is taken", trigger.id);
+            let help =
+                format!("trigger {} has it, counted from 1; give this one another", first + 1);
+            let path = [Step::Key("triggers"), Step::Item(place)];
+            root.report(&path, "duplicate-trigger", message, Some(help));
+        }
+        triggers.push(trigger);
+    }
+    triggers
 }
 
 fn read_one(
@@ -46,11 +76,12 @@ fn read_one(
     place: usize,
     templates: &mut TemplateReader,
     formulas: &mut Vec<Formula>,
-) -> Option<Trigger> {
+) -> Option<(Option<String>, Trigger)> {
     let known = keys::TRIGGER.tag.as_ref().into_iter().flat_map(|tag| tag.words);
     let choices: Vec<_> = known.map(|word| (*word, *word)).collect();
     table.require(&["kind"]);
     let kind = table.choice("kind", &choices);
+    let id = read_id(&mut table);
     let when = read_expression(&mut table, "when");
     let input = read_template(&mut table, "input", templates);
     let mut note = |key: &'static str, what: Option<What>| {
@@ -71,7 +102,23 @@ fn read_one(
         None => None,
     };
     keys::finish_as(&table, &keys::TRIGGER, kind);
-    Some(Trigger { source: source?, when, input, debounce, rate })
+    Some((id, Trigger { id: String::new(), source: source?, when, input, debounce, rate }))
+}
+
+/// The name that the author gave the trigger.
+fn read_id(table: &mut Table<'_>) -> Option<String> {
+    let id = table.string("id")?;
+    let probe = TriggerName::new(&format!("w.{id}"));
+    if probe.is_ok() && id.len() <= ID_BYTES_MAX {
+        return Some(id);
+    }
+    let message = format!("`{}` is no id of a trigger", clip(&id));
+    let help = format!(
+        "use lower-case letters, digits, `-` and `_`, beginning with a letter, at most \
+         {ID_BYTES_MAX}"
+    );
+    table.report(&[Step::Key("id")], "invalid-value", message, Some(help));
+    None
 }
 
 fn read_rate(mut table: Table<'_>) -> Option<Rate> {
@@ -109,6 +156,11 @@ fn read_cron(table: &mut Table<'_>) -> Option<Source> {
 fn read_webhook(table: &mut Table<'_>) -> Option<Source> {
     table.require(&["path"]);
     let path = read_name(table, "path", "a webhook", "-_");
+    if path.as_deref() == Some(GITHUB_PATH) {
+        let help = "deliveries of GitHub come in there: take `kind = \"github\"`, or another path";
+        let message = format!("the path `{GITHUB_PATH}` is taken");
+        table.report(&[Step::Key("path")], "invalid-value", message, Some(help.to_owned()));
+    }
     let secret = read_name(table, "secret", "a secret", "-_.");
     let verify = table.choice(
         "verify",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Digest, PluginName, RunId, TaskId, WorkflowId};
+use crate::id::{Digest, PluginName, RunId, TaskId, TriggerName, WorkflowId};
 use crate::payload::PayloadRef;
 use crate::time::Timestamp;
 
@@ -28,6 +28,9 @@ pub struct RunStarted {
     pub pins: BTreeMap<PluginName, Digest>,
     /// What started it.
     pub trigger: Trigger,
+    /// Which trigger started it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger_name: Option<TriggerName>,
     /// The caller's `Idempotency-Key`, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency: Option<IdempotencyKey>,
@@ -66,6 +69,16 @@ pub enum Trigger {
     Workflow,
     /// Somebody ran an earlier run again.
     Rerun,
+    /// A time of a schedule.
+    Cron,
+    /// A request to a webhook.
+    Webhook,
+    /// An event of GitHub.
+    Github,
+    /// A change of a file.
+    File,
+    /// The end of another run.
+    Run,
 }
 
 impl Trigger {
@@ -76,6 +89,11 @@ impl Trigger {
             Self::Cli => "cli",
             Self::Workflow => "workflow",
             Self::Rerun => "rerun",
+            Self::Cron => "cron",
+            Self::Webhook => "webhook",
+            Self::Github => "github",
+            Self::File => "file",
+            Self::Run => "run",
         }
     }
 }

@@ -167,6 +167,12 @@ impl Cron {
         None
     }
 
+    /// Whether it has times in every hour of its days, so that it counts the time that passes and not
+    /// what a clock shows.
+    pub const fn is_hourly(&self) -> bool {
+        self.hours == (1 << 24) - 1
+    }
+
     /// Whether a day is one of its days.
     fn has_date(&self, date: jiff::civil::Date) -> bool {
         let has = |bits: u64, value: i8| bits >> value & 1 == 1;

@@ -100,6 +100,7 @@ impl World {
             priority: 0,
             pins: BTreeMap::new(),
             trigger: Trigger::Api,
+            trigger_name: None,
             idempotency: None,
             deadline: workflow.config.timeout.filter(|_| hold.is_none()).map(|t| now.after(t)),
             not_before: hold.flatten(),

@@ -139,6 +139,9 @@ pub enum ApiError {
         /// What may have been meant, with what comes before it.
         help: String,
     },
+    /// A request from outside is not signed as it has to be. Which part is wrong is not said.
+    #[error("the request is not signed as this host wants it")]
+    NotGenuine,
     /// There is no such page.
     #[error("there is nothing at `{0}`; the operations are listed at /api/v1/docs/")]
     NoRoute(String),
@@ -218,6 +221,8 @@ impl ApiError {
                 "workflow" => Kind(S::NOT_FOUND, "workflow-not-found", "Unknown workflow"),
                 "run" => Kind(S::NOT_FOUND, "run-not-found", "Unknown run"),
                 "task" => Kind(S::NOT_FOUND, "task-not-found", "Unknown task"),
+                "trigger" => Kind(S::NOT_FOUND, "trigger-not-found", "Unknown trigger"),
+                "webhook" => Kind(S::NOT_FOUND, "webhook-not-found", "Unknown webhook"),
                 "artefact" => Kind(S::NOT_FOUND, "artefact-not-found", "Unknown artefact"),
                 "template" => Kind(S::NOT_FOUND, "template-not-found", "Unknown template"),
                 "version" => Kind(S::NOT_FOUND, "version-not-found", "Unknown version"),
@@ -262,6 +267,7 @@ impl ApiError {
                 Kind(S::UNPROCESSABLE_ENTITY, "invalid-workflow", "Invalid workflow")
             }
             Self::NotNow { .. } => Kind(S::CONFLICT, "not-now", "Not in this state"),
+            Self::NotGenuine => Kind(S::UNAUTHORIZED, "not-genuine", "Not signed"),
             Self::BodyTooLarge { .. } => {
                 Kind(S::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large")
             }

@@ -187,7 +187,11 @@ fn check_type(
     Err(ApiError::UnsupportedMediaType { found, expected })
 }
 
-async fn body(request: Request<Body>, limit: u64) -> Result<Bytes, ApiError> {
+/// Reads a body of at most `limit` bytes.
+///
+/// # Errors
+/// When it is longer, or breaks off.
+pub(super) async fn body(request: Request<Body>, limit: u64) -> Result<Bytes, ApiError> {
     let announced = request.headers().get(CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit) {

@@ -58,6 +58,7 @@ pub(super) async fn started(
         input,
         context,
         trigger: Trigger::Rerun,
+        trigger_name: None,
         idempotency,
         traceparent: None,
         priority: Some(state.priority),

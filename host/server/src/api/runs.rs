@@ -42,7 +42,8 @@ pub(crate) struct RunsQuery {
     started_after: Option<String>,
     /// Accepted before this time (RFC 3339).
     started_before: Option<String>,
-    /// That this started: `api`, `cli`, `workflow` or `rerun`.
+    /// That this started: `api`, `cli`, `workflow`, `rerun`, or the kind of a trigger: `cron`,
+    /// `webhook`, `github`, `file`, `run`.
     trigger: Option<String>,
     /// That a task of this run started.
     parent: Option<String>,

@@ -148,6 +148,7 @@ async fn accept(
         input,
         context,
         trigger: Trigger::Api,
+        trigger_name: None,
         idempotency,
         traceparent: request::traceparent(headers),
         priority,

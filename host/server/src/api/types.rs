@@ -13,6 +13,7 @@ mod run;
 mod steer;
 mod task;
 mod template;
+mod trigger;
 mod version;
 mod word;
 mod workflow;
@@ -34,6 +35,10 @@ pub use steer::{Approve, Pause, Priority, Signal, Skip};
 pub use task::{Attempt, CachedFrom, Failure, Progress, Task, TaskDetail, TaskPage};
 pub use template::{
     MakeWorkflow, SaveParam, SaveTemplate, Template, TemplateList, TemplateSummary,
+};
+pub use trigger::{
+    Delivered, FireTrigger, FiredRun, SkippedTrigger, Trigger, TriggerHistory, TriggerList,
+    TriggerSummary,
 };
 pub use version::{
     EnabledBy, Origin, OriginKind, WorkflowVersion, WorkflowVersionText, WorkflowVersions,

@@ -46,6 +46,8 @@ pub(super) enum Command {
     /// List or show the plugins of a host.
     #[command(visible_alias = "plugins")]
     Plugin(Plugins),
+    /// List or show what starts runs by itself, or fire it by hand.
+    Triggers(Triggers),
     /// Print the configuration that a host would have, and where each value comes from.
     Config(Config),
     /// Check a data folder: the journal, its files, the disk. A host may be running.
@@ -314,6 +316,37 @@ pub(super) enum PluginsCommand {
         /// The plugin's name
         #[arg(value_name = "PLUGIN")]
         name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Triggers {
+    #[command(flatten)]
+    pub(super) remote: Remote,
+    #[command(subcommand)]
+    pub(super) command: TriggersCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TriggersCommand {
+    /// List triggers, with why one does not listen.
+    List,
+    /// Show a trigger and what it did lately.
+    Show {
+        /// The trigger's name: `workflow.id`
+        #[arg(value_name = "TRIGGER")]
+        name: String,
+    },
+    /// Fire a trigger by hand, as if it had heard of an event.
+    ///
+    /// Exit code: 0 a run was started, 1 none was.
+    Fire {
+        /// The trigger's name: `workflow.id`
+        #[arg(value_name = "TRIGGER")]
+        name: String,
+        /// The event, a JSON file; `-` reads it from standard input [default: null]
+        #[arg(long, value_name = "FILE")]
+        event: Option<PathBuf>,
     },
 }
 

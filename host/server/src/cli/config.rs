@@ -26,6 +26,9 @@ pub(super) fn print(arguments: &Arguments) -> Result<Done, Failed> {
 fn as_json(settings: &Settings) -> Value {
     let entry = |path: &str| {
         let setting = settings.get(path);
+        if setting.value.is_unset() {
+            return json!({ "value": null, "source": setting.source.to_string() });
+        }
         let value = toml::from_str::<Map<String, Value>>(&format!("value = {}", setting.value));
         let value = value.ok().and_then(|mut table| table.remove("value"));
         json!({ "value": value, "source": setting.source.to_string() })
@@ -50,11 +53,21 @@ fn as_toml(settings: &Settings) -> String {
             let _ = writeln!(text, "{gap}[{section}]");
         }
         let setting = settings.get(key.path);
+        if setting.value.is_unset() {
+            let _ = writeln!(text, "# {} is not set", key.name());
+            continue;
+        }
         let line = format!("{} = {}", key.name(), setting.value);
         let _ = match &setting.source {
             Source::Default => writeln!(text, "{line}"),
             source => writeln!(text, "{line}  {}", format!("# {source}").dimmed()),
         };
+    }
+    if !settings.secrets.is_empty() {
+        text.push_str("\n[secrets]\n");
+    }
+    for (name, origin) in settings.secrets.iter() {
+        let _ = writeln!(text, "{} = {origin}", toml::Value::String(name.to_owned()));
     }
     if !is_empty(&settings.values) {
         let tables = toml::to_string(&json!({ "values": *settings.values }));

@@ -115,6 +115,7 @@ async fn perform(
         input,
         context,
         trigger: Trigger::Cli,
+        trigger_name: None,
         idempotency: None,
         traceparent: None,
         priority: None,

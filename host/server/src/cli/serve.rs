@@ -47,6 +47,7 @@ async fn host(config: Config) -> Result<Done, Failed> {
     let app = App::start(Arc::new(config)).map_err(|error| Failed::invalid(explain(error)))?;
     let app = Arc::new(app);
     app.keep_tidy();
+    app.triggers.listen();
     let listener = socket.listen(BACKLOG);
     let listener = listener.map_err(|error| Failed::invalid(no_port(listen, &error)))?;
     let address = listener.local_addr()?;

@@ -159,6 +159,13 @@ pub const KEYS: &[Key] = &[
         "Memory that all guests may hold together. An attempt that finds no room waits, uncounted.",
     ),
     key(
+        "triggers.files",
+        Kind::Folder,
+        Preset::None,
+        "The folder whose files triggers of kind `file` may look at, with the folders below it. Without \
+         one there are no such triggers.",
+    ),
+    key(
         "slots.cpu",
         Kind::Count(1, 4_096),
         Preset::Cores,

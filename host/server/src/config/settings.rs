@@ -12,6 +12,11 @@ use taskloom_core::document::{Document, Problem, Table, suggest};
 
 use super::ConfigError;
 use super::keys::{KEYS, Key, Kind, Preset};
+use super::secrets;
+use crate::secrets::Secrets;
+
+/// The section of the file that says where secrets are; its keys are their names.
+const SECRETS: &str = "secrets";
 
 /// The file that is read from the working directory when none is named.
 const DEFAULT_FILE: &str = "taskloom.toml";
@@ -76,6 +81,8 @@ pub struct Setting {
 #[derive(Debug, Clone)]
 pub struct Settings {
     settings: BTreeMap<&'static str, Setting>,
+    /// Where the secrets are, by name.
+    pub secrets: Secrets,
     /// The file that was read, if one was.
     pub file: Option<PathBuf>,
     /// What looks like a mistake but may be none, for the log.
@@ -118,6 +125,7 @@ impl Settings {
         let file = sources.file();
         let mut settings = Self {
             settings,
+            secrets: Secrets::default(),
             file: file.clone(),
             warnings: Vec::new(),
             values: Arc::new(serde_json::json!({})),
@@ -198,6 +206,9 @@ impl Settings {
         let folder = file.parent().unwrap_or(Path::new(""));
         let mut found = Vec::new();
         let mut root = document.root();
+        if let Some(table) = root.table(SECRETS) {
+            self.secrets = secrets::read(table, folder);
+        }
         if root.table(VALUES).is_some() {
             self.values = Arc::new(root.json(VALUES).unwrap_or_default());
         }
@@ -339,6 +350,9 @@ fn alone(origin: &str, problem: &Problem) -> String {
 fn default(key: &'static Key) -> Setting {
     let text = match key.preset {
         Preset::Text(text) => text.to_owned(),
+        Preset::None if matches!(key.kind, Kind::Folder) => {
+            return Setting { value: Value::Text(String::new()), source: Source::Default };
+        }
         Preset::None => String::new(),
         Preset::Cores => std::thread::available_parallelism().map_or(2, usize::from).to_string(),
         Preset::HostName => host_name(),
@@ -364,6 +378,11 @@ fn key_of(path: &str) -> &'static Key {
 }
 
 impl Value {
+    /// Whether it is the text of a key that has no value at all.
+    pub fn is_unset(&self) -> bool {
+        matches!(self, Self::Text(text) if text.is_empty())
+    }
+
     /// A number, bytes, or milliseconds; 0 for a text.
     pub(super) fn amount(&self) -> u64 {
         match self {

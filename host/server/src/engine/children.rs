@@ -265,6 +265,7 @@ fn request(
         input,
         context,
         trigger: Trigger::Workflow,
+        trigger_name: None,
         idempotency: None,
         traceparent: None,
         priority: None,

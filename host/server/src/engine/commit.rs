@@ -117,7 +117,7 @@ impl Service {
         if let Some(resident) = self.runs.remove(&run) {
             let state = Arc::new(resident.state);
             self.child_finished(&state);
-            self.finished.keep(state);
+            self.finished.ended(state);
         }
         self.keys.remove(run);
         self.dispatcher.dismiss(run);

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use taskloom_core::definition::Definition;
-use taskloom_core::id::{Digest, RunId, TaskId};
+use taskloom_core::id::{Digest, RunId, TaskId, TriggerName};
 use taskloom_core::journal::{IdempotencyKey, Parent, Trigger};
 use taskloom_core::run::{Refusal, RerunPlan, TaskIndex};
 use taskloom_core::time::Timestamp;
@@ -47,6 +47,8 @@ pub struct StartRun {
     pub context: Option<Arc<str>>,
     /// What starts it.
     pub trigger: Trigger,
+    /// Which trigger of the workflow starts it, if one does.
+    pub trigger_name: Option<TriggerName>,
     /// The caller's key, under which the start happens at most once.
     pub idempotency: Option<IdempotencyKey>,
     /// The caller's trace.

@@ -112,8 +112,7 @@ impl Resident {
             parent: state.start.parent.as_ref().map(|parent| parent.run),
             rerun_of: state.start.rerun.as_ref().map(|rerun| rerun.run),
             concurrency_key: start_key(state),
-            // Its own, once `RunStarted` has it.
-            trigger_name: None,
+            trigger_name: state.start.trigger_name.as_ref().map(ToString::to_string),
         }
     }
 }

@@ -213,6 +213,7 @@ impl Service {
             priority: priority.unwrap_or(workflow.config.priority),
             pins: self.pins_of(&workflow),
             trigger,
+            trigger_name: request.trigger_name,
             idempotency,
             deadline: workflow.config.timeout.filter(|_| !held).map(|timeout| now.after(timeout)),
             not_before,

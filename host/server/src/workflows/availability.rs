@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
-use taskloom_core::definition::{Definition, KnownVersions};
+use taskloom_core::definition::{Definition, HostOffers, KnownVersions};
 use taskloom_core::document::Problem;
 use taskloom_core::id::{Digest, PluginName};
 use taskloom_core::workflow::KnownTypes;
@@ -53,6 +53,7 @@ impl Verdict {
         names: &[PluginName],
         catalog: &Catalog,
         values: &Value,
+        offers: Option<&HostOffers>,
     ) -> Availability {
         let now = Plugins {
             // First: what settles in between would otherwise be missed.
@@ -68,18 +69,19 @@ impl Verdict {
         {
             return availability.clone();
         }
-        let availability = judge(definition, now.settled, catalog, values);
+        let availability = judge(definition, now.settled, catalog, values, offers);
         *last = Some((now, availability.clone()));
         availability
     }
 }
 
-/// The answer, without asking what the last one was.
+/// The answer, without asking what the last one was. Without `offers` nobody asks for the triggers.
 pub(super) fn judge(
     definition: &Definition,
     settled: bool,
     catalog: &Catalog,
     values: &Value,
+    offers: Option<&HostOffers>,
 ) -> Availability {
     let plugins: Vec<_> =
         catalog.list().iter().filter_map(|entry| catalog.current(&entry.stem)).collect();
@@ -93,7 +95,7 @@ pub(super) fn judge(
     let mut problems = definition.check_types(&known);
     problems.extend(definition.check_versions(&versions));
     problems.extend(definition.check_values(values));
-    problems.extend(definition.unperformed());
+    problems.extend(offers.map(|offers| definition.check_triggers(offers)).unwrap_or_default());
     if settled {
         return match problems.is_empty() {
             true => Availability::Available,

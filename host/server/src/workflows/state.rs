@@ -23,6 +23,18 @@ pub(super) struct State {
     pub(super) broken: Vec<BrokenFile>,
 }
 
+impl State {
+    /// Whether it serves exactly what another one does.
+    pub(super) fn serves_what(&self, other: &Self) -> bool {
+        self.registered.len() == other.registered.len()
+            && self
+                .registered
+                .values()
+                .zip(other.registered.values())
+                .all(|(a, b)| Arc::ptr_eq(a, b))
+    }
+}
+
 /// A text that holds no workflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokenFile {

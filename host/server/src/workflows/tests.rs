@@ -35,7 +35,8 @@ impl Folder {
 impl Folder {
     fn shared(&self, folder: PathBuf) -> Shared {
         let store = Store::open(self.1.path(), taskloom_store::Options::default());
-        Shared::new(folder, store.expect("a store"), Arc::default()).expect("an empty journal")
+        Shared::new(folder, store.expect("a store"), Arc::default(), None)
+            .expect("an empty journal")
     }
 }
 
@@ -149,7 +150,7 @@ fn every_text_of_a_file_is_written_down_once() {
     }
     assert_eq!(written(&shared), ["1.0.0", "1.1.0", "1.0.0"]);
     let store = shared.store.clone();
-    let again = Shared::new(folder.0.path().to_owned(), store, Arc::default())
+    let again = Shared::new(folder.0.path().to_owned(), store, Arc::default(), None)
         .expect("the journal is sound");
     again.read().expect("readable");
     assert_eq!(written(&again), ["1.0.0", "1.1.0", "1.0.0"], "a start writes nothing");
@@ -171,7 +172,7 @@ fn what_was_put_is_there_at_the_next_start_and_behind_a_file() {
     };
     put(&workflow("a", "1.0.0"));
     assert_eq!(shown(&shared), ["a 1.0.0 -"]);
-    let again = Shared::new(folder.0.path().to_owned(), shared.store.clone(), Arc::default())
+    let again = Shared::new(folder.0.path().to_owned(), shared.store.clone(), Arc::default(), None)
         .expect("sound");
     again.read().expect("readable");
     assert_eq!(shown(&again), ["a 1.0.0 -"]);

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::host::get;
 
-const OPERATIONS: [&str; 42] = [
+const OPERATIONS: [&str; 47] = [
     "delete /api/v1/runs/{id}",
     "delete /api/v1/templates/{id}",
     "delete /api/v1/workflows/{id}",
@@ -22,12 +22,16 @@ const OPERATIONS: [&str; 42] = [
     "get /api/v1/runs/{id}/logs",
     "get /api/v1/runs/{id}/tasks",
     "get /api/v1/runs/{id}/tasks/{task}",
+    "get /api/v1/triggers",
+    "get /api/v1/triggers/{name}",
+    "get /api/v1/workflows",
+    "get /api/v1/workflows/{id}",
+    "post /api/v1/hooks/github",
+    "post /api/v1/hooks/{path}",
     "get /api/v1/templates",
     "get /api/v1/templates/{id}",
     "get /api/v1/templates/{id}/versions",
     "get /api/v1/templates/{id}/versions/{digest}",
-    "get /api/v1/workflows",
-    "get /api/v1/workflows/{id}",
     "get /api/v1/workflows/{id}/diff",
     "post /api/v1/runs/rerun",
     "get /api/v1/workflows/{id}/versions",
@@ -40,6 +44,7 @@ const OPERATIONS: [&str; 42] = [
     "post /api/v1/runs/{id}/signals",
     "post /api/v1/runs/{id}/tasks/{task}/approve",
     "post /api/v1/runs/{id}/tasks/{task}/skip",
+    "post /api/v1/triggers/{name}/fire",
     "post /api/v1/templates/{id}/workflows",
     "post /api/v1/workflows/validate",
     "post /api/v1/workflows/{id}/disable",

@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 
 use crate::service::SERVICE;
-use crate::{attempt_workflows, held, steering_workflows};
+use crate::{attempt_workflows, held, steering_workflows, trigger_workflows};
 
 /// Bytes of a body that the host reads.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -161,15 +161,32 @@ fn start() -> Host {
     )
     .expect("written");
     fs::write(root.join("plugins/http.policy.toml"), SERVICE.policy()).expect("written");
-    fs::write(root.join("taskloom.toml"), VALUES).expect("written");
+    let configuration = format!("{VALUES}\n{}", trigger_workflows::CONFIGURATION);
+    fs::write(root.join("taskloom.toml"), configuration).expect("written");
     let workflows = WORKFLOWS.into_iter().chain(steering_workflows::WORKFLOWS);
-    for (name, source) in workflows.chain(held::WORKFLOWS).chain(attempt_workflows::WORKFLOWS) {
+    for (name, source) in workflows
+        .chain(held::WORKFLOWS)
+        .chain(attempt_workflows::WORKFLOWS)
+        .chain(trigger_workflows::WORKFLOWS)
+    {
         fs::write(root.join("workflows").join(name), source).expect("written");
+    }
+    for (name, secret) in trigger_workflows::SECRETS {
+        fs::write(root.join(name), secret).expect("written");
+    }
+    for kind in trigger_workflows::EXAMPLES {
+        let name = format!("trigger-{kind}.toml");
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workflows/examples");
+        fs::copy(from.join(&name), root.join("workflows").join(&name)).expect("copied");
+    }
+    for folder in ["files/inbox", "files/watched"] {
+        fs::create_dir_all(root.join(folder)).expect("made");
     }
     fs::write(root.join("workflows/wide.toml"), wide()).expect("written");
     let folder = |name: &str| root.join(name).display().to_string();
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workflows/templates");
     let sources = Sources {
+        file: Some(root.join("taskloom.toml")),
         flags: vec![
             ("data.folder", folder("data")),
             ("plugins.folder", folder("plugins")),
@@ -179,7 +196,6 @@ fn start() -> Host {
             ("server.allowed_hosts", "tasks.example.org".to_owned()),
             ("slots.cpu", "4".to_owned()),
         ],
-        file: Some(root.join("taskloom.toml")),
         ..Sources::default()
     };
     let config = Arc::new(Config::load(&sources).expect("a configuration"));
@@ -188,6 +204,10 @@ fn start() -> Host {
         let _inside = runtime.enter();
         Arc::new(App::start(config).expect("a host"))
     };
+    {
+        let _inside = runtime.enter();
+        app.triggers.listen();
+    }
     let router = api::router(Arc::clone(&app));
     let host = Host { runtime, router, app };
     host.runtime.block_on(async {
@@ -202,6 +222,15 @@ fn start() -> Host {
 pub fn rewrite(file: &str, source: &str) {
     let folder = &HOST.app.config.workflows_folder;
     fs::write(folder.join(file), source).expect("written");
+}
+
+/// Writes a file, or removes it, in the folder that triggers may look at.
+pub fn put_file(name: &str, content: Option<&str>) {
+    let folder = HOST.app.config.trigger_files.as_ref().expect("a folder");
+    match content {
+        Some(content) => fs::write(folder.join(name), content).expect("written"),
+        None => fs::remove_file(folder.join(name)).expect("removed"),
+    }
 }
 
 /// A workflow of more tasks than one answer holds.
@@ -293,12 +322,16 @@ pub fn finished(workflow: &str, input: Value) -> Value {
 }
 
 /// Waits until `holds` of what the API says at a path, woken by nothing but its own questions.
-pub fn until(path: &str, holds: impl Fn(&Value) -> bool) -> Value {
+pub fn until(path: &str, holds: impl FnMut(&Value) -> bool) -> Value {
     wait_for(path, || get(path), holds)
 }
 
 /// Asks again until `holds` of the answer.
-pub fn wait_for(path: &str, get: impl Fn() -> Value, holds: impl Fn(&Value) -> bool) -> Value {
+pub fn wait_for(
+    path: &str,
+    get: impl Fn() -> Value,
+    mut holds: impl FnMut(&Value) -> bool,
+) -> Value {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
     loop {
         let answer = get();

@@ -27,3 +27,6 @@ mod states;
 mod steering;
 mod steering_workflows;
 mod templates;
+mod trigger_workflows;
+mod triggers;
+mod webhooks;

@@ -175,13 +175,7 @@ fn a_quorum_is_enough() {
 }
 
 #[test]
-fn what_the_host_does_not_do_yet_is_refused_and_said_where() {
-    let problem = post("/workflows/promises/runs", &[], &json!({})).expect(409);
-    assert_eq!(problem["code"], "workflow-unavailable", "{problem:#}");
-    let problems = problem["problems"].as_array().expect("a list");
-    let places: Vec<_> = problems.iter().map(|one| (&one["line"], &one["code"])).collect();
-    let unperformed = json!("not-performed");
-    assert_eq!(places, [(&json!(4), &unperformed)], "{problem:#}");
+fn a_workflow_that_is_switched_off_starts_no_run() {
     let problem = post("/workflows/off/runs", &[], &json!({})).expect(409);
     assert_eq!(problem["code"], "workflow-disabled", "{problem:#}");
 }

@@ -1,6 +1,6 @@
 //! The workflows of the tests of steering: file names and sources.
 
-pub const WORKFLOWS: [(&str, &str); 20] = [
+pub const WORKFLOWS: [(&str, &str); 19] = [
     (
         "leaves.toml",
         r#"
@@ -321,20 +321,6 @@ id = "late"
 type = "hostile.echo"
 needs = ["soon"]
 input = { n = 5 }
-"#,
-    ),
-    (
-        "promises.toml",
-        r#"
-id = "promises"
-version = "1.0.0"
-[[triggers]]
-kind = "cron"
-schedule = "0 3 * * *"
-[[tasks]]
-id = "a"
-type = "noop.run"
-cache = { ttl = "1h" }
 "#,
     ),
     (

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, Result};
 use taskloom_core::failure::Outcome;
-use taskloom_core::id::{Digest, RunId, TaskId};
+use taskloom_core::id::{Digest, RunId, TaskId, TriggerName};
 use taskloom_core::journal::{RunEvent, RunStarted};
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::run::RunStatus;
@@ -147,7 +147,9 @@ impl<'a> RunCheck<'a> {
                 && row.definition == start.definition
                 && row.idempotency == start.idempotency
                 && row.concurrency_key.as_ref() == start.concurrency.as_ref().map(|key| &key.key)
-                && row.trigger == start.trigger;
+                && row.trigger == start.trigger
+                && row.trigger_name.as_deref()
+                    == start.trigger_name.as_ref().map(TriggerName::as_str);
             problems.expect(same, || format!("run {run}: its row has another start"));
         }
         Ok(())

@@ -106,6 +106,7 @@ impl Script {
             priority: self.row.priority,
             pins: [].into(),
             trigger: self.row.trigger,
+            trigger_name: None,
             idempotency: self.row.idempotency.clone(),
             deadline: None,
             not_before: None,

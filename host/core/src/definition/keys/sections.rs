@@ -151,6 +151,11 @@ pub(in crate::definition) static TRIGGER: Section = Section {
     keys: &[
         Key::new("kind", Shape::Choice(&["cron", "webhook", "github", "file", "run"]), "Its kind.")
             .required(),
+        Key::new(
+            "id",
+            Shape::Text,
+            "Its name among the workflow's triggers; its kind and a number when absent.",
+        ),
         Key::new("when", Shape::Expression, "Whether the event starts a run; reads `event`."),
         Key::new("input", Shape::Value, "The run's input; reads `event`."),
         Key::new("debounce", Shape::Duration, "Starts one run when it has been quiet for so long."),
