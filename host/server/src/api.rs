@@ -4,6 +4,7 @@
 //! `/api/v1/openapi.json` and the page at `/api/v1/docs/` are made from that. Nothing in here
 //! decides: requests become commands of the engine or questions to the reader.
 
+mod contexts;
 mod error;
 mod events;
 mod guard;
@@ -76,6 +77,7 @@ impl Api {
     tags(
         (name = "workflows", description = "What runs can be started of."),
         (name = "runs", description = "Executions of a workflow: their tasks, attempts, logs and events."),
+        (name = "contexts", description = "What runs share with each other."),
         (name = "plugins", description = "What offers task types."),
         (name = "host", description = "Whether the host is well."),
     )
@@ -130,6 +132,9 @@ fn operations() -> OpenApiRouter<Api> {
         .routes(routes!(tasks::show))
         .routes(routes!(logs::list))
         .routes(routes!(events::list))
+        .routes(routes!(contexts::list))
+        .routes(routes!(contexts::show, contexts::set, contexts::delete))
+        .routes(routes!(contexts::history))
         .routes(routes!(plugins::list))
         .routes(routes!(plugins::show))
         .routes(routes!(health::health))

@@ -19,6 +19,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::contexts::Contexts;
 use crate::definitions::Definitions;
 use crate::engine::{self, Clock, Engine, Settings};
 use crate::finished::FinishedRuns;
@@ -41,6 +42,8 @@ pub struct App {
     pub catalog: Arc<Catalog>,
     /// The workflows.
     pub workflows: Workflows,
+    /// The contexts that runs share.
+    pub contexts: Contexts,
     /// What it was started with.
     pub config: Arc<Config>,
     store: Store,
@@ -89,6 +92,7 @@ impl App {
         let stopped = CancellationToken::new();
         Ok(Self {
             engine: launched.engine,
+            contexts: Contexts::new(store.clone(), payloads.clone(), Clock::start()),
             reader: Reader::new(store.clone(), payloads, definitions, finished),
             catalog,
             workflows,

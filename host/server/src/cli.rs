@@ -8,6 +8,7 @@ mod backup;
 mod client;
 mod compile;
 mod config;
+mod contexts;
 mod doctor;
 mod embedded;
 mod logging;
@@ -61,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Validate(arguments) => validate::validate(&arguments),
         Command::Runs(arguments) => runs::runs(arguments),
         Command::Plugin(arguments) => plugins::plugins(arguments),
+        Command::Contexts(arguments) => contexts::contexts(arguments),
         Command::Config(arguments) => config::print(&arguments),
         Command::Doctor(arguments) => doctor::check(&arguments),
         Command::Backup(arguments) => backup::backup(&arguments),

@@ -17,6 +17,7 @@ mod children;
 mod clock;
 mod commit;
 mod desk;
+mod ending;
 mod handle;
 mod inquiry;
 mod names;

@@ -5,7 +5,7 @@ use crate::id::TaskId;
 
 impl RunEvent {
     /// Every event's name, in the order of the definition.
-    pub const KINDS: [&str; 46] = [
+    pub const KINDS: [&str; 48] = [
         "run-started",
         "plugin-pinned",
         "attempt-claimed",
@@ -19,6 +19,8 @@ impl RunEvent {
         "backoff-elapsed",
         "task-skipped",
         "context-set",
+        "shared-context-read",
+        "context-published",
         "task-cancelled",
         "cancel-requested",
         "run-timed-out",
@@ -70,6 +72,8 @@ impl RunEvent {
             Self::BackoffElapsed { .. } => "backoff-elapsed",
             Self::TaskSkipped { .. } => "task-skipped",
             Self::ContextSet { .. } => "context-set",
+            Self::SharedContextRead { .. } => "shared-context-read",
+            Self::ContextPublished { .. } => "context-published",
             Self::TaskCancelled { .. } => "task-cancelled",
             Self::CancelRequested { .. } => "cancel-requested",
             Self::RunTimedOut => "run-timed-out",
@@ -144,6 +148,8 @@ impl RunEvent {
             | Self::CompensationOpened { task, .. } => Some(task),
             Self::ContextSet { task, .. } => task.as_ref(),
             Self::RunStarted(_)
+            | Self::SharedContextRead { .. }
+            | Self::ContextPublished { .. }
             | Self::PluginPinned { .. }
             | Self::CancelRequested { .. }
             | Self::RunTimedOut

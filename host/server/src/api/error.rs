@@ -120,6 +120,16 @@ pub enum ApiError {
     /// The workflow is switched off.
     #[error("workflow `{0}` is switched off (`enabled = false` in its file)")]
     WorkflowDisabled(WorkflowId),
+    /// Somebody else has changed a shared context.
+    #[error(
+        "shared context `{name}` was changed by somebody else: it is at \"{found}\" by now; read it again"
+    )]
+    ContextChanged {
+        /// The context.
+        name: String,
+        /// The number of its last event.
+        found: u64,
+    },
     /// The run is not in a state that allows it.
     #[error("run {run}: {reason}")]
     NotNow {
@@ -160,6 +170,7 @@ impl ApiError {
                 "workflow" => Kind(S::NOT_FOUND, "workflow-not-found", "Unknown workflow"),
                 "run" => Kind(S::NOT_FOUND, "run-not-found", "Unknown run"),
                 "task" => Kind(S::NOT_FOUND, "task-not-found", "Unknown task"),
+                "context" => Kind(S::NOT_FOUND, "context-not-found", "Unknown context"),
                 _ => Kind(S::NOT_FOUND, "plugin-not-found", "Unknown plugin"),
             },
             Self::NoRoute(_) => Kind(S::NOT_FOUND, "not-found", "Nothing here"),
@@ -173,6 +184,9 @@ impl ApiError {
             Self::RunStopping(_) => Kind(S::CONFLICT, "run-stopping", "The run is being stopped"),
             Self::WorkflowDisabled(_) => {
                 Kind(S::CONFLICT, "workflow-disabled", "Workflow switched off")
+            }
+            Self::ContextChanged { .. } => {
+                Kind(S::PRECONDITION_FAILED, "context-changed", "The context has changed")
             }
             Self::NotNow { .. } => Kind(S::CONFLICT, "not-now", "Not in this state"),
             Self::BodyTooLarge { .. } => {

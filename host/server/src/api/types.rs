@@ -6,6 +6,7 @@ mod event;
 mod plugin;
 mod problem;
 mod run;
+mod shared;
 mod steer;
 mod task;
 mod word;
@@ -20,6 +21,10 @@ pub use plugin::{
 pub use problem::{Problem, ProblemDetails};
 pub use run::{Cancel, LogLine, LogPage, ParentTask, Run, RunPage, RunSummary, StartRun};
 pub(crate) use run::{tasks, visible};
+pub use shared::{
+    SetContext, SharedChange, SharedContext, SharedContextPage, SharedContextSummary,
+    SharedHistory, SharedSource, SharedValue,
+};
 pub use steer::{Approve, Pause, Priority, Rerun, RerunPreview, RerunStart, Signal, Skip};
 pub use task::{Attempt, Failure, Task, TaskDetail, TaskPage};
 pub use word::{AvailabilityWord, OnFailureWord, Outcome, RunStatus, TaskStatus};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use reqwest::{RequestBuilder, Url};
+use reqwest::{RequestBuilder, StatusCode, Url};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -63,6 +63,29 @@ impl Client {
         self.send(self.http.post(url).json(body)).await
     }
 
+    /// What the API says when `body` is put to `path`, if what is there is at `seq`, where that is said.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(super) async fn put(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+        seq: Option<u64>,
+    ) -> Result<Value> {
+        let request = self.http.put(self.url(path)?).json(body);
+        self.send(if_match(request, seq)).await
+    }
+
+    /// Deletes what is at `path`, if it is at `seq`, where that is said.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(super) async fn delete(&self, path: &[&str], seq: Option<u64>) -> Result<()> {
+        let request = self.http.delete(self.url(path)?);
+        self.send(if_match(request, seq)).await.map(|_| ())
+    }
+
     fn url(&self, path: &[&str]) -> Result<Url> {
         let mut url = self.server.clone();
         let not_a_base = || anyhow!("`{}` is no URL such as `http://127.0.0.1:8080`", self.server);
@@ -78,6 +101,9 @@ impl Client {
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
         let text = response.text().await.context("the host's answer broke off")?;
+        if status == StatusCode::NO_CONTENT {
+            return Ok(Value::Null);
+        }
         if status.is_success() {
             return serde_json::from_str(&text)
                 .with_context(|| format!("what answers at {} is no Taskloom host", self.server));
@@ -111,4 +137,12 @@ fn told(problem: &ProblemDetails) -> String {
         text.push_str(&one_line(&problem.to_string()));
     }
     text
+}
+
+/// A request that is refused when what it is about is not at `seq` any more.
+fn if_match(request: RequestBuilder, seq: Option<u64>) -> RequestBuilder {
+    match seq {
+        Some(seq) => request.header("if-match", format!("\"{seq}\"")),
+        None => request,
+    }
 }

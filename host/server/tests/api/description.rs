@@ -6,7 +6,11 @@ use serde_json::Value;
 
 use crate::host::get;
 
-const OPERATIONS: [&str; 23] = [
+const OPERATIONS: [&str; 28] = [
+    "delete /api/v1/contexts/{name}",
+    "get /api/v1/contexts",
+    "get /api/v1/contexts/{name}",
+    "get /api/v1/contexts/{name}/history",
     "get /api/v1/health",
     "get /api/v1/plugins",
     "get /api/v1/plugins/{name}",
@@ -29,6 +33,7 @@ const OPERATIONS: [&str; 23] = [
     "post /api/v1/runs/{id}/tasks/{task}/skip",
     "post /api/v1/workflows/validate",
     "post /api/v1/workflows/{id}/runs",
+    "put /api/v1/contexts/{name}",
     "put /api/v1/runs/{id}/priority",
 ];
 

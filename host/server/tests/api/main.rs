@@ -11,6 +11,7 @@ mod host;
 mod pages;
 mod refusals;
 mod runs;
+mod shared_contexts;
 mod start;
 mod steering;
 mod steering_workflows;
