@@ -25,7 +25,7 @@ pub use context::{Author, ContextEvent, ContextSource};
 pub use event::{Branch, Reused, RunEvent};
 pub use plugin::PluginEvent;
 pub use registry::{Origin, TemplateEvent, WorkflowEvent};
-pub use start::{IdempotencyKey, Parent, RerunFrom, RerunOf, RunStarted, Trigger};
+pub use start::{ConcurrencyKey, IdempotencyKey, Parent, RerunFrom, RerunOf, RunStarted, Trigger};
 pub use trigger::TriggerEvent;
 
 /// Names a stream of events.

@@ -22,6 +22,7 @@ mod context;
 mod effect;
 mod frame;
 mod group;
+mod held;
 mod index;
 mod planner;
 mod question;
@@ -80,6 +81,10 @@ pub struct RunState {
     pub start: Box<RunStarted>,
     /// When it was accepted.
     pub started_at: Timestamp,
+    /// When it began; `None` while it is held, and when it was stopped before.
+    pub admitted_at: Option<Timestamp>,
+    /// When it must have ended.
+    pub deadline: Option<Timestamp>,
     /// How many events were applied: the sequence number of the last one.
     pub last_seq: u64,
     /// The plugin versions it keeps.
@@ -177,6 +182,7 @@ struct Marks {
     stopping: Vec<TaskIndex>,
     /// Tasks whose run is to be started.
     children: Vec<TaskIndex>,
+    admitted: bool,
     stopped: bool,
     paused: bool,
     resumed: bool,

@@ -5,6 +5,7 @@
 //! decides: requests become commands of the engine or questions to the reader.
 
 mod contexts;
+pub(crate) mod delay;
 mod error;
 mod events;
 mod guard;

@@ -12,14 +12,17 @@
 //! they ask for when the batch is on disk. While a batch is being written the next one fills:
 //! a chain step costs one commit, a thousand parallel results cost a handful.
 
+mod admission;
 mod batch;
 mod children;
 mod clock;
 mod commit;
+mod concurrency;
 mod desk;
 mod ending;
 mod handle;
 mod inquiry;
+mod keys;
 mod names;
 mod offers;
 mod perform;
@@ -32,7 +35,7 @@ mod timers;
 mod watch;
 
 pub use clock::Clock;
-pub use handle::{CommandError, Engine, StartError, StartRun, Started};
+pub use handle::{Begins, CommandError, Engine, StartError, StartRun, Started};
 pub use service::{Fatal, Settings};
 pub use start::{Parts, launch};
 pub use steer::Steer;

@@ -194,6 +194,21 @@ fn a_run_has_the_context_it_is_given() {
 }
 
 #[test]
+fn a_run_begins_when_it_is_told_to() {
+    let place = Place::new();
+    let run = "run workflows/echo.toml --json";
+    let done = place.taskloom(&format!("{run} --delay 200ms")).expect(0);
+    done.says(&["held until"]);
+    let shown = done.json();
+    let time = |name: &str| shown[name].as_str().expect("a time").parse::<jiff::Timestamp>();
+    let (started, admitted) = (time("started_at"), time("admitted_at"));
+    let waited = admitted.expect("a time").duration_since(started.expect("a time"));
+    assert!(waited.as_millis() >= 200, "{shown:#}");
+    place.taskloom(&format!("{run} --delay soon")).expect(2).says(&["--delay: `soon`"]);
+    place.taskloom(&format!("{run} --at never")).expect(2).says(&["--at: `never`"]);
+}
+
+#[test]
 fn a_run_as_json_is_what_the_api_shows() {
     let place = Place::new();
     let done = place.taskloom_with("run workflows/echo.toml --input - --json", "{\"say\": \"ho\"}");

@@ -187,6 +187,8 @@ impl Run {
             trigger: self.row.trigger,
             idempotency: None,
             deadline: None,
+            not_before: None,
+            concurrency: None,
             parent: None,
             rerun: None,
             traceparent: None,

@@ -35,10 +35,6 @@ impl Definition {
                 note(self.path(node, "heartbeat"), "a heartbeat");
             }
         }
-        if self.workflow.config.concurrency.is_some() {
-            let path = vec![Step::Key("config"), Step::Key("concurrency")];
-            note(path, "a concurrency key");
-        }
         for place in 0..self.workflow.triggers.len() {
             note(vec![Step::Key("triggers"), Step::Item(place)], "a trigger");
         }

@@ -18,6 +18,13 @@ use crate::time::Timestamp;
 pub enum RunEvent {
     /// The run was accepted; always the first event.
     RunStarted(Box<RunStarted>),
+    /// A run that was held begins: its time has come, and its key has room. Its timeout counts from
+    /// here.
+    RunAdmitted {
+        /// When the run must have ended.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<Timestamp>,
+    },
     /// A plugin that was not loaded when the run started now is; the run keeps this version.
     PluginPinned {
         /// The plugin.

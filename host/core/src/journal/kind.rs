@@ -5,8 +5,9 @@ use crate::id::TaskId;
 
 impl RunEvent {
     /// Every event's name, in the order of the definition.
-    pub const KINDS: [&str; 48] = [
+    pub const KINDS: [&str; 49] = [
         "run-started",
+        "run-admitted",
         "plugin-pinned",
         "attempt-claimed",
         "attempt-started",
@@ -60,6 +61,7 @@ impl RunEvent {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::RunStarted(_) => "run-started",
+            Self::RunAdmitted { .. } => "run-admitted",
             Self::PluginPinned { .. } => "plugin-pinned",
             Self::AttemptClaimed { .. } => "attempt-claimed",
             Self::AttemptStarted { .. } => "attempt-started",
@@ -150,6 +152,7 @@ impl RunEvent {
             Self::RunStarted(_)
             | Self::SharedContextRead { .. }
             | Self::ContextPublished { .. }
+            | Self::RunAdmitted { .. }
             | Self::PluginPinned { .. }
             | Self::CancelRequested { .. }
             | Self::RunTimedOut

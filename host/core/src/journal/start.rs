@@ -31,9 +31,15 @@ pub struct RunStarted {
     /// The caller's `Idempotency-Key`, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency: Option<IdempotencyKey>,
-    /// When the run must have ended.
+    /// When the run must have ended; of a run that is held, its admission says that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
+    /// The run is held, and not admitted before this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+    /// The run is held until the runs of its key leave room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<ConcurrencyKey>,
     /// The run that this one goes on from, if it is a rerun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rerun: Option<RerunOf>,
@@ -101,6 +107,15 @@ pub enum RerunFrom {
     Failed,
     /// These tasks, what did not succeed, and all that depends on them.
     Tasks(Vec<TaskId>),
+}
+
+/// What a run shares with the runs of its workflow that must not all be at work at the same time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConcurrencyKey {
+    /// The key, at most 256 bytes.
+    pub key: String,
+    /// How many runs of the key may be at work when this one is admitted.
+    pub limit: u32,
 }
 
 /// A caller's key under which a start happens at most once per workflow.

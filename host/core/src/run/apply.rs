@@ -6,11 +6,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::closing::Closing;
-use super::{ContextState, FrameIndex, Marks, Role, RunState, Signals, TaskIndex, TaskStatus};
+use super::held::start_is_held;
+use super::{ContextState, FrameIndex, Marks, RunState, Signals, TaskIndex, TaskStatus};
 use crate::id::{RunId, TaskId};
 use crate::journal::{Entry, RunEvent, RunStarted};
 use crate::time::Timestamp;
-use crate::workflow::{BlockIndex, BodyIndex, Workflow};
+use crate::workflow::{BodyIndex, Workflow};
 
 /// An event that does not fit the state it was applied to: the journal is damaged, or was written
 /// by something else than the planner.
@@ -38,6 +39,8 @@ impl RunState {
             id,
             pins: start.pins.clone(),
             started_at: at,
+            admitted_at: None,
+            deadline: start.deadline,
             last_seq: 1,
             stop: None,
             finish: None,
@@ -66,7 +69,9 @@ impl RunState {
         };
         let frame = state.add_frame(BodyIndex::ROOT, None);
         debug_assert_eq!(frame, FrameIndex::ROOT);
-        state.open_section(BlockIndex::ROOT, frame, None, Role::Root, at);
+        if !start_is_held(&state.start) {
+            state.admit(at);
+        }
         state
     }
 
@@ -152,6 +157,7 @@ impl RunState {
             E::ContextSet { task, values } => self.fold_context(task.as_ref(), values, at),
             E::SharedContextRead { .. } | E::ContextPublished { .. } => self.fold_shared(event),
             E::RunStarted(_)
+            | E::RunAdmitted { .. }
             | E::PluginPinned { .. }
             | E::CancelRequested { .. }
             | E::RunTimedOut

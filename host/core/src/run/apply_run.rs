@@ -14,6 +14,7 @@ impl RunState {
     pub(super) fn fold_run(&mut self, event: &RunEvent, at: Timestamp) -> Result<(), String> {
         match event {
             RunEvent::RunStarted(_) => return Err("the run has already started".to_owned()),
+            RunEvent::RunAdmitted { deadline } => self.fold_admission(*deadline, at)?,
             RunEvent::PluginPinned { plugin, digest } => {
                 self.pins.insert(plugin.clone(), *digest);
             }
@@ -60,6 +61,9 @@ impl RunState {
                 self.marks.stopped = true;
             }
             RunEvent::RunFinished { outcome, output, failure } => {
+                if self.is_held() {
+                    return Err("the run has not begun".to_owned());
+                }
                 let open = self.section(self.phase_section()).open;
                 if open > 0 {
                     return Err(format!("{open} tasks have not ended"));
@@ -85,6 +89,9 @@ impl RunState {
             self.stop = Some(Stop { outcome, failure, stops_attempts: true });
             // What is left, such as `finally`, must not wait for somebody to go on with the run.
             self.paused = None;
+            if self.sections.is_empty() {
+                self.open_unbegun();
+            }
             self.cancel_all_sections();
             self.marks.stopped = true;
         }

@@ -65,7 +65,7 @@ impl RunState {
 
     /// Whether nothing of the phase is open any more.
     pub(super) fn phase_is_over(&self) -> bool {
-        self.section(self.phase_section()).open == 0
+        !self.is_held() && self.section(self.phase_section()).open == 0
     }
 
     /// Whether the run is being stopped, and nothing of it should go on.
@@ -76,7 +76,7 @@ impl RunState {
 
     /// Why the workflow's own tasks did not succeed, if they did not.
     pub fn main_failure(&self) -> Option<(Outcome, Failure)> {
-        let failed = || self.section(SectionIndex::ROOT).failure.clone();
+        let failed = || self.sections.first()?.failure.clone();
         match &self.stop {
             Some(stop) => Some((stop.outcome, stop.failure.clone())),
             None => failed().map(|failure| (Outcome::Failed, failure)),

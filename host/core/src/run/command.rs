@@ -14,6 +14,8 @@ use crate::time::Timestamp;
 /// What somebody or something asks of a run.
 #[derive(Debug, Clone)]
 pub enum Command {
+    /// Let a run begin that is held.
+    Admit,
     /// Keep this version of a plugin that was not loaded when the run started.
     PinPlugin {
         /// The plugin.

@@ -10,6 +10,11 @@ use crate::workflow::TaskKind;
 /// What is to be done once the events are on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
+    /// Send [`super::Command::Admit`] when the run's concurrency key has room, if it has one.
+    Hold {
+        /// Not before this time.
+        until: Option<Timestamp>,
+    },
     /// Offer a ready task to the dispatcher.
     Offer {
         /// The task.
@@ -99,6 +104,9 @@ impl RunState {
     pub(super) fn take_effects(&mut self) -> Vec<Effect> {
         let marks = std::mem::take(&mut self.marks);
         let mut effects = Vec::new();
+        if marks.admitted {
+            effects.extend(self.deadline.map(Effect::DeadlineAt));
+        }
         if marks.stopped || marks.paused {
             effects.push(Effect::Withdraw);
         }
@@ -138,8 +146,10 @@ impl RunState {
         if self.finish.is_some() {
             return vec![Effect::Finish];
         }
-        let mut effects: Vec<Effect> =
-            self.start.deadline.map(Effect::DeadlineAt).into_iter().collect();
+        let mut effects: Vec<Effect> = self.deadline.map(Effect::DeadlineAt).into_iter().collect();
+        if self.is_held() {
+            effects.push(Effect::Hold { until: self.start.not_before });
+        }
         effects.extend(self.closing.deadline.map(Effect::ClosingDeadlineAt));
         let changed = self.priority != self.start.priority;
         effects.extend(changed.then_some(Effect::Prioritise(self.priority)));

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::answer::answered;
 use super::attempts::{attempt_ended, host_lost};
 use super::command::{Command, LossLimits, Published};
+use super::held::admission;
 use super::settle::settle;
 use super::{Effect, Phase};
 use super::{IllegalEvent, Refusal, RunState, TaskIndex, TaskStatus, steer, wake};
@@ -143,6 +144,7 @@ fn decide(
             let known = state.pins.contains_key(&plugin);
             Ok(if known { Vec::new() } else { vec![RunEvent::PluginPinned { plugin, digest }] })
         }
+        Command::Admit => admission(state, now),
         Command::Claim { .. } => claim(state, command, now),
         Command::Started { task, number, started_at } => {
             let id = expect_status(state, task, TaskStatus::Claimed { number })?;

@@ -5,6 +5,7 @@ use super::TaskIndex;
 use super::apply::IllegalEvent;
 use crate::failure::Outcome;
 use crate::id::TaskId;
+use crate::time::Timestamp;
 
 /// Why a command has no effect.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +22,12 @@ pub enum Refusal {
     /// The end of the run has not begun, or has no time limit any more.
     #[error("the end of the run has not begun, or its time was over before")]
     NotClosing,
+    /// It has begun already, or is being stopped.
+    #[error("the run is not held")]
+    NotHeld,
+    /// Its time has not come.
+    #[error("the run does not begin before {0}")]
+    TooEarly(Timestamp),
     /// Nothing new is claimed.
     #[error("the run is paused: {0}")]
     Paused(String),

@@ -86,6 +86,31 @@ impl RunState {
         role: Role,
         at: Timestamp,
     ) -> SectionIndex {
+        let (index, tasks) = self.add_section(block, frame, owner, role);
+        let empty = tasks.is_empty();
+        if role == Role::Members {
+            self.take_up_members(index, at);
+        } else {
+            for task in tasks {
+                if self.task(task).unmet == 0 {
+                    self.begin_task(task, at);
+                }
+            }
+        }
+        if empty {
+            self.section_ended(index);
+        }
+        index
+    }
+
+    /// Adds a section in which nothing begins.
+    pub(super) fn add_section(
+        &mut self,
+        block: BlockIndex,
+        frame: FrameIndex,
+        owner: Option<TaskIndex>,
+        role: Role,
+    ) -> (SectionIndex, Vec<TaskIndex>) {
         let index = SectionIndex::new(self.sections.len());
         let tasks: Vec<TaskIndex> = self.block_tasks(block, frame).collect();
         let open = u32::try_from(tasks.len()).expect("a workflow has at most TASKS_MAX tasks");
@@ -98,19 +123,7 @@ impl RunState {
         for task in &tasks {
             self.task_mut(*task).section = Some(index);
         }
-        if role == Role::Members {
-            self.take_up_members(index, at);
-        } else {
-            for task in tasks {
-                if self.task(task).unmet == 0 {
-                    self.begin_task(task, at);
-                }
-            }
-        }
-        if open == 0 {
-            self.section_ended(index);
-        }
-        index
+        (index, tasks)
     }
 
     /// Notes a failure that the section has to bear.

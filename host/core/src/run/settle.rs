@@ -179,7 +179,9 @@ impl Ledger<'_> {
         let limit = state.workflow.config.finally_timeout;
         let deadline = state.closing.deadline.unwrap_or_else(|| self.now.after(limit));
         let undone = state.closing.compensable.last().map(|index| state.task(*index).id.clone());
-        let finally = state.workflow.finally.is_some() && !state.closing.overdue;
+        // A run that never began has nothing to clean up.
+        let begun = state.admitted_at.is_some();
+        let finally = begun && state.workflow.finally.is_some() && !state.closing.overdue;
         match (state.closing.phase, undone) {
             (Phase::Main, Some(_)) if state.main_failure().is_some() => {
                 Some(RunEvent::CompensationStarted { deadline })

@@ -49,7 +49,7 @@ impl RunState {
             RunStatus::Cancelling
         } else if self.paused.is_some() {
             RunStatus::Paused
-        } else if nothing_to_do && self.waiting > 0 {
+        } else if self.is_held() || nothing_to_do && self.waiting > 0 {
             RunStatus::Waiting
         } else {
             RunStatus::Running

@@ -31,7 +31,10 @@ impl RunState {
 
     /// The earliest time at which something happens by itself; `None` if nothing does.
     pub fn next_wake(&self) -> Option<Timestamp> {
-        self.timers.first().map(|(at, ..)| *at)
+        match self.is_held() {
+            true => self.start.not_before,
+            false => self.timers.first().map(|(at, ..)| *at),
+        }
     }
 
     /// The times that follow from a task's state.

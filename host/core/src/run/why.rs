@@ -12,6 +12,13 @@ use crate::time::Timestamp;
 pub enum Why {
     /// What it needs has not ended.
     Needs(Vec<TaskId>),
+    /// The run is held.
+    Held {
+        /// Its time.
+        until: Option<Timestamp>,
+        /// The concurrency key whose runs leave no room.
+        key: Option<String>,
+    },
     /// The group it is in is not at work, or has not decided whether it will run.
     NotAtWork(Option<TaskId>),
     /// The host uses it when it is needed: to reduce outputs or to undo a task.
@@ -87,12 +94,20 @@ impl RunState {
         })
     }
 
+    fn why_held(&self) -> Why {
+        let key = self.start.concurrency.as_ref().map(|concurrency| concurrency.key.clone());
+        Why::Held { until: self.start.not_before, key }
+    }
+
     fn why_ready(&self) -> Why {
         self.paused.clone().map_or(Why::Slot, Why::Paused)
     }
 
     fn why_pending(&self, index: TaskIndex) -> Why {
         let task = self.task(index);
+        if self.is_held() {
+            return self.why_held();
+        }
         if task.section.is_none() {
             return self.why_not_at_work(index);
         }
@@ -173,6 +188,16 @@ impl fmt::Display for Why {
             Self::Needs(needs) => {
                 let names: Vec<String> = needs.iter().map(|need| format!("`{need}`")).collect();
                 write!(f, "needs {}", names.join(", "))
+            }
+            Self::Held { until, key } => {
+                f.write_str("the run is held")?;
+                if let Some(until) = until {
+                    write!(f, " until {until}")?;
+                }
+                if let Some(key) = key {
+                    write!(f, ", and by its concurrency key `{key}`")?;
+                }
+                Ok(())
             }
             Self::NotAtWork(Some(group)) => write!(f, "waits until `{group}` puts it to work"),
             Self::NotAtWork(None) => f.write_str("runs at the end of the run"),

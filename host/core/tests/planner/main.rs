@@ -3,6 +3,7 @@
 mod context;
 mod ends;
 mod groups;
+mod held;
 mod merges;
 mod outcomes;
 mod plain;

@@ -141,6 +141,7 @@ fn command(world: &World, word: &str, task: &str, argument: &str) -> Option<Comm
         Command::Approve { task: world.index(task), approved, by, comment, input, output }
     };
     Some(match word {
+        "admit" => Command::Admit,
         "cancel" => Command::Cancel { reason: "enough".to_owned() },
         "pause" => Command::Pause { reason: "lunch".to_owned() },
         "resume" => Command::Resume,

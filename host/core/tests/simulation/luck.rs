@@ -21,6 +21,7 @@ pub(crate) fn finish(world: &mut World, luck: &mut fastrand::Rng, mut crashes: u
             return;
         }
         match luck.u8(0..40) {
+            8..12 if world.held.is_some() => admit(world),
             0..12 => claim(world, luck),
             12..20 => end(world, luck),
             20..28 => answer(world, luck),
@@ -57,6 +58,16 @@ pub(crate) fn finish(world: &mut World, luck: &mut fastrand::Rng, mut crashes: u
         .tasks()
         .filter_map(|(index, task)| Some(format!("{}: {}", task.id, world.state.why(index)?)));
     panic!("the run does not end:\n{}", open.collect::<Vec<_>>().join("\n"));
+}
+
+/// The host finds room for a held run; a run whose time has not come is refused.
+fn admit(world: &mut World) {
+    let early = world.held.flatten().is_some_and(|until| until > world.now);
+    let was_held = world.state.is_held();
+    assert_eq!(world.give(Command::Admit).is_ok(), was_held && !early, "what is held begins");
+    if !early {
+        world.held = None;
+    }
 }
 
 /// Time goes on; now and then the clock jumps, also back.

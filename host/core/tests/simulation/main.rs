@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use taskloom_core::failure::Outcome;
 use taskloom_core::journal::{RerunFrom, RunEvent};
 use taskloom_core::run::plan;
+use taskloom_core::time::Timestamp;
 
 use luck::finish;
 use promises::check;
@@ -83,7 +84,8 @@ fn a_rerun_does_again_what_it_says_and_nothing_else() {
         };
         let _told = Told(seed);
         let old_workflow = std::sync::Arc::clone(&old.workflow);
-        let mut world = World::rerun(old_workflow, other_run(3), plan.clone());
+        let again = if luck.u8(0..4) == 0 { World::held_rerun } else { World::rerun };
+        let mut world = again(old_workflow, other_run(3), plan.clone());
         check(&world);
         finish(&mut world, &mut luck, 1);
         promises::check_rerun(&old, &world, &plan);
@@ -122,7 +124,11 @@ fn played(seed: u64, luck: &mut fastrand::Rng) -> World {
     let _told = Told(seed);
     let spec = graph::random_spec(luck);
     let _spec = ToldSpec(&spec);
-    let mut world = World::start(workflow(&spec));
+    let mut world = match luck.u8(0..8) {
+        0 => World::held(workflow(&spec), None),
+        1 => World::held(workflow(&spec), Some(Timestamp::from_ms(luck.i64(1..60_000)))),
+        _ => World::start(workflow(&spec)),
+    };
     check(&world);
     let crashes = luck.u32(0..4);
     finish(&mut world, luck, crashes);

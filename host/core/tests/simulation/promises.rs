@@ -37,6 +37,10 @@ pub(crate) fn check(world: &World) {
     }
     check_context(state);
     check_end(state);
+    if state.is_held() {
+        let begun = |task: &TaskState| task.status != TaskStatus::Pending;
+        assert!(!state.tasks().any(|(_, task)| begun(task)), "a task of a held run has begun");
+    }
     if state.finish.is_none() {
         assert!(goes_on(world), "nothing would ever happen:\n{}", open_tasks(state));
     }
@@ -125,6 +129,7 @@ fn goes_on(world: &World) -> bool {
     };
     let asked = world.asked.iter().any(|(task, question)| state.is_asked(*task, *question));
     paused
+        || state.is_held() && world.held.is_some()
         || state.active_tasks() > 0
         || asked
         || world.resolve_output

@@ -14,7 +14,7 @@ use taskloom_core::context::Values;
 use taskloom_core::expression::Scope;
 use taskloom_core::failure::{Failure, FailureClass, Outcome};
 use taskloom_core::id::{RunId, TaskId};
-use taskloom_core::journal::{Entry, RunEvent, RunStarted, Trigger};
+use taskloom_core::journal::{ConcurrencyKey, Entry, RunEvent, RunStarted, Trigger};
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::plugin::ResourceClass;
 use taskloom_core::run::{
@@ -58,20 +58,37 @@ pub struct World {
     pub children: BTreeMap<TaskIndex, RunId>,
     pub cancelled_children: BTreeSet<TaskIndex>,
     pub resolve_output: bool,
+    /// The run asked to be admitted, not before a time.
+    pub held: Option<Option<Timestamp>>,
     pub limits: LossLimits,
 }
 
 impl World {
     pub fn start(workflow: Arc<Workflow>) -> Self {
-        Self::begin(workflow, run_id(), None)
+        Self::begin(workflow, run_id(), None, None)
+    }
+
+    /// A run that is held: by a concurrency key, and until `not_before` if that is there.
+    pub fn held(workflow: Arc<Workflow>, not_before: Option<Timestamp>) -> Self {
+        Self::begin(workflow, run_id(), None, Some(not_before))
     }
 
     /// A rerun of a run of the same workflow.
     pub fn rerun(workflow: Arc<Workflow>, id: RunId, plan: RerunPlan) -> Self {
-        Self::begin(workflow, id, Some(plan))
+        Self::begin(workflow, id, Some(plan), None)
     }
 
-    fn begin(workflow: Arc<Workflow>, id: RunId, plan: Option<RerunPlan>) -> Self {
+    /// As [`Self::rerun`], held by a concurrency key.
+    pub fn held_rerun(workflow: Arc<Workflow>, id: RunId, plan: RerunPlan) -> Self {
+        Self::begin(workflow, id, Some(plan), Some(None))
+    }
+
+    fn begin(
+        workflow: Arc<Workflow>,
+        id: RunId,
+        plan: Option<RerunPlan>,
+        hold: Option<Option<Timestamp>>,
+    ) -> Self {
         let now = Timestamp::from_ms(0);
         let (rerun, reuse) = plan.map_or((None, Vec::new()), |plan| (Some(plan.of), plan.reuse));
         let started = Box::new(RunStarted {
@@ -84,7 +101,9 @@ impl World {
             pins: BTreeMap::new(),
             trigger: Trigger::Api,
             idempotency: None,
-            deadline: workflow.config.timeout.map(|t| now.after(t)),
+            deadline: workflow.config.timeout.filter(|_| hold.is_none()).map(|t| now.after(t)),
+            not_before: hold.flatten(),
+            concurrency: hold.map(|_| ConcurrencyKey { key: "k".to_owned(), limit: 1 }),
             rerun,
             parent: None,
             traceparent: None,
@@ -114,6 +133,7 @@ impl World {
             children: BTreeMap::new(),
             cancelled_children: BTreeSet::new(),
             resolve_output: false,
+            held: None,
             limits: LossLimits::default(),
         }
     }
@@ -150,6 +170,7 @@ impl World {
 
     fn carry_out(&mut self, effect: Effect) {
         match effect {
+            Effect::Hold { until } => self.held = Some(until),
             Effect::Offer { task } => assert!(self.ready.insert(task), "offered twice"),
             Effect::WakeAt { task, at, timer } => {
                 self.timers.insert((at, task, timer));
@@ -268,6 +289,6 @@ pub fn picture(state: &RunState) -> String {
     let tasks: Vec<_> = state.tasks().map(|(_, task)| task).collect();
     let (stop, finish, paused) = (&state.stop, &state.finish, &state.paused);
     let (pins, closing, signals) = (&state.pins, state.closing(), state.signals().received());
-    let rest = (state.status(), state.context());
+    let rest = (state.status(), state.admitted_at, state.deadline, state.context());
     format!("{stop:?} {finish:?} {paused:?} {pins:?} {closing:?} {signals} {rest:?} {tasks:?}")
 }

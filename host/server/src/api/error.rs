@@ -64,6 +64,17 @@ pub enum ApiError {
         /// The run that has it.
         run: RunId,
     },
+    /// The concurrency key cannot be computed from the input.
+    #[error("the concurrency key of the run cannot be used: {0}")]
+    InvalidKey(String),
+    /// As many runs of the concurrency key are at work as may be.
+    #[error("{why}; try again when one has ended, or cancel one")]
+    KeyBusy {
+        /// Which key, and which runs.
+        why: String,
+        /// Those runs.
+        runs: Vec<RunId>,
+    },
     /// The workflow cannot run with the plugins that are loaded.
     #[error("workflow `{workflow}` cannot run with the plugins that are loaded{hints}")]
     WorkflowUnavailable {
@@ -180,6 +191,14 @@ impl ApiError {
             Self::WorkflowUnavailable { .. } => {
                 Kind(S::CONFLICT, "workflow-unavailable", "Workflow unavailable")
             }
+            Self::KeyBusy { .. } => {
+                Kind(S::CONFLICT, "concurrency-key-busy", "Concurrency key busy")
+            }
+            Self::InvalidKey(_) => Kind(
+                S::UNPROCESSABLE_ENTITY,
+                "invalid-concurrency-key",
+                "Concurrency key cannot be computed",
+            ),
             Self::RunEnded { .. } => Kind(S::CONFLICT, "run-ended", "The run has ended"),
             Self::RunStopping(_) => Kind(S::CONFLICT, "run-stopping", "The run is being stopped"),
             Self::WorkflowDisabled(_) => {
@@ -229,6 +248,7 @@ impl ApiError {
             | Self::RunEnded { run, .. }
             | Self::RunStopping(run)
             | Self::NotNow { run, .. } => Some(run.to_string()),
+            Self::KeyBusy { runs, .. } => runs.first().map(ToString::to_string),
             _ => None,
         };
         let problems = match self {
@@ -292,7 +312,11 @@ impl From<StartError> for ApiError {
             StartError::KeyReused { run } => Self::KeyReused { run },
             StartError::Full { what, retry_after } => Self::Full { what, retry_after },
             StartError::ShuttingDown => Self::ShuttingDown,
-            error @ StartError::Unwanted => Self::Internal(error.to_string()),
+            StartError::Key(why) => Self::InvalidKey(why),
+            StartError::KeyBusy { why, runs } => Self::KeyBusy { why, runs },
+            error @ (StartError::Unwanted | StartError::KeyOfAncestor(_)) => {
+                Self::Internal(error.to_string())
+            }
             StartError::Store(why) => Self::Internal(why),
         }
     }

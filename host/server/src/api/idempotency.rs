@@ -11,12 +11,18 @@ pub(super) fn key(
     input: &Value,
     context: Option<&Value>,
     priority: Option<i32>,
+    times: &[(&str, Option<String>)],
 ) -> IdempotencyKey {
     // Objects are printed in the order of their keys.
     let mut request = serde_json::json!({ "input": input, "priority": priority });
     // Without a context a request has the digest that it had before there were any.
     if let Some(context) = context {
         request["context"] = context.clone();
+    }
+    for (name, text) in times {
+        if let Some(text) = text {
+            request[*name] = text.as_str().into();
+        }
     }
     IdempotencyKey { key, request: Digest::of(request.to_string().as_bytes()) }
 }
@@ -26,7 +32,7 @@ mod tests {
     use super::*;
 
     fn digest(input: &str, priority: Option<i32>) -> Digest {
-        key(String::new(), &serde_json::from_str(input).expect("JSON"), None, priority).request
+        key(String::new(), &serde_json::from_str(input).expect("JSON"), None, priority, &[]).request
     }
 
     #[test]
@@ -38,9 +44,20 @@ mod tests {
     }
 
     #[test]
+    fn another_time_is_another_request() {
+        let with = |delay: Option<&str>| {
+            let times = [("delay", delay.map(str::to_owned))];
+            key(String::new(), &Value::Null, None, None, &times).request
+        };
+        assert_eq!(with(None), key(String::new(), &Value::Null, None, None, &[]).request);
+        assert_ne!(with(Some("1m")), with(Some("60s")));
+        assert_ne!(with(Some("1m")), with(None));
+    }
+
+    #[test]
     fn another_context_is_another_request() {
         let with = |context: Option<Value>| {
-            key(String::new(), &Value::Null, context.as_ref(), None).request
+            key(String::new(), &Value::Null, context.as_ref(), None, &[]).request
         };
         let tenant = |name: &str| Some(serde_json::json!({ "tenant": name }));
         assert_eq!(with(tenant("a")), with(tenant("a")));

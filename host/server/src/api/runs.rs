@@ -22,7 +22,7 @@ use utoipa::IntoParams;
 use super::Api;
 use super::error::ApiError;
 use super::request::{self, Params};
-use super::types::{Cancel, ProblemDetails, Run, RunPage, context_values};
+use super::types::{Cancel, Held, ProblemDetails, Run, RunPage, context_values};
 use crate::app::App;
 
 /// Which runs to list.
@@ -203,6 +203,9 @@ pub(super) async fn view(app: &App, run: RunId, with_input: bool) -> Result<Run,
     let output = app.reader.output(&state).await?;
     let input = if with_input { Some(payload(app, &state.start.input).await?) } else { None };
     let mut shown = Run::new(&state, output, input, &waits);
+    if state.is_held() && state.start.concurrency.is_some() {
+        shown.held = Held::new(&state, &app.engine.behind(run).await);
+    }
     let given = match &state.start.context {
         Some(context) if state.context().values().is_none() => Some(payload(app, context).await?),
         _ => None,

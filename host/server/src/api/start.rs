@@ -16,7 +16,7 @@ use taskloom_core::journal::{IdempotencyKey, Trigger};
 
 use super::error::ApiError;
 use super::types::{self, ProblemDetails, Run};
-use super::{Api, BASE, idempotency, request, runs, workflows};
+use super::{Api, BASE, delay, idempotency, request, runs, workflows};
 use crate::engine::{StartRun, Started};
 use crate::workflows::{Availability, Registered};
 
@@ -29,7 +29,8 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 /// Start a run
 ///
 /// The answer comes when the run is on disk. While plugins are still loading, a run is accepted
-/// and waits for them.
+/// and waits for them. A run that is to begin later, or whose concurrency key is full, is held: it
+/// is `waiting`, and says why in `held`.
 #[utoipa::path(post, path = "/workflows/{id}/runs", tag = "runs", operation_id = "startRun",
     params(
         ("id" = String, Path, description = "The workflow's id"),
@@ -45,10 +46,10 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
             headers(("Idempotent-Replayed" = Option<String>, description = "`true` when nothing was started"))),
         (status = 400, description = "Malformed JSON or header", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 404, description = "Unknown workflow", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 409, description = "The workflow cannot run with the plugins that are loaded", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 409, description = "The workflow cannot run with the plugins that are loaded, or its concurrency key is busy and refuses", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 415, description = "The body is not JSON", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, description = "The input does not fit, or the key belongs to another request", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, description = "The input does not fit, gives no concurrency key, or the idempotency key belongs to another request", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 429, description = "The host is full", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "The host is stopping", body = ProblemDetails, content_type = "application/problem+json"),
     ))]
@@ -79,9 +80,10 @@ pub(crate) async fn start(
 /// The caller's key with the digest of what it asks for.
 async fn keyed(key: String, body: &types::StartRun) -> Result<IdempotencyKey, ApiError> {
     let (input, context, priority) = (input_text(body), context_text(body), body.priority);
+    let times = [("start_at", body.start_at.clone()), ("delay", body.delay.clone())];
     checked(Arc::clone(&input), move || {
         let context = context.map(|context| parse(&context)).transpose()?;
-        Ok(idempotency::key(key, &parse(&input)?, context.as_ref(), priority))
+        Ok(idempotency::key(key, &parse(&input)?, context.as_ref(), priority, &times))
     })
     .await
 }
@@ -118,6 +120,8 @@ async fn accept(
             "priority: {priority} is not from -{PRIORITY_MAX} to {PRIORITY_MAX}"
         )));
     }
+    let begins = delay::begins(body.start_at.as_deref(), body.delay.as_deref())
+        .map_err(|(field, why)| ApiError::InvalidBody(format!("{field}: {why}")))?;
     if !registered.definition.workflow.enabled {
         return Err(ApiError::WorkflowDisabled(registered.id().clone()));
     }
@@ -139,6 +143,7 @@ async fn accept(
         rerun: None,
         parent: None,
         run: None,
+        begins,
     })
 }
 

@@ -208,6 +208,7 @@ pub(crate) async fn rerun(
         rerun: Some(rerun),
         parent: None,
         run: None,
+        begins: None,
     });
     let run = started.await?.run;
     Ok((StatusCode::CREATED, Json(runs::view(&api.app, run, false).await?)))

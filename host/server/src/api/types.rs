@@ -3,6 +3,7 @@
 
 mod context;
 mod event;
+mod held;
 mod plugin;
 mod problem;
 mod run;
@@ -15,6 +16,7 @@ mod workflow;
 pub(crate) use context::context_values;
 pub use context::{ContextSource, ContextSourceKind, ContextValue};
 pub use event::{Event, EventPage, EventUse, NextStep};
+pub use held::Held;
 pub use plugin::{
     Capability, Grant, Plugin, PluginList, PluginState, PluginSummary, TaskType, TaskTypeLimits,
 };

@@ -91,6 +91,12 @@ pub(super) struct Run {
     /// empty object]
     #[arg(long, value_name = "FILE")]
     pub(super) context: Option<PathBuf>,
+    /// Begin after this time, such as 90m; the program waits. At most 366 days
+    #[arg(long, value_name = "DURATION", conflicts_with = "at")]
+    pub(super) delay: Option<String>,
+    /// Begin at this time (RFC 3339), such as 2026-11-22T09:30:00Z; the program waits
+    #[arg(long, value_name = "TIME")]
+    pub(super) at: Option<String>,
     /// Print the run as JSON, as the API shows it
     #[arg(long)]
     pub(super) json: bool,

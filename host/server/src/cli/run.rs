@@ -17,11 +17,11 @@ use super::embedded::Embedded;
 use super::output::{one_line, print, print_json};
 use super::progress::Progress;
 use super::{Done, Failed, logging, runtime, show};
-use crate::api;
 use crate::api::types::{Event, Outcome};
+use crate::api::{self, delay};
 use crate::app::App;
 use crate::config::{Config, Log, Settings, Source};
-use crate::engine::StartRun;
+use crate::engine::{Begins, StartRun};
 
 /// Events that are read at once.
 const EVENTS_PER_READ: usize = 256;
@@ -35,6 +35,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done, Failed> {
     let definition = read_definition(&arguments.workflow)?;
     let (input, context) = read_values(arguments).map_err(Failed::invalid)?;
     check_input(&definition, &input)?;
+    let begins = begins(arguments).map_err(Failed::invalid)?;
     let violations = context.as_deref().map(context::violations).unwrap_or_default();
     if !violations.is_empty() {
         return Err(wrong("the context cannot be used", &violations));
@@ -42,7 +43,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done, Failed> {
     runtime()?.block_on(async {
         let host = Embedded::start(config, arguments.data.as_deref()).map_err(Failed::invalid)?;
         host.settled().await;
-        let done = perform(&host.app, definition, (input, context), arguments.json).await;
+        let done = perform(&host.app, definition, (input, context), begins, arguments.json).await;
         let stopped = host.stop().await;
         let done = done?;
         stopped?;
@@ -111,6 +112,15 @@ fn read_json(what: &str, file: &Path) -> Result<Arc<str>> {
     Ok(text.trim().into())
 }
 
+/// When the run begins, if not at once.
+fn begins(arguments: &Arguments) -> Result<Option<Begins>> {
+    let begins = delay::begins(arguments.at.as_deref(), arguments.delay.as_deref());
+    begins.map_err(|(field, why)| {
+        let flag = if field == "start_at" { "--at" } else { "--delay" };
+        anyhow!("{flag}: {why}")
+    })
+}
+
 fn check_input(definition: &Definition, input: &str) -> Result<(), Failed> {
     let schema = Schema::compile(&definition.workflow.input_schema);
     let schema = schema.map_err(Failed::invalid)?;
@@ -126,6 +136,7 @@ async fn perform(
     app: &App,
     definition: Arc<Definition>,
     (input, context): (Arc<str>, Option<Arc<str>>),
+    begins: Option<Begins>,
     json: bool,
 ) -> Result<Done, Failed> {
     let problems = app.workflows.check_types(&definition);
@@ -147,9 +158,15 @@ async fn perform(
         rerun: None,
         parent: None,
         run: None,
+        begins,
     };
     let run = app.engine.start_run(start).await.map_err(anyhow::Error::from)?.run;
     anstream::eprintln!("{}", format!("run {run} of {id} {version}").dimmed());
+    if begins.is_some()
+        && let Some(held) = &api::show_run(app, run).await.map_err(anyhow::Error::from)?.held
+    {
+        anstream::eprintln!("{}", show::held_for(held).dimmed());
+    }
     follow(app, run).await?;
     let ended = api::show_run(app, run).await.map_err(anyhow::Error::from)?;
     if json {

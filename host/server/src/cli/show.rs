@@ -6,7 +6,7 @@ use owo_colors::{OwoColorize as _, Style};
 
 use super::output::{harmless, one_line};
 use super::table::{Cell, Table};
-use crate::api::types::{Attempt, Failure, Outcome, Run, RunStatus, Task};
+use crate::api::types::{Attempt, Failure, Held, Outcome, Run, RunStatus, Task};
 
 /// A run with its tasks and its output.
 pub(super) fn run(run: &Run) -> String {
@@ -30,6 +30,9 @@ pub(super) fn run(run: &Run) -> String {
         format!("started {} by {}, priority {}", run.started_at, run.trigger, run.priority)
             .dimmed()
     );
+    if let Some(held) = &run.held {
+        let _ = writeln!(text, "{}", held_for(held));
+    }
     if let Some(failure) = &run.failure {
         let _ = writeln!(text, "{}", reason(failure));
     }
@@ -44,6 +47,21 @@ pub(super) fn run(run: &Run) -> String {
     }
     if let Some(output) = &run.output {
         let _ = write!(text, "\n{}\n{}\n", "output".dimmed(), indented(output.get()));
+    }
+    text
+}
+
+/// Why a run has not begun.
+pub(super) fn held_for(held: &Held) -> String {
+    let mut text = "held".to_owned();
+    if let Some(until) = &held.until {
+        let _ = write!(text, " until {until}");
+    }
+    if let Some(key) = &held.key {
+        let _ = write!(text, " by its concurrency key `{}`", one_line(key));
+    }
+    if !held.behind.is_empty() {
+        let _ = write!(text, ", behind {}", held.behind.join(", "));
     }
     text
 }

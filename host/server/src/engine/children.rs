@@ -15,7 +15,8 @@ use taskloom_core::run::{Command, FrameIndex, RunState, TaskIndex};
 use taskloom_core::workflow::BlockIndex;
 use tokio::sync::oneshot;
 
-use super::handle::StartRun;
+use super::concurrency;
+use super::handle::{StartError, StartRun};
 use super::inquiry;
 use super::names::Handed;
 use super::perform::Performer;
@@ -124,6 +125,14 @@ impl ChildNews {
         Self { parent, task, run, end: None, writes: None, kept: None }
     }
 
+    fn refused(child: &ChildStart, error: &StartError) -> Self {
+        let code = match error {
+            StartError::KeyBusy { .. } | StartError::KeyOfAncestor(_) => "concurrency-key-busy",
+            _ => "child-not-started",
+        };
+        Self::failed(child, code, error.to_string())
+    }
+
     fn failed(child: &ChildStart, code: &str, message: String) -> Self {
         let failure = Failure::new(FailureClass::Permanent, code, message);
         let end = ChildEnd { outcome: Outcome::Failed, output: None, failure: Some(failure) };
@@ -172,13 +181,15 @@ impl Performer {
             Ok(request) => request,
             Err((code, message)) => return Some(ChildNews::failed(child, code, message)),
         };
+        let key = match concurrency::key_of(&request).await {
+            Ok(key) => key,
+            Err(error) => return Some(ChildNews::refused(child, &error)),
+        };
         let (reply, answer) = oneshot::channel();
-        self.send(Input::Start(Box::new(request), reply));
+        self.send(Input::Start(Box::new((request, key)), reply));
         match answer.await {
             Ok(Ok(_)) => Some(ChildNews::started(child)),
-            Ok(Err(error)) => {
-                Some(ChildNews::failed(child, "child-not-started", error.to_string()))
-            }
+            Ok(Err(error)) => Some(ChildNews::refused(child, &error)),
             // The host stops; the next start goes on.
             Err(_) => None,
         }
@@ -260,5 +271,6 @@ fn request(
         rerun: None,
         parent: Some(Parent { run: child.parent, task: child.task_id.clone() }),
         run: Some(child.run),
+        begins: None,
     })
 }

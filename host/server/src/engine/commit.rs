@@ -119,6 +119,7 @@ impl Service {
             self.child_finished(&state);
             self.finished.keep(state);
         }
+        self.keys.remove(run);
         self.dispatcher.dismiss(run);
         self.watchers.end(run);
     }
@@ -182,6 +183,7 @@ impl Service {
             refuse(part, "the run is not on disk");
         }
         self.runs.remove(&run);
+        self.keys.remove(run);
         self.dispatcher.dismiss(run);
     }
 

@@ -9,8 +9,10 @@ use taskloom_core::definition::Definition;
 use taskloom_core::id::{Digest, RunId, TaskId};
 use taskloom_core::journal::{IdempotencyKey, Parent, Trigger};
 use taskloom_core::run::{Refusal, RerunPlan};
+use taskloom_core::time::Timestamp;
 use tokio::sync::{Semaphore, oneshot};
 
+use super::concurrency;
 use super::service::Input;
 use super::watch::{RunWatch, Watchers};
 use crate::payloads::Payloads;
@@ -55,6 +57,17 @@ pub struct StartRun {
     pub parent: Option<Parent>,
     /// The id it must have; `None` for a fresh one.
     pub run: Option<RunId>,
+    /// When it begins; `None` for at once.
+    pub begins: Option<Begins>,
+}
+
+/// When a run begins that does not begin at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begins {
+    /// At a time; one that has passed is at once.
+    At(Timestamp),
+    /// So long after its start was accepted.
+    After(Duration),
 }
 
 /// A run that is on disk.
@@ -91,6 +104,22 @@ pub enum StartError {
     /// The task that starts it does not wait for it any more.
     #[error("the task that starts it does not wait for it any more")]
     Unwanted,
+    /// The concurrency key cannot be computed from the input.
+    #[error("the concurrency key of the run cannot be used: {0}")]
+    Key(String),
+    /// As many runs of its concurrency key are at work as may be.
+    #[error("{why}")]
+    KeyBusy {
+        /// Which key, and which runs.
+        why: String,
+        /// Those runs.
+        runs: Vec<RunId>,
+    },
+    /// It would wait for the run that waits for it.
+    #[error(
+        "it shares the concurrency key `{0}` with the run that waits for it, and would wait for its end"
+    )]
+    KeyOfAncestor(String),
     /// The store refused.
     #[error("the run could not be stored: {0}")]
     Store(String),
@@ -129,9 +158,10 @@ impl Engine {
             let what = format!("too many commands are waiting (limit {COMMAND_QUEUE})");
             return Err(StartError::Full { what, retry_after: FULL_RETRY_AFTER });
         };
+        let key = concurrency::key_of(&request).await?;
         let (reply, answer) = oneshot::channel();
         self.mailbox
-            .send(Input::Start(Box::new(request), reply))
+            .send(Input::Start(Box::new((request, key)), reply))
             .map_err(|_| StartError::ShuttingDown)?;
         answer.await.unwrap_or(Err(StartError::ShuttingDown))
     }
@@ -158,6 +188,15 @@ impl Engine {
     pub async fn waits(&self, run: RunId) -> Vec<(TaskId, String)> {
         let (reply, answer) = oneshot::channel();
         if self.mailbox.send(Input::Waits(run, reply)).is_err() {
+            return Vec::new();
+        }
+        answer.await.unwrap_or_default()
+    }
+
+    /// The runs that a held run waits behind, as they would begin. Empty for any other run.
+    pub async fn behind(&self, run: RunId) -> Vec<RunId> {
+        let (reply, answer) = oneshot::channel();
+        if self.mailbox.send(Input::Behind(run, reply)).is_err() {
             return Vec::new();
         }
         answer.await.unwrap_or_default()

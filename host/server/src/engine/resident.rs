@@ -94,11 +94,16 @@ impl Resident {
             trigger: state.start.trigger,
             parent: state.start.parent.as_ref().map(|parent| parent.run),
             rerun_of: state.start.rerun.as_ref().map(|rerun| rerun.run),
-            // Theirs, once `RunStarted` has them.
-            concurrency_key: None,
+            concurrency_key: start_key(state),
+            // Its own, once `RunStarted` has it.
             trigger_name: None,
         }
     }
+}
+
+/// The concurrency key that a run was started under.
+fn start_key(state: &RunState) -> Option<String> {
+    state.start.concurrency.as_ref().map(|concurrency| concurrency.key.clone())
 }
 
 /// An attempt as the history has it; `None` while it is under way.

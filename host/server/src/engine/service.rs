@@ -1,13 +1,13 @@
 //! The engine's thread: takes every input, folds it, and releases what follows after the commit.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use taskloom_core::dispatch::Dispatcher;
 use taskloom_core::id::{Digest, RunId, TaskId};
-use taskloom_core::journal::{Entry, RunEvent};
+use taskloom_core::journal::{ConcurrencyKey, Entry, RunEvent};
 use taskloom_core::run::{AttemptResult, Command, Effect, LossLimits, Reaction, Refusal, react};
 use taskloom_core::time::Timestamp;
 use taskloom_store::{Committed, Store};
@@ -20,6 +20,7 @@ use super::clock::Clock;
 use super::ending::ResolvedOutput;
 use super::handle::{CommandError, StartError, StartRun, Started};
 use super::inquiry::Answered;
+use super::keys::Keys;
 use super::names::Handed;
 use super::perform::{Performed, Performer};
 use super::resident::Resident;
@@ -47,11 +48,13 @@ const SHUTDOWN_OVERTIME: Duration = Duration::from_secs(5);
 /// Everything that can happen to the engine.
 pub(super) enum Input {
     /// Start a run.
-    Start(Box<StartRun>, oneshot::Sender<Result<Started, StartError>>),
+    Start(Box<(StartRun, Option<ConcurrencyKey>)>, oneshot::Sender<Result<Started, StartError>>),
     /// Stop a run.
     Cancel(RunId, String, oneshot::Sender<Result<(), CommandError>>),
     /// Say why tasks are not running.
     Waits(RunId, oneshot::Sender<Vec<(TaskId, String)>>),
+    /// Say which runs a held run waits behind.
+    Behind(RunId, oneshot::Sender<Vec<RunId>>),
     /// Say which plugin versions live runs have pinned.
     PinnedVersions(oneshot::Sender<HashSet<Digest>>),
     /// Say how many runs are live.
@@ -106,6 +109,10 @@ pub(super) struct Service {
     pub(super) runs: HashMap<RunId, Resident>,
     pub(super) dispatcher: Dispatcher,
     pub(super) timers: Timers,
+    /// The runs of every concurrency key.
+    pub(super) keys: Keys,
+    /// Held runs whose time has come.
+    pub(super) arrivals: VecDeque<RunId>,
     /// The time at which the engine's thread looks at the timers, if nothing comes before.
     pub(super) alarm: Option<Timestamp>,
     pub(super) random: fastrand::Rng,
@@ -144,12 +151,15 @@ impl Service {
         let mut room = INPUTS_PER_BATCH;
         for input in inputs.take(INPUTS_PER_BATCH) {
             self.handle(input);
+            self.admit_runs();
             room -= 1;
         }
         self.drained = room > 0;
         self.fire_timers();
+        self.admit_runs();
         self.dispatch();
         while self.flush() {
+            self.admit_runs();
             self.dispatch();
         }
     }
@@ -172,6 +182,9 @@ impl Service {
     fn handle(&mut self, input: Input) {
         match input {
             Input::Start(request, reply) => self.start_run(*request, reply),
+            Input::Behind(run, reply) => {
+                let _ = reply.send(self.keys.behind(run));
+            }
             Input::Cancel(run, reason, reply) => self.cancel_run(run, reason, reply),
             Input::Waits(run, reply) => {
                 // Whoever asked may be gone; the answer changes nothing.
@@ -339,6 +352,7 @@ impl Service {
 
     pub(super) fn carry_out(&mut self, run: RunId, effect: Effect) {
         match effect {
+            Effect::Hold { until } => self.hold(run, until),
             Effect::Offer { task } => self.offer(run, task),
             Effect::WakeAt { task, at, timer } => {
                 self.timers.set(at, Timer::Task(run, task, timer));
@@ -386,6 +400,7 @@ impl Service {
                 Timer::ClosingDeadline(run) => {
                     let _ = self.command(run, Command::ClosingDeadline);
                 }
+                Timer::Admit(run) => self.arrivals.push_back(run),
                 Timer::Deadline(run) => {
                     let _ = self.command(run, Command::Deadline);
                 }

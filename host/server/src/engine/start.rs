@@ -1,15 +1,16 @@
 //! How the engine starts: it reads every unfinished run and goes on with it; and how a run starts.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
 use taskloom_core::definition::Definition;
 use taskloom_core::dispatch::Dispatcher;
-use taskloom_core::id::RunId;
-use taskloom_core::journal::{ContextEvent, Entry, RunEvent, RunStarted, StreamId};
+use taskloom_core::id::{Digest, PluginName, RunId};
+use taskloom_core::journal::{ConcurrencyKey, ContextEvent, Entry, RunEvent, RunStarted, StreamId};
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::run::{self, RunState, resume};
+use taskloom_core::time::Timestamp;
 use taskloom_core::workflow::Workflow;
 use taskloom_store::Store;
 use taskloom_wasm::{Catalog, Runtime};
@@ -19,7 +20,10 @@ use uuid::Uuid;
 use super::batch::{OpenBatch, Release};
 use super::clock::Clock;
 use super::desk::Desk;
-use super::handle::{COMMAND_QUEUE, Engine, FULL_RETRY_AFTER, StartError, StartRun, Started};
+use super::handle::{
+    Begins, COMMAND_QUEUE, Engine, FULL_RETRY_AFTER, StartError, StartRun, Started,
+};
+use super::keys::Keys;
 use super::perform::Performer;
 use super::resident::Resident;
 use super::service::{Fatal, Service, Settings};
@@ -105,6 +109,8 @@ pub fn launch(parts: Parts, settings: Settings, clock: Clock) -> Result<Launched
         dispatcher: Dispatcher::new(settings.slots),
         settings,
         timers: Timers::default(),
+        keys: Keys::default(),
+        arrivals: VecDeque::new(),
         alarm: None,
         random: fastrand::Rng::new(),
         batch: OpenBatch::default(),
@@ -137,7 +143,7 @@ pub fn launch(parts: Parts, settings: Settings, clock: Clock) -> Result<Launched
 impl Service {
     pub(super) fn start_run(
         &mut self,
-        request: StartRun,
+        (request, key): (StartRun, Option<ConcurrencyKey>),
         reply: oneshot::Sender<Result<Started, StartError>>,
     ) {
         // Whoever asked may be gone; then nothing was started, or the run goes on.
@@ -145,7 +151,7 @@ impl Service {
             let _ = reply.send(Err(error));
             return;
         }
-        match self.begin(request) {
+        match self.begin(request, key) {
             Ok(run) => self.batch.release(run, Release::Started(reply)),
             Err(error) => {
                 let _ = reply.send(Err(error));
@@ -165,13 +171,22 @@ impl Service {
         Ok(())
     }
 
-    fn begin(&mut self, request: StartRun) -> Result<RunId, StartError> {
+    fn begin(
+        &mut self,
+        request: StartRun,
+        key: Option<ConcurrencyKey>,
+    ) -> Result<RunId, StartError> {
         let StartRun { definition, input, trigger, idempotency, traceparent, priority, .. } =
             request;
         let now = self.clock.now();
         let run = request.run.unwrap_or_else(|| RunId::new(Uuid::now_v7()));
         if request.parent.as_ref().is_some_and(|parent| !self.is_wanted(parent, run)) {
             return Err(StartError::Unwanted);
+        }
+        let not_before = not_before(request.begins, now);
+        if let (Some(key), None) = (&key, not_before) {
+            let workflow = &definition.workflow;
+            self.may_hold(workflow, key, idempotency.as_ref(), request.parent.as_ref())?;
         }
         let (rerun, reuse) = request.rerun.map(|plan| (plan.of, plan.reuse)).unzip();
         let (input, kept) = self
@@ -182,11 +197,8 @@ impl Service {
         let given = given_context(&definition, request.context.as_deref());
         let context = self.keep_context(request.context)?;
         let workflow = Arc::clone(&definition.workflow);
-        let loaded = workflow.plugins().into_iter();
-        let pins = loaded
-            .filter_map(|plugin| Some((self.catalog.current(&plugin)?.digest(), plugin)))
-            .map(|(digest, plugin)| (plugin, digest))
-            .collect();
+        // Of a run that is held, the timeout counts from its admission.
+        let held = key.is_some() || not_before.is_some();
         let start = Box::new(RunStarted {
             workflow: workflow.id.clone(),
             version: workflow.version.clone(),
@@ -194,10 +206,12 @@ impl Service {
             input,
             context,
             priority: priority.unwrap_or(workflow.config.priority),
-            pins,
+            pins: self.pins_of(&workflow),
             trigger,
             idempotency,
-            deadline: workflow.config.timeout.map(|timeout| now.after(timeout)),
+            deadline: workflow.config.timeout.filter(|_| !held).map(|timeout| now.after(timeout)),
+            not_before,
+            concurrency: key,
             rerun,
             parent: request.parent,
             traceparent,
@@ -213,6 +227,13 @@ impl Service {
         self.admit(Resident::new(state));
         self.take_in(run, 0, reaction);
         Ok(run)
+    }
+
+    /// The versions of plugins that a run of the workflow keeps, as far as they are loaded.
+    fn pins_of(&self, workflow: &Workflow) -> BTreeMap<PluginName, Digest> {
+        let digest = |plugin: &PluginName| Some(self.catalog.current(plugin)?.digest());
+        let plugins = workflow.plugins().into_iter();
+        plugins.filter_map(|plugin| Some((plugin.clone(), digest(&plugin)?))).collect()
     }
 
     /// Keeps the context that a run is given.
@@ -259,7 +280,9 @@ impl Service {
         let max_parallel = state.workflow.config.max_parallel;
         self.dispatcher.admit(state.id, state.priority, max_parallel);
         self.catalog.keep(state.pins.iter());
-        self.runs.insert(state.id, resident);
+        let run = state.id;
+        self.runs.insert(run, resident);
+        self.note_key(run);
     }
 
     /// Takes a run into memory and does what its state asks for.
@@ -279,6 +302,7 @@ impl Service {
                 tracing::error!(run = %row.id, %error, "a run cannot be read and is left alone");
             }
         }
+        self.admit_runs();
         Ok(())
     }
 
@@ -338,4 +362,13 @@ fn given_context(definition: &Definition, text: Option<&str>) -> Option<RunEvent
     }
     let values = serde_json::from_str(text?).ok()?;
     Some(RunEvent::ContextSet { task: None, values: Arc::new(values) })
+}
+
+/// The time before which a run does not begin, if that is not now.
+fn not_before(begins: Option<Begins>, now: Timestamp) -> Option<Timestamp> {
+    let at = match begins? {
+        Begins::At(at) => at,
+        Begins::After(delay) => now.after(delay),
+    };
+    Some(at).filter(|at| *at > now)
 }

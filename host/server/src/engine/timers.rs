@@ -11,6 +11,8 @@ use taskloom_core::time::Timestamp;
 pub(super) enum Timer {
     /// The time of a task's timer has come.
     Task(RunId, TaskIndex, core::Timer),
+    /// The time of a held run has come.
+    Admit(RunId),
     /// A run's timeout has come.
     Deadline(RunId),
     /// The time of a run's compensation and `finally` is over.

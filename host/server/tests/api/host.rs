@@ -15,7 +15,9 @@ use taskloom::config::{Config, Sources};
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 
-use crate::steering_workflows;
+use crate::{held, steering_workflows};
+
+pub use crate::own::Own;
 
 /// Bytes of a body that the host reads.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -149,7 +151,9 @@ fn start() -> Host {
         "[[http]]\nhost = \"api.example.org\"\nmethods = [\"GET\"]\n",
     )
     .expect("written");
-    for (name, source) in WORKFLOWS.into_iter().chain(steering_workflows::WORKFLOWS) {
+    for (name, source) in
+        WORKFLOWS.into_iter().chain(steering_workflows::WORKFLOWS).chain(held::WORKFLOWS)
+    {
         fs::write(root.join("workflows").join(name), source).expect("written");
     }
     fs::write(root.join("workflows/wide.toml"), wide()).expect("written");
@@ -233,16 +237,19 @@ impl Answer {
 /// Asks with a method and a path, `GET /runs`, relative to the API unless the path begins with `//`.
 pub fn ask(line: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
     let request = request(line, headers, body.into());
-    HOST.runtime.block_on(async {
-        let response = HOST.router.clone().oneshot(request).await.expect("an answer");
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.expect("a whole body").to_bytes();
-        let text = String::from_utf8(bytes.into()).expect("UTF-8");
-        Answer { status: parts.status.as_u16(), headers: parts.headers, text }
-    })
+    HOST.runtime.block_on(answered(&HOST.router, request))
 }
 
-fn request(line: &str, headers: &[(&str, &str)], body: Body) -> Request<Body> {
+/// What a host says to a request.
+pub async fn answered(router: &Router, request: Request<Body>) -> Answer {
+    let response = router.clone().oneshot(request).await.expect("an answer");
+    let (parts, body) = response.into_parts();
+    let bytes = body.collect().await.expect("a whole body").to_bytes();
+    let text = String::from_utf8(bytes.into()).expect("UTF-8");
+    Answer { status: parts.status.as_u16(), headers: parts.headers, text }
+}
+
+pub fn request(line: &str, headers: &[(&str, &str)], body: Body) -> Request<Body> {
     let (method, path) = line.split_once(' ').expect("a method and a path");
     let path = match path.strip_prefix('/') {
         Some(whole) if whole.starts_with('/') => whole.to_owned(),
@@ -279,9 +286,14 @@ pub fn finished(workflow: &str, input: Value) -> Value {
 
 /// Waits until `holds` of what the API says at a path, woken by nothing but its own questions.
 pub fn until(path: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    wait_for(path, || get(path), holds)
+}
+
+/// Asks again until `holds` of the answer.
+pub fn wait_for(path: &str, get: impl Fn() -> Value, holds: impl Fn(&Value) -> bool) -> Value {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
     loop {
-        let answer = get(path);
+        let answer = get();
         if holds(&answer) {
             return answer;
         }

@@ -7,7 +7,9 @@
 mod context;
 mod description;
 mod events;
+mod held;
 mod host;
+mod own;
 mod pages;
 mod refusals;
 mod runs;

@@ -146,6 +146,7 @@ impl<'a> RunCheck<'a> {
                 && row.version == start.version
                 && row.definition == start.definition
                 && row.idempotency == start.idempotency
+                && row.concurrency_key.as_ref() == start.concurrency.as_ref().map(|key| &key.key)
                 && row.trigger == start.trigger;
             problems.expect(same, || format!("run {run}: its row has another start"));
         }

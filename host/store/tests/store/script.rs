@@ -108,6 +108,8 @@ impl Script {
             trigger: self.row.trigger,
             idempotency: self.row.idempotency.clone(),
             deadline: None,
+            not_before: None,
+            concurrency: None,
             parent: None,
             rerun: None,
             traceparent: None,

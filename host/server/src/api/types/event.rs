@@ -120,6 +120,7 @@ impl Event {
         use RunEvent as E;
         match event {
             E::RunStarted(_)
+            | E::RunAdmitted { .. }
             | E::InputResolved { .. }
             | E::BackoffElapsed { .. }
             | E::GroupOpened { .. }

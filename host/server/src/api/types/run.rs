@@ -9,7 +9,7 @@ use taskloom_core::run::{self, RunState, TaskIndex, TaskState};
 use taskloom_store::{self as store, RunRow};
 use utoipa::ToSchema;
 
-use super::{ContextValue, Failure, Outcome, RunStatus, Task};
+use super::{ContextValue, Failure, Held, Outcome, RunStatus, Task};
 
 /// Starts a run.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -28,6 +28,13 @@ pub struct StartRun {
     #[serde(default)]
     #[schema(minimum = -100, maximum = 100)]
     pub priority: Option<i32>,
+    /// When the run begins, a time (RFC 3339) at most 366 days ahead; at once when left out. Until
+    /// then it is `waiting`.
+    #[serde(default)]
+    pub start_at: Option<String>,
+    /// Instead of `start_at`: how long after this request, such as `90m`; at most 366 days.
+    #[serde(default)]
+    pub delay: Option<String>,
 }
 
 /// Stops a run.
@@ -68,6 +75,14 @@ pub struct Run {
     pub context: BTreeMap<String, ContextValue>,
     /// When it was accepted.
     pub started_at: String,
+    /// Why it has not begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
+    /// When it began: its time had come, and its concurrency key had room.
+    pub admitted_at: Option<String>,
+    /// Its concurrency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency_key: Option<String>,
     /// When it ended.
     pub ended_at: Option<String>,
     /// When it must have ended.
@@ -203,8 +218,11 @@ impl Run {
             input,
             context: BTreeMap::new(),
             started_at: state.started_at.to_string(),
+            held: Held::new(state, &[]),
+            admitted_at: state.admitted_at.map(|at| at.to_string()),
+            concurrency_key: start.concurrency.as_ref().map(|c| c.key.clone()),
             ended_at: finish.map(|finish| finish.at.to_string()),
-            deadline: start.deadline.map(|at| at.to_string()),
+            deadline: state.deadline.map(|at| at.to_string()),
             priority: state.priority,
             paused: state.paused.clone(),
             rerun_of: start.rerun.as_ref().map(|rerun| rerun.run.to_string()),
