@@ -19,6 +19,7 @@
 
 mod config;
 mod context;
+pub mod diff;
 mod formula;
 mod group;
 mod head;
@@ -38,13 +39,14 @@ pub mod template;
 mod trigger;
 mod types;
 mod unperformed;
+mod values;
 mod version;
 
 use std::sync::Arc;
 
 use crate::document::{Document, Problem, Step};
 use crate::expression::{PathStep, TemplateReader};
-use crate::id::Digest;
+use crate::id::{Digest, WorkflowId};
 use crate::workflow::{Parts, Workflow};
 
 pub use config::{CONCURRENCY_MAX, RUN_TIMEOUT_MAX};
@@ -57,6 +59,7 @@ pub use policy::{
 pub use task::TASKS_DEPTH_MAX;
 pub use trigger::{DEBOUNCE_MAX, RATE_MAX, TRIGGERS_MAX};
 pub use types::KnownVersions;
+pub use values::NO_CONFIG_VALUE;
 pub use version::is_version;
 
 use formula::Formula;
@@ -112,6 +115,26 @@ pub fn read(origin: &str, source: &str) -> Reading {
         })
     });
     Reading { definition, problems }
+}
+
+/// As [`read`], and the text must call itself `id`: it was sent to where that workflow is.
+pub fn read_as(origin: &str, source: &str, id: &WorkflowId) -> Reading {
+    let Reading { definition, mut problems } = read(origin, source);
+    let document = Document::parse(origin, source);
+    let mut root = document.root();
+    if let Some(own) = root.string("id").filter(|own| own != id.as_str()) {
+        let help = format!("write `id = \"{id}\"`, or put it to `{own}`");
+        let message = format!("the text is of workflow `{own}`, not of `{id}`");
+        root.report(&[Step::Key("id")], "other-id", message, Some(help));
+        let other = document.problems().into_iter().filter(|problem| problem.code == "other-id");
+        problems.splice(0..0, other);
+    }
+    Reading { definition: definition.filter(|_| problems.is_empty()), problems }
+}
+
+/// The id that a text calls itself by, however wrong the rest of it is.
+pub fn id_of(source: &str) -> Option<String> {
+    Document::parse("", source).root().string("id")
 }
 
 fn read_workflow(

@@ -167,7 +167,7 @@ pub struct RunConfig {
     pub priority: i32,
     /// What a failed task means for the rest.
     pub on_failure: OnFailure,
-    /// How many runs of one key may be live at the same time.
+    /// How many runs of one key may be at work at the same time.
     pub concurrency: Option<Concurrency>,
     /// What becomes of a name of the context that two tasks set.
     pub context_merge: ContextMerge,
@@ -207,7 +207,7 @@ pub enum OnFailure {
 pub struct Concurrency {
     /// The key, computed from `input` when a run is started.
     pub key: Template,
-    /// Live runs of one key.
+    /// Runs of one key at work at the same time.
     pub limit: u32,
     /// What happens to a start beyond it.
     pub when_full: WhenFull,
@@ -220,7 +220,7 @@ pub enum WhenFull {
     Queue,
     /// It is refused.
     Reject,
-    /// The oldest live run of the key is cancelled for it.
+    /// The oldest runs of the key are cancelled for it.
     CancelRunning,
 }
 

@@ -4,6 +4,7 @@
 //! `/api/v1/openapi.json` and the page at `/api/v1/docs/` are made from that. Nothing in here
 //! decides: requests become commands of the engine or questions to the reader.
 
+mod artefacts;
 mod contexts;
 pub(crate) mod delay;
 mod error;
@@ -14,12 +15,18 @@ mod idempotency;
 mod logs;
 mod page;
 mod plugins;
+mod registry;
 mod request;
+mod rerun;
+mod rerun_many;
 mod runs;
 mod start;
 mod steer;
 mod tasks;
+mod template_use;
+mod templates;
 pub mod types;
+mod versions;
 mod workflows;
 
 use std::any::Any;
@@ -77,6 +84,7 @@ impl Api {
     ),
     tags(
         (name = "workflows", description = "What runs can be started of."),
+        (name = "templates", description = "What workflows can be made of."),
         (name = "runs", description = "Executions of a workflow: their tasks, attempts, logs and events."),
         (name = "contexts", description = "What runs share with each other."),
         (name = "plugins", description = "What offers task types."),
@@ -117,20 +125,38 @@ fn operations() -> OpenApiRouter<Api> {
         .routes(routes!(workflows::list))
         .routes(routes!(workflows::show))
         .routes(routes!(workflows::validate))
+        .routes(routes!(registry::put))
+        .routes(routes!(registry::delete))
+        .routes(routes!(registry::enable))
+        .routes(routes!(registry::disable))
+        .routes(routes!(versions::list))
+        .routes(routes!(versions::show))
+        .routes(routes!(templates::list))
+        .routes(routes!(templates::show))
+        .routes(routes!(templates::put))
+        .routes(routes!(templates::delete))
+        .routes(routes!(templates::versions))
+        .routes(routes!(templates::version))
+        .routes(routes!(template_use::make))
+        .routes(routes!(template_use::save))
         .routes(routes!(start::start))
         .routes(routes!(runs::list))
         .routes(routes!(runs::show))
         .routes(routes!(runs::cancel))
+        .routes(routes!(runs::delete))
         .routes(routes!(steer::pause))
         .routes(routes!(steer::resume))
         .routes(routes!(steer::priority))
         .routes(routes!(steer::signal))
         .routes(routes!(steer::approve))
         .routes(routes!(steer::skip))
-        .routes(routes!(steer::rerun))
-        .routes(routes!(steer::preview))
+        .routes(routes!(rerun::rerun))
+        .routes(routes!(rerun::preview))
+        .routes(routes!(rerun_many::rerun))
         .routes(routes!(tasks::list))
         .routes(routes!(tasks::show))
+        .routes(routes!(artefacts::list))
+        .routes(routes!(artefacts::read))
         .routes(routes!(logs::list))
         .routes(routes!(events::list))
         .routes(routes!(contexts::list))

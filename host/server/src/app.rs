@@ -25,6 +25,7 @@ use crate::engine::{self, Clock, Engine, Settings};
 use crate::finished::FinishedRuns;
 use crate::payloads::Payloads;
 use crate::reader::Reader;
+use crate::templates::Templates;
 use crate::workflows::Workflows;
 
 use plugin_journal::PluginJournal;
@@ -44,6 +45,8 @@ pub struct App {
     pub workflows: Workflows,
     /// The contexts that runs share.
     pub contexts: Contexts,
+    /// The templates of workflows.
+    pub templates: Templates,
     /// What it was started with.
     pub config: Arc<Config>,
     store: Store,
@@ -66,8 +69,11 @@ impl App {
         let runtime = Runtime::new(runtime_config(&config))?;
         let changed = Arc::new(Changed::default());
         let catalog = open_catalog(&config, &runtime, &store, &changed)?;
-        let workflows = Workflows::open(&config.workflows_folder, Arc::clone(&catalog))
+        let (folder, values) = (&config.workflows_folder, Arc::clone(&config.values));
+        let workflows = Workflows::open(folder, store.clone(), Arc::clone(&catalog), values)
             .context("reading the workflows")?;
+        let templates = Templates::open(config.templates_folder.clone(), store.clone())
+            .context("reading the templates")?;
         let payloads = Payloads::new(store.clone());
         let definitions = Definitions::new(store.clone());
         let finished = FinishedRuns::default();
@@ -96,6 +102,7 @@ impl App {
             reader: Reader::new(store.clone(), payloads, definitions, finished),
             catalog,
             workflows,
+            templates,
             config,
             store,
             thread: Mutex::new(Some(watch_thread(launched.thread, stopped.clone()))),
@@ -159,6 +166,7 @@ fn settings(config: &Config) -> Settings {
         runs_max: config.runs_max,
         losses: config.limits.losses,
         host: Arc::clone(&config.server.name),
+        values: Arc::clone(&config.values),
     }
 }
 

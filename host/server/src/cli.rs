@@ -4,23 +4,30 @@
 //! need none; everything else asks a running host through its public API.
 
 mod args;
+mod artefacts;
 mod backup;
 mod client;
 mod compile;
 mod config;
 mod contexts;
+mod diff;
 mod doctor;
 mod embedded;
+mod input;
 mod logging;
 mod output;
 mod plugins;
 mod progress;
+mod rerun;
 mod run;
 mod runs;
 mod serve;
 mod show;
+mod steer;
 mod table;
+mod templates;
 mod validate;
+mod workflows;
 
 use std::process::ExitCode;
 
@@ -61,8 +68,11 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Validate(arguments) => validate::validate(&arguments),
         Command::Runs(arguments) => runs::runs(arguments),
+        Command::Workflows(arguments) => workflows::workflows(arguments),
+        Command::Templates(arguments) => templates::templates(arguments),
         Command::Plugin(arguments) => plugins::plugins(arguments),
         Command::Contexts(arguments) => contexts::contexts(arguments),
+        Command::Diff(arguments) => diff::diff(&arguments),
         Command::Config(arguments) => config::print(&arguments),
         Command::Doctor(arguments) => doctor::check(&arguments),
         Command::Backup(arguments) => backup::backup(&arguments),

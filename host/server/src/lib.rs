@@ -10,6 +10,8 @@ pub mod contexts;
 mod definitions;
 pub mod engine;
 mod finished;
+pub mod ledger;
 pub mod payloads;
 pub mod reader;
+pub mod templates;
 pub mod workflows;

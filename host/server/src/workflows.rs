@@ -1,30 +1,42 @@
 //! The workflows that runs can be started of: read from the files of one folder, and read again
-//! when they change.
+//! when they change; and put by requests, which the journal keeps.
 //!
 //! A file that breaks never unloads what it held before: the last good version goes on being
 //! served, with the problems beside it. Live runs are not touched by anything in here; each keeps
 //! the definition it started with.
 
 mod availability;
+mod change;
 mod folder;
+mod registered;
+mod requested;
+mod state;
 mod watch;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use serde_json::Value;
 use taskloom_core::definition::Definition;
 use taskloom_core::document::{Problem, suggest};
-use taskloom_core::id::{PluginName, WorkflowId};
-use taskloom_core::schema::Schema;
+use taskloom_core::id::{Digest, PluginName, WorkflowId};
+use taskloom_core::journal::Origin;
+use taskloom_store::Store;
 use taskloom_wasm::{Catalog, PluginEntry, PluginState};
 
 pub use availability::Availability;
+pub use change::{ChangeError, Condition, Put};
 pub use folder::FolderError;
+pub use registered::{Registered, Standing};
+pub use state::BrokenFile;
 
-use availability::Verdict;
 use folder::{File, Snapshot};
+use requested::Requested;
+use state::State;
 use watch::Watch;
+
+use crate::ledger::{self, Ledger, Text, WorkflowKind};
 
 /// A text that takes so much memory while it is read that it is given back at once, in bytes.
 pub const LONG_TEXT: usize = 1024 * 1024;
@@ -37,57 +49,54 @@ pub struct Workflows {
     watch: Arc<Watch>,
 }
 
-#[derive(Default)]
 struct Shared {
     folder: PathBuf,
-    /// The files as they were last read; held while they are read again.
-    files: Mutex<BTreeMap<String, File>>,
-    /// What they hold; never held while a file is read.
+    store: Store,
+    /// What workflows read as `config`.
+    values: Arc<Value>,
+    /// Where workflows come from; held while that changes.
+    sources: Mutex<Sources>,
+    /// What is served; never held while a file is read or something is written.
     state: RwLock<State>,
 }
 
-/// What the folder holds.
-#[derive(Default)]
-struct State {
-    registered: BTreeMap<WorkflowId, Arc<Registered>>,
-    broken: Vec<BrokenFile>,
+/// Where workflows come from.
+struct Sources {
+    /// The files as they were last read.
+    files: BTreeMap<String, File>,
+    /// What the journal says.
+    ledger: Ledger<WorkflowKind>,
+    /// What the texts that requests put come to.
+    requested: BTreeMap<WorkflowId, Requested>,
 }
 
-/// One workflow that runs can be started of.
-pub struct Registered {
-    /// The definition that new runs get.
-    pub definition: Arc<Definition>,
-    /// The name of its file.
-    pub file: String,
-    /// The schema of the run's input, compiled.
-    pub input_schema: Schema,
-    /// What is wrong with the file as it is now, if it changed and the version before it is
-    /// served; or that another file holds the same id.
-    pub problems: Vec<Problem>,
-    plugins: Vec<PluginName>,
-    verdict: Verdict,
-}
-
-/// A file that holds no workflow.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BrokenFile {
-    /// Its name.
-    pub file: String,
-    /// What is wrong with it.
-    pub problems: Vec<Problem>,
+/// Why the workflows cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder cannot be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Store(#[from] taskloom_store::Error),
 }
 
 impl Workflows {
-    /// Reads the files of `folder` and watches it from then on. Files that are wrong are kept as
-    /// [`Self::broken`]. Does not wait for plugins.
+    /// Reads what requests put and the files of `folder`, and watches it from then on. Files that are wrong are kept as
+    /// [`Self::broken`]. Does not wait for plugins. `values` is what they read as `config`.
     ///
     /// # Errors
-    /// When the folder cannot be read or watched.
-    pub fn open(folder: &Path, catalog: Arc<Catalog>) -> Result<Self, FolderError> {
-        let shared = Arc::new(Shared { folder: folder.to_owned(), ..Shared::default() });
+    /// When the folder cannot be read or watched, or the journal cannot be read.
+    pub fn open(
+        folder: &Path,
+        store: Store,
+        catalog: Arc<Catalog>,
+        values: Arc<Value>,
+    ) -> Result<Self, OpenError> {
+        let shared = Arc::new(Shared::new(folder.to_owned(), store, values)?);
         shared.read()?;
         let (watched, plugins) = (Arc::clone(&shared), Arc::clone(&catalog));
-        let watch = Watch::start(folder, move || {
+        let watch = Watch::start(&shared.folder, move || {
             if let Err(error) = watched.read() {
                 tracing::warn!(%error, "the workflows stay as they were");
             }
@@ -104,13 +113,18 @@ impl Workflows {
     /// Whether a run of a workflow could be performed with the plugins that are loaded. Judged once
     /// for every change of the plugins it uses.
     pub fn availability(&self, registered: &Registered) -> Availability {
-        registered.verdict.of(&registered.definition, &registered.plugins, &self.catalog)
+        self.shared.judge(registered, &self.catalog)
     }
 
-    /// What is wrong with a definition, given the plugins that are loaded. While plugins are being
+    /// What is wrong with a definition, given the plugins that are loaded and the host's values. While plugins are being
     /// loaded, task types that nobody offers yet are not wrong.
     pub fn check_types(&self, definition: &Definition) -> Vec<Problem> {
-        match availability::judge(definition, self.catalog.is_settled(), &self.catalog) {
+        match availability::judge(
+            definition,
+            self.catalog.is_settled(),
+            &self.catalog,
+            &self.shared.values,
+        ) {
             Availability::Available | Availability::Loading => Vec::new(),
             Availability::Unavailable(problems) => problems,
         }
@@ -142,6 +156,27 @@ impl Workflows {
         self.shared.state().broken.clone()
     }
 
+    /// Every text that a workflow has had, that which was put last first; empty for a workflow that
+    /// never was. Reads the disk.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn versions(&self, id: &WorkflowId) -> Result<Vec<ledger::Put>, taskloom_store::Error> {
+        ledger::versions::<WorkflowKind>(&self.shared.store, id)
+    }
+
+    /// One of the texts of a workflow; `None` if it never had it. Reads the disk.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn version(
+        &self,
+        id: &WorkflowId,
+        digest: Digest,
+    ) -> Result<Option<(ledger::Put, Arc<str>)>, taskloom_store::Error> {
+        ledger::version::<WorkflowKind>(&self.shared.store, id, digest)
+    }
+
     /// The id that `word` may have been meant to be.
     pub fn similar(&self, word: &str) -> Option<String> {
         let state = self.shared.state();
@@ -149,42 +184,53 @@ impl Workflows {
     }
 }
 
-impl Registered {
-    fn new(definition: Arc<Definition>, problems: Vec<Problem>) -> Self {
-        let workflow = &definition.workflow;
-        let input_schema = Schema::compile(&workflow.input_schema)
-            .expect("reading the definition has compiled the schema");
-        let plugins = workflow.plugins().into_iter().collect();
-        let file = Path::new(&definition.origin)
-            .file_name()
-            .map_or(definition.origin.clone(), |name| name.to_string_lossy().into_owned());
-        Self { file, input_schema, problems, plugins, verdict: Verdict::default(), definition }
-    }
-
-    /// The workflow's id.
-    pub fn id(&self) -> &WorkflowId {
-        &self.definition.workflow.id
-    }
-
-    /// The plugins it uses.
-    pub fn plugins(&self) -> &[PluginName] {
-        &self.plugins
-    }
-}
-
 impl Shared {
+    fn new(
+        folder: PathBuf,
+        store: Store,
+        values: Arc<Value>,
+    ) -> Result<Self, taskloom_store::Error> {
+        let ledger = Ledger::open(store.clone())?;
+        let requested = requested::read_all(&ledger, &store)?;
+        let sources = Mutex::new(Sources { files: BTreeMap::new(), ledger, requested });
+        Ok(Self { folder, store, values, sources, state: RwLock::default() })
+    }
+
     /// Reads the folder and takes over what changed.
     fn read(&self) -> Result<(), FolderError> {
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let snapshot = Snapshot::take(&self.folder)?;
-        let (now, changed) = snapshot.merge(std::mem::take(&mut files));
-        *files = now;
-        let state = State::of(&files, &self.state().registered);
+        let (files, changed) = snapshot.merge(std::mem::take(&mut sources.files));
+        sources.files = files;
+        self.serve(&mut sources);
+        let state = self.state();
         for name in changed {
-            report(&state, &name);
+            state::report(&state, &name);
         }
-        *self.write() = state;
         Ok(())
+    }
+
+    /// Serves what the sources come to, and writes down which texts of files that are.
+    fn serve(&self, sources: &mut Sources) {
+        let state = {
+            let before = self.state();
+            let holders = state::holders(&sources.files, &before);
+            let served = holders.values().filter_map(|held| {
+                let definition = sources.files[held.owner].good.as_ref()?;
+                Some(text(definition, Origin::File(held.owner.to_owned())))
+            });
+            if let Err(error) = sources.ledger.put(served) {
+                tracing::warn!(%error, "new texts of workflow files are not in the journal");
+            }
+            State::of(sources, holders, &before)
+        };
+        *self.write() = state;
+    }
+
+    /// Whether a run of a workflow could be performed.
+    fn judge(&self, registered: &Registered, catalog: &Catalog) -> Availability {
+        let Registered { definition, plugins, verdict, .. } = registered;
+        verdict.of(definition, plugins, catalog, &self.values)
     }
 
     /// Judges every workflow and logs those that came to be, or ceased to be, unavailable.
@@ -192,7 +238,7 @@ impl Shared {
         let all: Vec<_> = self.state().registered.values().cloned().collect();
         for registered in all {
             let before = registered.verdict.last();
-            let now = registered.verdict.of(&registered.definition, &registered.plugins, catalog);
+            let now = self.judge(&registered, catalog);
             let workflow = registered.id();
             match (before, now) {
                 (Some(before), now) if before == now => {}
@@ -218,88 +264,15 @@ impl Shared {
     }
 }
 
-impl State {
-    /// What the files hold. An id that two files hold stays with the file that had it; at the
-    /// first reading the first by name gets it. Both get a problem.
-    fn of(files: &BTreeMap<String, File>, before: &BTreeMap<WorkflowId, Arc<Registered>>) -> Self {
-        let mut holders: BTreeMap<WorkflowId, Vec<&str>> = BTreeMap::new();
-        for (name, file) in files {
-            if let Some(definition) = &file.good {
-                holders.entry(definition.workflow.id.clone()).or_default().push(name);
-            }
-        }
-        let mut registered = BTreeMap::new();
-        let mut broken = Vec::new();
-        for (id, mut names) in holders {
-            let owner = before.get(&id).map(|registered| registered.file.as_str());
-            let place = names.iter().position(|name| Some(*name) == owner).unwrap_or(0);
-            let owner = names.remove(place);
-            let file = &files[owner];
-            let mut problems = file.problems.clone();
-            problems.extend(names.iter().map(|other| also_in(file, &id, other)));
-            broken.extend(names.iter().map(|name| BrokenFile {
-                file: (*name).to_owned(),
-                problems: vec![taken(&files[*name], &id, owner)],
-            }));
-            registered.insert(id.clone(), renew(before.get(&id), file, problems));
-        }
-        broken.extend(files.iter().filter(|(_, file)| file.good.is_none()).map(|(name, file)| {
-            BrokenFile { file: name.clone(), problems: file.problems.clone() }
-        }));
-        broken.sort_by(|a, b| a.file.cmp(&b.file));
-        Self { registered, broken }
-    }
-}
-
-/// The workflow of a file; the one that is registered already if nothing about it changed.
-fn renew(before: Option<&Arc<Registered>>, file: &File, problems: Vec<Problem>) -> Arc<Registered> {
-    let definition = file.good.as_ref().expect("only files that hold a workflow are registered");
-    match before {
-        Some(before)
-            if Arc::ptr_eq(&before.definition, definition) && before.problems == problems =>
-        {
-            Arc::clone(before)
-        }
-        _ => Arc::new(Registered::new(Arc::clone(definition), problems)),
-    }
-}
-
-fn also_in(file: &File, id: &WorkflowId, other: &str) -> Problem {
-    file.problem(
-        "duplicate-workflow",
-        format!("`{other}` has the workflow id `{id}` too"),
-        "this file's workflow is served; give the other another id, or remove it",
-    )
-}
-
-fn taken(file: &File, id: &WorkflowId, owner: &str) -> Problem {
-    file.problem(
-        "duplicate-workflow",
-        format!("the workflow id `{id}` belongs to `{owner}`"),
-        "that one is served; give this workflow another id, or remove one of the files",
-    )
-}
-
-/// Logs what came of a file that changed.
-fn report(state: &State, name: &str) {
-    let broken = state.broken.iter().find(|broken| broken.file == name);
-    let registered = state.registered.values().find(|registered| registered.file == name);
-    match (registered, broken) {
-        (Some(registered), _) if registered.problems.is_empty() => {
-            let workflow = &registered.definition.workflow;
-            tracing::info!(file = name, workflow = %workflow.id, version = workflow.version, "workflow read");
-        }
-        (Some(registered), _) => {
-            for problem in &registered.problems {
-                tracing::warn!(%problem, "the last good version of the workflow stays");
-            }
-        }
-        (None, Some(broken)) => {
-            for problem in &broken.problems {
-                tracing::warn!(%problem, "a workflow file is wrong");
-            }
-        }
-        (None, None) => tracing::info!(file = name, "workflow file removed"),
+/// A definition as the ledger takes it.
+fn text(definition: &Definition, origin: Origin) -> Text<WorkflowId> {
+    let workflow = &definition.workflow;
+    Text {
+        id: workflow.id.clone(),
+        source: Arc::clone(&definition.source),
+        digest: workflow.digest,
+        version: workflow.version.clone(),
+        origin,
     }
 }
 

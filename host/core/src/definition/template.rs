@@ -5,6 +5,7 @@
 //! nothing else in the host knows of templates.
 
 mod fill;
+mod save;
 
 use std::sync::Arc;
 
@@ -14,6 +15,8 @@ use super::{Reading, head, is_version, read};
 use crate::document::{Document, Problem, Step};
 use crate::id::WorkflowId;
 use crate::schema::{Schema, Violation};
+
+pub use save::{Parameter, SaveProblem, save_as_template};
 
 /// A template and the text it was read from.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::RunStarted;
-use crate::attempt::{AttemptUse, ReleaseReason};
+use crate::attempt::{AttemptUse, CachedFrom, ReleaseReason};
 use crate::context::Values;
 use crate::failure::{Failure, Next, Outcome};
 use crate::id::{ContextName, Digest, PluginName, RunId, TaskId, WorkflowId};
@@ -76,6 +76,9 @@ pub enum RunEvent {
         output: PayloadRef,
         /// What it used.
         usage: Box<AttemptUse>,
+        /// The attempt whose output it took over, if the handler was not called.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cached_from: Option<Box<CachedFrom>>,
     },
     /// An attempt failed.
     AttemptFailed {

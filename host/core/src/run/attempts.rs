@@ -41,7 +41,12 @@ pub(super) fn attempt_ended(
         }
     }
     events.push(match end {
-        AttemptEnd::Succeeded(output) => RunEvent::AttemptSucceeded { task, number, output, usage },
+        AttemptEnd::Succeeded(output) => {
+            RunEvent::AttemptSucceeded { task, number, output, usage, cached_from: None }
+        }
+        AttemptEnd::Cached(output, from) => {
+            RunEvent::AttemptSucceeded { task, number, output, usage, cached_from: Some(from) }
+        }
         AttemptEnd::Failed { failure, .. } if failure.class == FailureClass::Cancelled => {
             RunEvent::AttemptCancelled { task, number, failure, usage }
         }

@@ -24,6 +24,16 @@ pub struct RerunPlan {
     pub again: Vec<TaskId>,
 }
 
+impl RerunPlan {
+    /// The tasks whose output, choice or list is taken over.
+    pub fn reused(&self) -> impl Iterator<Item = &TaskId> {
+        self.reuse.iter().filter_map(|event| match event {
+            RunEvent::ReuseOffered { task, .. } => Some(task),
+            _ => None,
+        })
+    }
+}
+
 /// Plans a rerun of `old`, which must have ended. Nothing is changed: the plan is also the preview.
 ///
 /// # Errors

@@ -107,6 +107,7 @@ impl World {
             rerun,
             parent: None,
             traceparent: None,
+            no_cache: false,
         });
         let (state, reaction) =
             start(id, Arc::clone(&workflow), started, reuse, now).expect("a legal start");

@@ -267,9 +267,10 @@ fn of_store(error: taskloom_store::Error) -> ApiError {
 fn of_write(name: &str, error: WriteError) -> ApiError {
     match error {
         WriteError::Store(error) => of_store(error),
-        WriteError::Changed { found, .. } => {
-            ApiError::ContextChanged { name: name.to_owned(), found }
-        }
+        WriteError::Changed { found, .. } => ApiError::PreconditionFailed(format!(
+            "shared context `{name}` is at \"{found}\" by now, since somebody else has changed it; read it, \
+             and send `if-match: \"{found}\"` if you still want to change it"
+        )),
         WriteError::TooLarge(why) => ApiError::InvalidBody(format!("values: {why}")),
         WriteError::Unreadable(why) => ApiError::Internal(format!("context {name}: {why}")),
     }

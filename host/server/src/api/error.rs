@@ -8,7 +8,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use taskloom_core::document::Problem;
 use taskloom_core::failure::Outcome;
-use taskloom_core::id::{RunId, WorkflowId};
+use taskloom_core::id::{RunId, TemplateId, WorkflowId};
 use taskloom_core::run::Refusal;
 use taskloom_core::schema::Violation;
 
@@ -85,10 +85,54 @@ pub enum ApiError {
         /// Why plugins it needs were refused, or nothing.
         hints: String,
     },
+    /// The text is no sound workflow.
+    #[error("the text of workflow `{id}` is wrong")]
+    InvalidWorkflow {
+        /// The workflow.
+        id: WorkflowId,
+        /// All that is wrong.
+        problems: Vec<Problem>,
+    },
+    /// A file holds the workflow.
+    #[error("workflow `{id}` comes from the file `{file}`; change or remove that file")]
+    WorkflowFromFile {
+        /// The workflow.
+        id: WorkflowId,
+        /// The file's name.
+        file: String,
+    },
+    /// The text is no sound template, or cannot be made one.
+    #[error("{what}")]
+    InvalidTemplate {
+        /// What is wrong as a whole.
+        what: String,
+        /// All that is wrong.
+        problems: Vec<types::Problem>,
+    },
+    /// A file holds the template.
+    #[error("template `{id}` comes from the file `{file}`; change or remove that file")]
+    TemplateFromFile {
+        /// The template.
+        id: TemplateId,
+        /// The file's name.
+        file: String,
+    },
+    /// The parameters do not fit the template.
+    #[error("the parameters do not fit template `{template}`")]
+    InvalidParams {
+        /// The template.
+        template: TemplateId,
+        /// All that is wrong.
+        problems: Vec<types::Problem>,
+    },
+    /// What is there is not what the caller expects.
+    #[error("{0}")]
+    PreconditionFailed(String),
     /// There is nothing under this name.
     #[error("there is no {kind} `{name}`{help}")]
     NotFound {
-        /// What was looked for: `workflow`, `run`, `task`, `plugin`.
+        /// What was looked for: `workflow`, `template`, `version`, `run`, `task`,
+        /// `artefact`, `plugin`.
         kind: &'static str,
         /// Its name.
         name: String,
@@ -129,18 +173,11 @@ pub enum ApiError {
     #[error("run {0} is already being stopped")]
     RunStopping(RunId),
     /// The workflow is switched off.
-    #[error("workflow `{0}` is switched off (`enabled = false` in its file)")]
-    WorkflowDisabled(WorkflowId),
-    /// Somebody else has changed a shared context.
     #[error(
-        "shared context `{name}` was changed by somebody else: it is at \"{found}\" by now; read it again"
+        "workflow `{0}` is switched off, by its text (`enabled = false`) or by a request; \
+         `POST /api/v1/workflows/{0}/enable` switches it on"
     )]
-    ContextChanged {
-        /// The context.
-        name: String,
-        /// The number of its last event.
-        found: u64,
-    },
+    WorkflowDisabled(WorkflowId),
     /// The run is not in a state that allows it.
     #[error("run {run}: {reason}")]
     NotNow {
@@ -182,6 +219,9 @@ impl ApiError {
                 "run" => Kind(S::NOT_FOUND, "run-not-found", "Unknown run"),
                 "task" => Kind(S::NOT_FOUND, "task-not-found", "Unknown task"),
                 "context" => Kind(S::NOT_FOUND, "context-not-found", "Unknown context"),
+                "artefact" => Kind(S::NOT_FOUND, "artefact-not-found", "Unknown artefact"),
+                "template" => Kind(S::NOT_FOUND, "template-not-found", "Unknown template"),
+                "version" => Kind(S::NOT_FOUND, "version-not-found", "Unknown version"),
                 _ => Kind(S::NOT_FOUND, "plugin-not-found", "Unknown plugin"),
             },
             Self::NoRoute(_) => Kind(S::NOT_FOUND, "not-found", "Nothing here"),
@@ -204,8 +244,23 @@ impl ApiError {
             Self::WorkflowDisabled(_) => {
                 Kind(S::CONFLICT, "workflow-disabled", "Workflow switched off")
             }
-            Self::ContextChanged { .. } => {
-                Kind(S::PRECONDITION_FAILED, "context-changed", "The context has changed")
+            Self::WorkflowFromFile { .. } => {
+                Kind(S::CONFLICT, "workflow-from-file", "The workflow comes from a file")
+            }
+            Self::TemplateFromFile { .. } => {
+                Kind(S::CONFLICT, "template-from-file", "The template comes from a file")
+            }
+            Self::InvalidTemplate { .. } => {
+                Kind(S::UNPROCESSABLE_ENTITY, "invalid-template", "Invalid template")
+            }
+            Self::InvalidParams { .. } => {
+                Kind(S::UNPROCESSABLE_ENTITY, "invalid-params", "Invalid parameters")
+            }
+            Self::PreconditionFailed(_) => {
+                Kind(S::PRECONDITION_FAILED, "precondition-failed", "Precondition failed")
+            }
+            Self::InvalidWorkflow { .. } => {
+                Kind(S::UNPROCESSABLE_ENTITY, "invalid-workflow", "Invalid workflow")
             }
             Self::NotNow { .. } => Kind(S::CONFLICT, "not-now", "Not in this state"),
             Self::BodyTooLarge { .. } => {
@@ -255,8 +310,11 @@ impl ApiError {
             Self::InvalidInput { violations, .. } => {
                 violations.into_iter().map(types::Problem::from).collect()
             }
-            Self::WorkflowUnavailable { problems, .. } => {
+            Self::WorkflowUnavailable { problems, .. } | Self::InvalidWorkflow { problems, .. } => {
                 problems.into_iter().map(types::Problem::from).collect()
+            }
+            Self::InvalidTemplate { problems, .. } | Self::InvalidParams { problems, .. } => {
+                problems
             }
             _ => Vec::new(),
         };

@@ -11,7 +11,7 @@ pub(super) fn key(
     input: &Value,
     context: Option<&Value>,
     priority: Option<i32>,
-    times: &[(&str, Option<String>)],
+    more: &[(&str, Option<String>)],
 ) -> IdempotencyKey {
     // Objects are printed in the order of their keys.
     let mut request = serde_json::json!({ "input": input, "priority": priority });
@@ -19,7 +19,8 @@ pub(super) fn key(
     if let Some(context) = context {
         request["context"] = context.clone();
     }
-    for (name, text) in times {
+    // So has one that does not say more.
+    for (name, text) in more {
         if let Some(text) = text {
             request[*name] = text.as_str().into();
         }

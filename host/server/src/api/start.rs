@@ -15,8 +15,9 @@ use taskloom_core::id::WorkflowId;
 use taskloom_core::journal::{IdempotencyKey, Trigger};
 
 use super::error::ApiError;
+use super::registry::blocking;
 use super::types::{self, ProblemDetails, Run};
-use super::{Api, BASE, delay, idempotency, request, runs, workflows};
+use super::{Api, BASE, delay, idempotency, request, runs, versions, workflows};
 use crate::engine::{StartRun, Started};
 use crate::workflows::{Availability, Registered};
 
@@ -80,10 +81,16 @@ pub(crate) async fn start(
 /// The caller's key with the digest of what it asks for.
 async fn keyed(key: String, body: &types::StartRun) -> Result<IdempotencyKey, ApiError> {
     let (input, context, priority) = (input_text(body), context_text(body), body.priority);
-    let times = [("start_at", body.start_at.clone()), ("delay", body.delay.clone())];
+    let off = (body.cache == Some(types::CacheUse::Off)).then(|| "off".to_owned());
+    let more = [
+        ("start_at", body.start_at.clone()),
+        ("delay", body.delay.clone()),
+        ("definition", body.definition.clone()),
+        ("cache", off),
+    ];
     checked(Arc::clone(&input), move || {
         let context = context.map(|context| parse(&context)).transpose()?;
-        Ok(idempotency::key(key, &parse(&input)?, context.as_ref(), priority, &times))
+        Ok(idempotency::key(key, &parse(&input)?, context.as_ref(), priority, &more))
     })
     .await
 }
@@ -122,9 +129,13 @@ async fn accept(
     }
     let begins = delay::begins(body.start_at.as_deref(), body.delay.as_deref())
         .map_err(|(field, why)| ApiError::InvalidBody(format!("{field}: {why}")))?;
-    if !registered.definition.workflow.enabled {
+    if !registered.enabled() {
         return Err(ApiError::WorkflowDisabled(registered.id().clone()));
     }
+    let registered = match &body.definition {
+        Some(digest) => version(api, &registered, digest.clone()).await?,
+        None => registered,
+    };
     available(api, &registered)?;
     let context = context_text(&body);
     check_context(context.as_deref())?;
@@ -143,8 +154,23 @@ async fn accept(
         rerun: None,
         parent: None,
         run: None,
+        no_cache: body.cache == Some(types::CacheUse::Off),
         begins,
     })
+}
+
+/// The workflow with the text that the caller names.
+async fn version(
+    api: &Api,
+    registered: &Arc<Registered>,
+    digest: String,
+) -> Result<Arc<Registered>, ApiError> {
+    if digest == registered.digest().to_string() {
+        return Ok(Arc::clone(registered));
+    }
+    let (workflows, id) = (api.app.workflows.clone(), registered.id().clone());
+    let definition = blocking(move || versions::definition_of(&workflows, &id, &digest)).await?;
+    Ok(Arc::new(registered.with(definition)))
 }
 
 /// The input as it was sent; without one, an empty object.

@@ -1,18 +1,23 @@
 //! What the API says, in types of its own: the journal's types and the core's can change without
 //! changing an answer, and the other way round.
 
+mod artefact;
 mod context;
 mod event;
 mod held;
 mod plugin;
 mod problem;
+mod rerun;
 mod run;
 mod shared;
 mod steer;
 mod task;
+mod template;
+mod version;
 mod word;
 mod workflow;
 
+pub use artefact::{Artefact, ArtefactList, RunArtefact};
 pub(crate) use context::context_values;
 pub use context::{ContextSource, ContextSourceKind, ContextValue};
 pub use event::{Event, EventPage, EventUse, NextStep};
@@ -21,14 +26,21 @@ pub use plugin::{
     Capability, Grant, Plugin, PluginList, PluginState, PluginSummary, TaskType, TaskTypeLimits,
 };
 pub use problem::{Problem, ProblemDetails};
-pub use run::{Cancel, LogLine, LogPage, ParentTask, Run, RunPage, RunSummary, StartRun};
+pub use rerun::{Rerun, RerunMany, RerunOfOne, RerunPreview, RerunStart, RerunsOfMany, RunFilter};
+pub use run::{CacheUse, Cancel, LogLine, LogPage, ParentTask, Run, RunPage, RunSummary, StartRun};
 pub(crate) use run::{tasks, visible};
 pub use shared::{
     SetContext, SharedChange, SharedContext, SharedContextPage, SharedContextSummary,
     SharedHistory, SharedSource, SharedValue,
 };
-pub use steer::{Approve, Pause, Priority, Rerun, RerunPreview, RerunStart, Signal, Skip};
-pub use task::{Attempt, Failure, Task, TaskDetail, TaskPage};
+pub use steer::{Approve, Pause, Priority, Signal, Skip};
+pub use task::{Attempt, CachedFrom, Failure, Progress, Task, TaskDetail, TaskPage};
+pub use template::{
+    MakeWorkflow, SaveParam, SaveTemplate, Template, TemplateList, TemplateSummary,
+};
+pub use version::{
+    EnabledBy, Origin, OriginKind, WorkflowVersion, WorkflowVersionText, WorkflowVersions,
+};
 pub use word::{AvailabilityWord, OnFailureWord, Outcome, RunStatus, TaskStatus};
 pub use workflow::{
     BrokenFile, RetryPolicy, ValidatedWorkflow, Validation, Workflow, WorkflowList,

@@ -92,14 +92,18 @@ fn check(api: &Api, source: &str) -> Validation {
 pub(super) fn find(api: &Api, id: &str) -> Result<Arc<Registered>, ApiError> {
     let workflows = &api.app.workflows;
     let found = WorkflowId::new(id).ok().and_then(|id| workflows.get(&id));
-    found.ok_or_else(|| {
-        let file = format!("{id}.toml");
-        let broken = workflows.broken().into_iter().any(|broken| broken.file == file);
-        let help = match workflows.similar(id) {
-            _ if broken => format!("; the file `{file}` is wrong, see `GET /api/v1/workflows`"),
-            Some(similar) => format!("; did you mean `{similar}`?"),
-            None => "; `GET /api/v1/workflows` lists them".to_owned(),
-        };
-        ApiError::NotFound { kind: "workflow", name: id.chars().take(80).collect(), help }
-    })
+    found.ok_or_else(|| unknown(api, id))
+}
+
+/// That there is no workflow called `id`, and what may have been meant.
+pub(super) fn unknown(api: &Api, id: &str) -> ApiError {
+    let workflows = &api.app.workflows;
+    let file = format!("{id}.toml");
+    let broken = workflows.broken().into_iter().any(|broken| broken.file == file);
+    let help = match workflows.similar(id) {
+        _ if broken => format!("; the file `{file}` is wrong, see `GET /api/v1/workflows`"),
+        Some(similar) => format!("; did you mean `{similar}`?"),
+        None => "; `GET /api/v1/workflows` lists them".to_owned(),
+    };
+    ApiError::NotFound { kind: "workflow", name: id.chars().take(80).collect(), help }
 }

@@ -1,10 +1,13 @@
 //! What can stand on the command line.
 
+mod runs;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Sources;
+pub(super) use runs::*;
 
 /// The address of a host that nobody configured.
 const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
@@ -30,8 +33,16 @@ pub(super) enum Command {
     ///
     /// Exit code: 0 all are right, 2 something is wrong.
     Validate(Validate),
-    /// List, show, cancel runs of a host, or read their logs.
+    /// Say what two definitions say differently: key by key, and in who needs whom.
+    ///
+    /// Exit code: 0 both say the same, 1 they do not, 2 one of them cannot be read.
+    Diff(Diff),
+    /// Start, list, show and steer the runs of a host, or read their logs.
     Runs(Runs),
+    /// List, show, put, delete workflows of a host, switch them on and off, or read their versions.
+    Workflows(Workflows),
+    /// List, show, put, delete templates of a host, make workflows of them and them of workflows.
+    Templates(Templates),
     /// List or show the plugins of a host.
     #[command(visible_alias = "plugins")]
     Plugin(Plugins),
@@ -91,6 +102,9 @@ pub(super) struct Run {
     /// empty object]
     #[arg(long, value_name = "FILE")]
     pub(super) context: Option<PathBuf>,
+    /// Take over no output of an earlier attempt, whatever `cache` of a task says
+    #[arg(long)]
+    pub(super) no_cache: bool,
     /// Begin after this time, such as 90m; the program waits. At most 366 days
     #[arg(long, value_name = "DURATION", conflicts_with = "at")]
     pub(super) delay: Option<String>,
@@ -140,69 +154,138 @@ pub(super) struct Remote {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Runs {
+pub(super) struct Workflows {
     #[command(flatten)]
     pub(super) remote: Remote,
     #[command(subcommand)]
-    pub(super) command: RunsCommand,
+    pub(super) command: WorkflowsCommand,
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum RunsCommand {
-    /// List runs, the newest first.
-    List(RunsList),
-    /// Show a run with its tasks, attempts and output.
+pub(super) enum WorkflowsCommand {
+    /// List workflows, with what is wrong.
+    List,
+    /// Print the text of a workflow.
     Show {
-        /// The run's id
-        #[arg(value_name = "RUN")]
-        run: String,
+        /// The workflow's id; `ID@DIGEST` for one of its versions
+        #[arg(value_name = "ID")]
+        id: String,
     },
-    /// Cancel a run.
-    Cancel {
-        /// The run's id
-        #[arg(value_name = "RUN")]
-        run: String,
-        /// Why, for people
-        #[arg(long, value_name = "TEXT")]
-        reason: Option<String>,
+    /// Put the workflow of a file: it is there from now on, or has this text.
+    ///
+    /// Exit code: 0 it is there, 1 the host refuses it, 2 the file cannot be read.
+    Put {
+        /// The workflow file; `-` reads it from standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Only if there is no such workflow
+        #[arg(long, conflicts_with = "replace")]
+        new: bool,
+        /// Only if the workflow has the text with this digest
+        #[arg(long, value_name = "DIGEST")]
+        replace: Option<String>,
     },
-    /// Read what the tasks of a run logged.
-    Logs {
-        /// The run's id
-        #[arg(value_name = "RUN")]
-        run: String,
-        /// Only of this task
-        #[arg(long, value_name = "TASK")]
-        task: Option<String>,
-        /// Only of attempts with this number
-        #[arg(long, value_name = "N")]
-        attempt: Option<u32>,
+    /// Delete a workflow that was put. Its runs go on.
+    Delete {
+        /// The workflow's id
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Let runs of a workflow start, whatever its text says.
+    Enable {
+        /// The workflow's id
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Let no new run of a workflow start.
+    Disable {
+        /// The workflow's id
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// List the texts that a workflow has had.
+    Versions {
+        /// The workflow's id
+        #[arg(value_name = "ID")]
+        id: String,
     },
 }
 
 #[derive(Debug, Args)]
-pub(super) struct RunsList {
-    /// Only of this workflow
-    #[arg(long, value_name = "ID")]
-    pub(super) workflow: Option<String>,
-    /// Only with this status: running, waiting, cancelling, finished
-    #[arg(long, value_name = "STATUS")]
-    pub(super) status: Option<String>,
-    /// Only those that ended this way: succeeded, failed, cancelled, timed_out
-    #[arg(long, value_name = "OUTCOME")]
-    pub(super) outcome: Option<String>,
-    /// Only those accepted at this time (RFC 3339) or later
-    #[arg(long, value_name = "TIME")]
-    pub(super) started_after: Option<String>,
-    /// Only those accepted before this time (RFC 3339)
-    #[arg(long, value_name = "TIME")]
-    pub(super) started_before: Option<String>,
-    /// How many, from 1 to 1000
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub(super) limit: usize,
-    /// Go on after an earlier list
-    #[arg(long, value_name = "CURSOR")]
-    pub(super) cursor: Option<String>,
+pub(super) struct Templates {
+    #[command(flatten)]
+    pub(super) remote: Remote,
+    #[command(subcommand)]
+    pub(super) command: TemplatesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TemplatesCommand {
+    /// List templates, with their parameters.
+    List,
+    /// Show a template: what it is for, and its parameters.
+    Show {
+        /// The template's id
+        #[arg(value_name = "TEMPLATE")]
+        id: String,
+    },
+    /// Make a workflow of a template.
+    ///
+    /// Exit code: 0 it is made, 1 the host refuses it, 2 what was given is wrong.
+    Create(Create),
+    /// Make a template of a workflow.
+    Save {
+        /// The workflow's id
+        #[arg(value_name = "WORKFLOW")]
+        workflow: String,
+        /// The id of the template
+        #[arg(value_name = "TEMPLATE")]
+        template: String,
+        /// A value that becomes a parameter, such as `url=tasks[fetch].input.url`; may be repeated
+        #[arg(long, value_name = "NAME=PLACE")]
+        param: Vec<String>,
+    },
+    /// Put the template of a file: it is there from now on, or has this text.
+    Put {
+        /// The template file; `-` reads it from standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Delete a template that was put. Workflows that were made of it stay.
+    Delete {
+        /// The template's id
+        #[arg(value_name = "TEMPLATE")]
+        id: String,
+    },
+    /// List the texts that a template has had.
+    Versions {
+        /// The template's id
+        #[arg(value_name = "TEMPLATE")]
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Create {
+    /// The template's id; with `--to`, a file or the id of one in the folder of templates
+    #[arg(value_name = "TEMPLATE")]
+    pub(super) template: String,
+    /// The id of the workflow
+    #[arg(value_name = "ID")]
+    pub(super) id: String,
+    /// A parameter: text where the template wants text, else JSON; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(super) param: Vec<String>,
+    /// Parameters, a JSON file with an object; `-` reads it from standard input
+    #[arg(long, value_name = "FILE")]
+    pub(super) params: Option<PathBuf>,
+    /// Write the workflow to this file, without a host; `-` prints it
+    #[arg(long, value_name = "FILE")]
+    pub(super) to: Option<PathBuf>,
+    /// The configuration file, for the folder of templates [env: TASKLOOM_CONFIG] [default:
+    /// ./taskloom.toml, if it is there]
+    #[arg(long, value_name = "FILE", requires = "to")]
+    pub(super) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -270,6 +353,18 @@ pub(super) enum ContextsCommand {
         #[arg(long, value_name = "SEQ")]
         seq: Option<u64>,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Diff {
+    /// The older one: a file, a workflow of a host, or one of its versions as `id@sha256:…`
+    #[arg(value_name = "OLD")]
+    pub(super) old: String,
+    /// The newer one
+    #[arg(value_name = "NEW")]
+    pub(super) new: String,
+    #[command(flatten)]
+    pub(super) remote: Remote,
 }
 
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use owo_colors::OwoColorize as _;
 use serde_json::{Map, Value, json};
 
 use super::args::{Contexts, ContextsCommand, Remote};
-use super::client::Client;
+use super::client::{Client, Request};
 use super::output::{one_line, print, print_json};
 use super::table::Table;
 use super::{Done, Failed, runs, runtime, show};
@@ -28,7 +28,8 @@ pub(super) fn contexts(arguments: Contexts) -> Result<Done, Failed> {
             ContextsCommand::Show { name } => shown(&client, &remote, &name).await,
             ContextsCommand::History { name } => history(&client, &remote, &name).await,
             ContextsCommand::Delete { name, seq } => {
-                client.delete(&["contexts", &name], seq).await?;
+                let request = if_at(Request::delete(&["contexts", &name]), seq)?;
+                client.send(request).await?;
                 Ok(print(&format!("deleted {name}\n"))?)
             }
             ContextsCommand::Set { .. } => Ok(()),
@@ -81,7 +82,8 @@ async fn set(
     seq: Option<u64>,
 ) -> Result<()> {
     let body = json!({ "values": values });
-    let answer = client.put(&["contexts", name], &body, seq).await?;
+    let request = if_at(Request::put(&["contexts", name], &body)?, seq)?;
+    let answer = client.send(request).await?;
     told(remote, answer)
 }
 
@@ -150,5 +152,13 @@ fn values(file: &Path) -> Result<Map<String, Value>> {
     match serde_json::from_str(&text).with_context(|| format!("`{name}` is not JSON"))? {
         Value::Object(values) => Ok(values),
         _ => bail!("`{name}` holds no object; write `{{\"name\": value}}`"),
+    }
+}
+
+/// A request that is refused when the context is not at `seq` any more.
+fn if_at(request: Request, seq: Option<u64>) -> Result<Request> {
+    match seq {
+        Some(seq) => request.header("if-match", &format!("\"{seq}\"")),
+        None => Ok(request),
     }
 }

@@ -245,7 +245,7 @@ fn request(
     let Some(registered) = workflows.get(id) else {
         return Err(("unknown-workflow", format!("there is no workflow `{id}`")));
     };
-    if !registered.definition.workflow.enabled {
+    if !registered.enabled() {
         return Err(("workflow-disabled", format!("workflow `{id}` is switched off")));
     }
     if let Availability::Unavailable(problems) = workflows.availability(&registered) {
@@ -271,6 +271,7 @@ fn request(
         rerun: None,
         parent: Some(Parent { run: child.parent, task: child.task_id.clone() }),
         run: Some(child.run),
+        no_cache: false,
         begins: None,
     })
 }

@@ -13,7 +13,7 @@ use taskloom_core::run::{FrameIndex, Published, RunState};
 use taskloom_core::workflow::Workflow;
 
 use super::inquiry::expression_failed;
-use super::names::{Lists, Names};
+use super::names::{Known, Names};
 use crate::contexts::{Contexts, Publication};
 use crate::payloads::{Kept, Payloads};
 
@@ -53,16 +53,16 @@ impl RunEnding {
     pub(super) async fn resolve(
         self,
         payloads: &Payloads,
-        lists: &Lists,
+        known: &Known,
         contexts: &Contexts,
     ) -> ResolvedOutput {
         let failed =
             |failure, published| ResolvedOutput { output: Err(failure), published, kept: None };
-        let output = match self.output(payloads, lists).await {
+        let output = match self.output(payloads, known).await {
             Ok(output) => output,
             Err(failure) => return failed(failure, Vec::new()),
         };
-        let publications = match self.publications(payloads, lists).await {
+        let publications = match self.publications(payloads, known).await {
             Ok(publications) => publications,
             Err(failure) => return failed(failure, Vec::new()),
         };
@@ -81,24 +81,24 @@ impl RunEnding {
     async fn output(
         &self,
         payloads: &Payloads,
-        lists: &Lists,
+        known: &Known,
     ) -> Result<Option<(PayloadRef, Option<Kept>)>, Failure> {
         let (Some(template), Some(names)) = (&self.workflow.output, &self.output) else {
             return Ok(None);
         };
-        let value = computed(template, names, payloads, lists).await?;
+        let value = computed(template, names, payloads, known).await?;
         Ok(Some(payloads.keep(value.to_string()).expect("a JSON value prints as JSON")))
     }
 
     async fn publications(
         &self,
         payloads: &Payloads,
-        lists: &Lists,
+        known: &Known,
     ) -> Result<Vec<Publication>, Failure> {
         let mut publications = Vec::with_capacity(self.publishes.len());
         let plans = self.workflow.config.sharing.publishes.iter().zip(&self.publishes);
         for ((name, template), (names, since)) in plans {
-            let Value::Object(values) = computed(template, names, payloads, lists).await? else {
+            let Value::Object(values) = computed(template, names, payloads, known).await? else {
                 let message = format!(
                     "what is published to shared context `{name}` is no object; write \
                      `{{ name = \"${{…}}\" }}`"
@@ -125,8 +125,8 @@ async fn computed(
     template: &Template,
     names: &Names,
     payloads: &Payloads,
-    lists: &Lists,
+    known: &Known,
 ) -> Result<Value, Failure> {
-    let scope = names.read(payloads, lists).await?;
+    let scope = names.read(payloads, known).await?;
     template.evaluate(&scope).map_err(expression_failed)
 }

@@ -16,7 +16,7 @@ use taskloom_core::workflow::{
 };
 use uuid::Uuid;
 
-use super::names::{Lists, Names, lost_payload};
+use super::names::{Known, Names, lost_payload};
 use crate::payloads::{Kept, Payloads};
 
 /// A question with all that is needed to answer it.
@@ -69,9 +69,9 @@ impl Inquiry {
     }
 
     /// Answers it.
-    pub(super) async fn answer(self, payloads: &Payloads, lists: &Lists) -> Answered {
+    pub(super) async fn answer(self, payloads: &Payloads, known: &Known) -> Answered {
         let mut kept = Vec::new();
-        let answer = self.compute(payloads, lists, &mut kept).await;
+        let answer = self.compute(payloads, known, &mut kept).await;
         let Self { run, task, question, .. } = self;
         Answered { run, task, question, answer, payloads: kept }
     }
@@ -79,7 +79,7 @@ impl Inquiry {
     async fn compute(
         &self,
         payloads: &Payloads,
-        lists: &Lists,
+        known: &Known,
         kept: &mut Vec<Kept>,
     ) -> Result<Answer, Failure> {
         let task = self.workflow.task(self.node);
@@ -89,7 +89,7 @@ impl Inquiry {
             kept.extend(text);
             payload
         };
-        let scope = self.names.read(payloads, lists).await?;
+        let scope = self.names.read(payloads, known).await?;
         let of = |expression: &Expression| expression.evaluate(&scope).map_err(expression_failed);
         let value_of = |template: &Template| template.evaluate(&scope).map_err(expression_failed);
         match (self.question, &task.kind) {

@@ -29,6 +29,7 @@ pub(super) struct Names {
     /// What each `for_each` around is at, the innermost first.
     items: Vec<NamedItem>,
     run: Value,
+    reads_config: bool,
 }
 
 /// What `context` stands for.
@@ -68,6 +69,7 @@ impl Names {
             tasks: references.tasks.iter().map(|id| named_task(state, frame, id)).collect(),
             items: if reads_items { items_around(state, frame) } else { Vec::new() },
             run: if references.run { run_of(state, references) } else { Value::Null },
+            reads_config: references.config,
         }
     }
 
@@ -76,15 +78,20 @@ impl Names {
         Self { output, ..self }
     }
 
-    /// Whether nothing of them can differ from run to run.
+    /// Whether nothing of them can differ from run to run, or from one start of the host to another.
     pub(super) fn is_empty(&self) -> bool {
         let named = self.input.is_some() || !self.tasks.is_empty() || !self.items.is_empty();
-        let named = named || !self.shared.is_empty();
-        !named && self.run.is_null() && matches!(self.context, NamedContext::Unread)
+        let named = named || !self.shared.is_empty() || self.reads_config || !self.run.is_null();
+        !named && matches!(self.context, NamedContext::Unread)
+    }
+
+    /// What `config` stands for, if somebody reads it.
+    fn config(&self, known: &Known) -> Value {
+        if self.reads_config { (*known.config).clone() } else { Value::Null }
     }
 
     /// Reads what the names stand for.
-    pub(super) async fn read(&self, payloads: &Payloads, lists: &Lists) -> Result<Scope, Failure> {
+    pub(super) async fn read(&self, payloads: &Payloads, known: &Known) -> Result<Scope, Failure> {
         let mut tasks = BTreeMap::new();
         for task in &self.tasks {
             let output = match &task.output {
@@ -101,7 +108,7 @@ impl Names {
         let mut items = BTreeMap::new();
         let mut innermost = None;
         for named in &self.items {
-            let list = lists.read(&named.list, payloads).await?;
+            let list = known.list(&named.list, payloads).await?;
             let value = list.get(named.index as usize).cloned().unwrap_or(Value::Null);
             let item = Item::new(u64::from(named.index), value);
             innermost.get_or_insert_with(|| item.clone());
@@ -125,7 +132,7 @@ impl Names {
             Some(payload) => payloads.value(payload).await.map_err(lost_payload)?,
             None => Value::Null,
         };
-        let (run, config) = (self.run.clone(), json!({}));
+        let (run, config) = (self.run.clone(), self.config(known));
         Ok(Scope {
             output,
             shared,
@@ -255,14 +262,20 @@ fn described(failure: &Failure) -> Value {
     })
 }
 
-/// The lists of `for_each` that were read lately, parsed.
-#[derive(Default)]
-pub(super) struct Lists {
+/// What the expressions of all runs share: the host's values for workflows, and the lists of
+/// `for_each` that were read lately, parsed.
+pub(super) struct Known {
+    config: Arc<Value>,
     parsed: Mutex<VecDeque<(Digest, Arc<Vec<Value>>)>>,
 }
 
-impl Lists {
-    async fn read(
+impl Known {
+    /// `config` is what expressions read by that name.
+    pub(super) fn new(config: Arc<Value>) -> Self {
+        Self { config, parsed: Mutex::default() }
+    }
+
+    async fn list(
         &self,
         list: &PayloadRef,
         payloads: &Payloads,

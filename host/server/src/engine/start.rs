@@ -7,7 +7,9 @@ use std::thread;
 use taskloom_core::definition::Definition;
 use taskloom_core::dispatch::Dispatcher;
 use taskloom_core::id::{Digest, PluginName, RunId};
-use taskloom_core::journal::{ConcurrencyKey, ContextEvent, Entry, RunEvent, RunStarted, StreamId};
+use taskloom_core::journal::{
+    ConcurrencyKey, ContextEvent, Entry, Parent, RunEvent, RunStarted, StreamId,
+};
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::run::{self, RunState, resume};
 use taskloom_core::time::Timestamp;
@@ -25,6 +27,7 @@ use super::handle::{
 };
 use super::keys::Keys;
 use super::perform::Performer;
+use super::progress::Progresses;
 use super::resident::Resident;
 use super::service::{Fatal, Service, Settings};
 use super::starts::Starts;
@@ -87,15 +90,17 @@ pub fn launch(parts: Parts, settings: Settings, clock: Clock) -> Result<Launched
     let (sender, mailbox) = mpsc::channel();
     let watchers = Watchers::default();
     let starts = Starts::default();
+    let progresses = Progresses::default();
     let reader =
         Reader::new(store.clone(), payloads.clone(), definitions.clone(), finished.clone());
     let performer = Performer::new(
         runtime,
         reader,
         store.clone(),
-        starts.clone(),
+        (starts.clone(), progresses.clone()),
         settings.slots.per_class,
         clock,
+        Arc::clone(&settings.values),
     );
     let mut service = Service {
         sender: sender.clone(),
@@ -116,6 +121,7 @@ pub fn launch(parts: Parts, settings: Settings, clock: Clock) -> Result<Launched
         batch: OpenBatch::default(),
         in_flight: None,
         starts,
+        progresses: progresses.clone(),
         rows_behind: HashSet::new(),
         catch_up_timer: false,
         under_way: 0,
@@ -134,7 +140,7 @@ pub fn launch(parts: Parts, settings: Settings, clock: Clock) -> Result<Launched
     let thread = thread::Builder::new().name("taskloom-engine".to_owned()).spawn(serve)?;
     let permits = Arc::new(Semaphore::new(COMMAND_QUEUE));
     Ok(Launched {
-        engine: Engine { mailbox: sender, permits, watchers, payloads },
+        engine: Engine { mailbox: sender, permits, watchers, payloads, progresses },
         thread,
         resumed,
     })
@@ -196,6 +202,7 @@ impl Service {
             .map_err(|error| StartError::Store(format!("the input is not JSON: {error}")))?;
         let given = given_context(&definition, request.context.as_deref());
         let context = self.keep_context(request.context)?;
+        let no_cache = request.no_cache || self.forgoes_cache(request.parent.as_ref());
         let workflow = Arc::clone(&definition.workflow);
         // Of a run that is held, the timeout counts from its admission.
         let held = key.is_some() || not_before.is_some();
@@ -215,6 +222,7 @@ impl Service {
             rerun,
             parent: request.parent,
             traceparent,
+            no_cache,
         });
         self.keep_definition(&definition);
         if let Some((digest, text)) = kept {
@@ -227,6 +235,12 @@ impl Service {
         self.admit(Resident::new(state));
         self.take_in(run, 0, reaction);
         Ok(run)
+    }
+
+    /// Whether the run whose task starts another takes over no earlier results: neither does that.
+    fn forgoes_cache(&self, parent: Option<&Parent>) -> bool {
+        let resident = parent.and_then(|parent| self.runs.get(&parent.run));
+        resident.is_some_and(|resident| resident.state.start.no_cache)
     }
 
     /// The versions of plugins that a run of the workflow keeps, as far as they are loaded.

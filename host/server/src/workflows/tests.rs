@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::*;
+use taskloom_core::journal::{Origin, WorkflowEvent};
 
-struct Folder(TempDir);
+struct Folder(TempDir, TempDir);
 
 impl Folder {
     fn new(files: &[(&str, &str)]) -> Self {
-        let folder = Self(tempfile::tempdir().expect("a temporary folder"));
+        let [workflows, data] = [(); 2].map(|()| tempfile::tempdir().expect("a temporary folder"));
+        let folder = Self(workflows, data);
         for (name, text) in files {
             folder.write(name, text);
         }
@@ -24,9 +26,16 @@ impl Folder {
 
     /// The folder without a watcher: read when the test says so.
     fn read(&self) -> Shared {
-        let shared = Shared { folder: self.0.path().to_owned(), ..Shared::default() };
+        let shared = self.shared(self.0.path().to_owned());
         shared.read().expect("readable");
         shared
+    }
+}
+
+impl Folder {
+    fn shared(&self, folder: PathBuf) -> Shared {
+        let store = Store::open(self.1.path(), taskloom_store::Options::default());
+        Shared::new(folder, store.expect("a store"), Arc::default()).expect("an empty journal")
     }
 }
 
@@ -42,7 +51,7 @@ fn shown(shared: &Shared) -> Vec<String> {
     let served = state.registered.values().map(|registered| {
         let workflow = &registered.definition.workflow;
         let codes = codes(&registered.problems);
-        format!("{} {} {}{codes}", workflow.id, workflow.version, registered.file)
+        format!("{} {} {}{codes}", workflow.id, workflow.version, registered.file().unwrap_or("-"))
     });
     let broken =
         state.broken.iter().map(|broken| format!("({}){}", broken.file, codes(&broken.problems)));
@@ -116,6 +125,65 @@ fn an_untouched_file_keeps_its_registration() {
 }
 
 #[test]
+fn every_text_of_a_file_is_written_down_once() {
+    let folder = Folder::new(&[("a.toml", &workflow("a", "1.0.0"))]);
+    let shared = folder.read();
+    let written = |shared: &Shared| {
+        let id = WorkflowId::new("a").expect("valid");
+        let mut written = Vec::new();
+        let stream = taskloom_core::journal::StreamId::Workflow(id);
+        let events = shared.store.stream_events(&stream, 0, 100).expect("readable");
+        for event in events {
+            match event.entry.event {
+                WorkflowEvent::WorkflowPut { version, .. } => written.push(version),
+                other => panic!("{other:?}"),
+            }
+        }
+        written
+    };
+    shared.read().expect("readable");
+    assert_eq!(written(&shared), ["1.0.0"]);
+    for version in ["1.1.0", "1.0.0"] {
+        folder.write("a.toml", &workflow("a", version));
+        shared.read().expect("readable");
+    }
+    assert_eq!(written(&shared), ["1.0.0", "1.1.0", "1.0.0"]);
+    let store = shared.store.clone();
+    let again = Shared::new(folder.0.path().to_owned(), store, Arc::default())
+        .expect("the journal is sound");
+    again.read().expect("readable");
+    assert_eq!(written(&again), ["1.0.0", "1.1.0", "1.0.0"], "a start writes nothing");
+}
+
+#[test]
+fn what_was_put_is_there_at_the_next_start_and_behind_a_file() {
+    let folder = Folder::new(&[]);
+    let shared = folder.read();
+    let put = |text: &str| {
+        let definition = taskloom_core::definition::read("request", text).definition;
+        let mut sources = shared.sources.lock().expect("no test has panicked");
+        let definition = definition.expect("it is sound");
+        let put = super::text(&definition, Origin::Api);
+        sources.ledger.put([put]).expect("written");
+        let id = definition.workflow.id.clone();
+        sources.requested.insert(id, Requested::of(definition));
+        shared.serve(&mut sources);
+    };
+    put(&workflow("a", "1.0.0"));
+    assert_eq!(shown(&shared), ["a 1.0.0 -"]);
+    let again = Shared::new(folder.0.path().to_owned(), shared.store.clone(), Arc::default())
+        .expect("sound");
+    again.read().expect("readable");
+    assert_eq!(shown(&again), ["a 1.0.0 -"]);
+    folder.write("a.toml", &workflow("a", "2.0.0"));
+    again.read().expect("readable");
+    assert_eq!(shown(&again), ["a 2.0.0 a.toml"]);
+    fs::remove_file(folder.0.path().join("a.toml")).expect("removed");
+    again.read().expect("readable");
+    assert_eq!(shown(&again), ["a 1.0.0 -"], "it is back when the file is gone");
+}
+
+#[test]
 fn changes_are_noticed_without_being_asked_for() {
     let folder = Folder::new(&[]);
     let shared = Arc::new(folder.read());
@@ -134,7 +202,7 @@ fn changes_are_noticed_without_being_asked_for() {
 
 #[test]
 fn a_folder_that_is_not_there_is_named() {
-    let shared = Shared { folder: "/nowhere/workflows".into(), ..Shared::default() };
+    let shared = Folder::new(&[]).shared("/nowhere/workflows".into());
     let error = shared.read().expect_err("it is not there");
     assert!(error.to_string().contains("/nowhere/workflows"), "{error}");
 }

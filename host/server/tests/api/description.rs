@@ -6,8 +6,11 @@ use serde_json::Value;
 
 use crate::host::get;
 
-const OPERATIONS: [&str; 28] = [
+const OPERATIONS: [&str; 46] = [
     "delete /api/v1/contexts/{name}",
+    "delete /api/v1/runs/{id}",
+    "delete /api/v1/templates/{id}",
+    "delete /api/v1/workflows/{id}",
     "get /api/v1/contexts",
     "get /api/v1/contexts/{name}",
     "get /api/v1/contexts/{name}/history",
@@ -17,12 +20,21 @@ const OPERATIONS: [&str; 28] = [
     "get /api/v1/ready",
     "get /api/v1/runs",
     "get /api/v1/runs/{id}",
+    "get /api/v1/runs/{id}/artefacts",
+    "get /api/v1/runs/{id}/artefacts/{artefact}",
     "get /api/v1/runs/{id}/events",
     "get /api/v1/runs/{id}/logs",
     "get /api/v1/runs/{id}/tasks",
     "get /api/v1/runs/{id}/tasks/{task}",
+    "get /api/v1/templates",
+    "get /api/v1/templates/{id}",
+    "get /api/v1/templates/{id}/versions",
+    "get /api/v1/templates/{id}/versions/{digest}",
     "get /api/v1/workflows",
     "get /api/v1/workflows/{id}",
+    "post /api/v1/runs/rerun",
+    "get /api/v1/workflows/{id}/versions",
+    "get /api/v1/workflows/{id}/versions/{digest}",
     "post /api/v1/runs/{id}/cancel",
     "post /api/v1/runs/{id}/pause",
     "post /api/v1/runs/{id}/rerun",
@@ -31,10 +43,16 @@ const OPERATIONS: [&str; 28] = [
     "post /api/v1/runs/{id}/signals",
     "post /api/v1/runs/{id}/tasks/{task}/approve",
     "post /api/v1/runs/{id}/tasks/{task}/skip",
+    "post /api/v1/templates/{id}/workflows",
     "post /api/v1/workflows/validate",
+    "post /api/v1/workflows/{id}/disable",
+    "post /api/v1/workflows/{id}/enable",
     "post /api/v1/workflows/{id}/runs",
+    "post /api/v1/workflows/{id}/template",
     "put /api/v1/contexts/{name}",
     "put /api/v1/runs/{id}/priority",
+    "put /api/v1/templates/{id}",
+    "put /api/v1/workflows/{id}",
 ];
 
 #[test]

@@ -15,14 +15,13 @@ use taskloom::config::{Config, Sources};
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 
-use crate::{held, steering_workflows};
-
-pub use crate::own::Own;
+use crate::service::SERVICE;
+use crate::{attempt_workflows, held, steering_workflows};
 
 /// Bytes of a body that the host reads.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
-const PLUGINS: [&str; 3] = ["hostile", "noop", "text"];
+const PLUGINS: [&str; 6] = ["github", "hostile", "http", "json", "noop", "text"];
 
 /// The file of a workflow that a test changes, and its first version.
 pub const MOVES: (&str, &str) = (
@@ -126,6 +125,16 @@ type = "noop.rnu"
     ("broken.toml", "id = \"broken\"\nversoin = \"1.0.0\"\n"),
 ];
 
+/// What workflows read as `config`.
+const VALUES: &str = "
+[values]
+region = 'north'
+retries = 3
+[values.mail]
+from = 'tasks@example.org'
+to = ['a@example.org', 'b@example.org']
+";
+
 struct Host {
     runtime: Runtime,
     router: Router,
@@ -151,22 +160,26 @@ fn start() -> Host {
         "[[http]]\nhost = \"api.example.org\"\nmethods = [\"GET\"]\n",
     )
     .expect("written");
-    for (name, source) in
-        WORKFLOWS.into_iter().chain(steering_workflows::WORKFLOWS).chain(held::WORKFLOWS)
-    {
+    fs::write(root.join("plugins/http.policy.toml"), SERVICE.policy()).expect("written");
+    fs::write(root.join("taskloom.toml"), VALUES).expect("written");
+    let workflows = WORKFLOWS.into_iter().chain(steering_workflows::WORKFLOWS);
+    for (name, source) in workflows.chain(held::WORKFLOWS).chain(attempt_workflows::WORKFLOWS) {
         fs::write(root.join("workflows").join(name), source).expect("written");
     }
     fs::write(root.join("workflows/wide.toml"), wide()).expect("written");
     let folder = |name: &str| root.join(name).display().to_string();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workflows/templates");
     let sources = Sources {
         flags: vec![
             ("data.folder", folder("data")),
             ("plugins.folder", folder("plugins")),
             ("workflows.folder", folder("workflows")),
+            ("templates.folder", shipped.display().to_string()),
             ("server.body_bytes_max", BODY_BYTES_MAX.to_string()),
             ("server.allowed_hosts", "tasks.example.org".to_owned()),
             ("slots.cpu", "4".to_owned()),
         ],
+        file: Some(root.join("taskloom.toml")),
         ..Sources::default()
     };
     let config = Arc::new(Config::load(&sources).expect("a configuration"));
@@ -203,7 +216,7 @@ fn wide() -> String {
 }
 
 /// A built component, a plugin that ships or a test guest.
-fn component(name: &str) -> PathBuf {
+pub fn component(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let shipped = root.join("plugins").join(format!("{name}.wasm"));
     let guest = root.join("target/guests/components").join(format!("{name}.wasm"));
@@ -236,12 +249,12 @@ impl Answer {
 
 /// Asks with a method and a path, `GET /runs`, relative to the API unless the path begins with `//`.
 pub fn ask(line: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
-    let request = request(line, headers, body.into());
-    HOST.runtime.block_on(answered(&HOST.router, request))
+    HOST.runtime.block_on(asked(&HOST.router, line, headers, body.into()))
 }
 
-/// What a host says to a request.
-pub async fn answered(router: &Router, request: Request<Body>) -> Answer {
+/// Asks a router as [`ask`] does.
+pub async fn asked(router: &Router, line: &str, headers: &[(&str, &str)], body: Body) -> Answer {
+    let request = request(line, headers, body);
     let response = router.clone().oneshot(request).await.expect("an answer");
     let (parts, body) = response.into_parts();
     let bytes = body.collect().await.expect("a whole body").to_bytes();
@@ -249,7 +262,7 @@ pub async fn answered(router: &Router, request: Request<Body>) -> Answer {
     Answer { status: parts.status.as_u16(), headers: parts.headers, text }
 }
 
-pub fn request(line: &str, headers: &[(&str, &str)], body: Body) -> Request<Body> {
+fn request(line: &str, headers: &[(&str, &str)], body: Body) -> Request<Body> {
     let (method, path) = line.split_once(' ').expect("a method and a path");
     let path = match path.strip_prefix('/') {
         Some(whole) if whole.starts_with('/') => whole.to_owned(),

@@ -4,16 +4,27 @@
 
 #![allow(unreachable_pub, reason = "one program: what its modules share is public to each other")]
 
+mod artefacts;
+mod attempt_workflows;
+mod attempts;
 mod context;
 mod description;
 mod events;
+mod full;
 mod held;
 mod host;
+mod late_plugins;
 mod own;
 mod pages;
 mod refusals;
+mod registry;
+mod rerun;
 mod runs;
+mod service;
 mod shared_contexts;
+mod shipped_templates;
 mod start;
+mod states;
 mod steering;
 mod steering_workflows;
+mod templates;

@@ -8,7 +8,7 @@ fn every_refusal_is_a_problem() {
         ("GET /nothing", 404, "not-found"),
         ("GET //nothing", 404, "not-found"),
         ("DELETE /runs", 405, "method-not-allowed"),
-        ("PUT /workflows/greet", 405, "method-not-allowed"),
+        ("PATCH /workflows/greet", 405, "method-not-allowed"),
         ("GET /plugins/nothing", 404, "plugin-not-found"),
         ("GET /workflows/nothing", 404, "workflow-not-found"),
     ] {

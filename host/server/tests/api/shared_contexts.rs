@@ -97,7 +97,7 @@ fn a_caller_sets_only_what_it_has_seen() {
     assert_eq!(second["values"]["a"]["from"]["seq"], 1, "it was not changed: {second:#}");
     assert_eq!(second["values"]["b"]["from"]["seq"], 2);
     let late = put("seen", &json!({}), &[("if-match", "\"1\"")]).expect(412);
-    assert_eq!(late["code"], "context-changed");
+    assert_eq!(late["code"], "precondition-failed");
     let wrong = put("seen", &json!({}), &[("if-match", "1")]).expect(400);
     assert_eq!(wrong["code"], "invalid-header");
     let late = ask("DELETE /contexts/seen", &[("if-match", "\"1\"")], "");

@@ -1,6 +1,6 @@
 //! The workflows of the tests of steering: file names and sources.
 
-pub const WORKFLOWS: [(&str, &str); 20] = [
+pub const WORKFLOWS: [(&str, &str); 23] = [
     (
         "publishes.toml",
         r#"
@@ -42,6 +42,48 @@ publish = { nothing = "${input.text}" }
 [[tasks]]
 id = "say"
 type = "noop.run"
+"#,
+    ),
+    (
+        "leaves.toml",
+        r#"
+id = "leaves"
+version = "1.0.0"
+[[tasks]]
+id = "leave"
+type = "hostile.leave"
+input = "${input}"
+retry = { max_attempts = 2, initial = "1ms", jitter = "none" }
+[[tasks]]
+id = "read"
+type = "hostile.read-file"
+input = { given = "${tasks.leave.output.left[0]}", wanted = "${tasks.leave.output.left[0].artefact}" }
+"#,
+    ),
+    (
+        "reads-file.toml",
+        r#"
+id = "reads-file"
+version = "1.0.0"
+[[tasks]]
+id = "read"
+type = "hostile.read-file"
+input = "${input}"
+"#,
+    ),
+    (
+        "lingers.toml",
+        r#"
+id = "lingers"
+version = "1.0.0"
+[[tasks]]
+id = "sure"
+kind = "approval"
+prompt = "Go on?"
+[[finally]]
+id = "last"
+kind = "wait"
+signal = "done"
 "#,
     ),
     (

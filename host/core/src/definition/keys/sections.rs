@@ -55,7 +55,7 @@ pub(in crate::definition) static CONFIG: Section = Section {
         Key::new(
             "concurrency",
             Shape::Table(&CONCURRENCY),
-            "How many runs of one key may be live at the same time.",
+            "How many runs of one key may be at work at the same time.",
         ),
     ],
 };
@@ -73,7 +73,7 @@ pub(in crate::definition) static CONCURRENCY: Section = Section {
         Key::new(
             "limit",
             Shape::Number(1, CONCURRENCY_MAX),
-            "Live runs of one key; 1 when absent.",
+            "Runs of one key at work at the same time; 1 when absent.",
         ),
         Key::new(
             "when_full",

@@ -29,7 +29,7 @@ pub(super) fn fill(
 
 /// How the strings below a key are read.
 #[derive(Clone, Copy)]
-enum Reading {
+pub(super) enum Reading {
     /// As an expression.
     Bare,
     /// As texts with `${…}`, in the template and in the workflow.
@@ -132,7 +132,7 @@ impl Filler<'_> {
 }
 
 /// How the value of a key is read. Unknown keys are left to the reader of the workflow.
-fn reading_of(section: &'static Section, key: &str) -> Reading {
+pub(super) fn reading_of(section: &'static Section, key: &str) -> Reading {
     let known = section.keys.iter().find(|known| known.name == key);
     match known.map(|known| &known.shape) {
         Some(Shape::Expression) => Reading::Bare,
@@ -162,7 +162,7 @@ fn replace(value: &mut TomlValue, mut new: TomlValue) {
 }
 
 /// A JSON value as TOML; `None` when there is a `null` in it.
-fn to_toml(value: &Value) -> Option<TomlValue> {
+pub(super) fn to_toml(value: &Value) -> Option<TomlValue> {
     Some(match value {
         Value::Null => return None,
         Value::Bool(truth) => (*truth).into(),

@@ -6,7 +6,7 @@ use taskloom_core::retry::{self, Jitter};
 use taskloom_core::workflow::{self as core, NodeIndex};
 use utoipa::ToSchema;
 
-use super::{AvailabilityWord, OnFailureWord, Problem};
+use super::{AvailabilityWord, EnabledBy, OnFailureWord, Origin, Problem};
 use crate::workflows::{self, Availability, Registered};
 
 /// The registered workflows.
@@ -29,9 +29,24 @@ pub struct WorkflowSummary {
     pub version: String,
     /// The digest of its definition: what a run keeps.
     pub digest: String,
-    /// The name of its file.
-    pub file: String,
-    /// Whether a run can be started now and will not be refused.
+    /// The name of its file; null for a workflow that a request put.
+    pub file: Option<String>,
+    /// Where its text comes from.
+    pub origin: Origin,
+    /// Since when it has this text; null when that is not known.
+    pub since: Option<String>,
+    /// Whether new runs may start.
+    pub enabled: bool,
+    /// Who decided that.
+    pub enabled_by: EnabledBy,
+    /// When a request did, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switched_at: Option<String>,
+    /// The digest of the text that a request gave it and that is not served, since a file has the
+    /// same id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<String>,
+    /// Whether its plugins are there: a run that is started now can be performed.
     pub available: bool,
     /// Whether its plugins are there, may be loading, or are missing.
     pub availability: AvailabilityWord,
@@ -143,7 +158,8 @@ pub struct ValidatedWorkflow {
 impl WorkflowSummary {
     /// A registered workflow, given whether it can run.
     pub fn new(registered: &Registered, availability: Availability) -> Self {
-        let workflow = &registered.definition.workflow;
+        let Registered { definition, standing, .. } = registered;
+        let workflow = &definition.workflow;
         let (word, missing) = match availability {
             Availability::Available => (AvailabilityWord::Available, Vec::new()),
             Availability::Loading => (AvailabilityWord::Loading, Vec::new()),
@@ -155,7 +171,16 @@ impl WorkflowSummary {
             name: workflow.name.clone(),
             version: workflow.version.clone(),
             digest: workflow.digest.to_string(),
-            file: registered.file.clone(),
+            file: registered.file().map(str::to_owned),
+            origin: (&standing.origin).into(),
+            since: standing.since.map(|since| since.to_string()),
+            enabled: registered.enabled(),
+            enabled_by: match standing.switched {
+                Some(_) => EnabledBy::Request,
+                None => EnabledBy::Definition,
+            },
+            switched_at: standing.switched.map(|switched| switched.at.to_string()),
+            hidden: standing.hidden.map(|digest| digest.to_string()),
             available: word == AvailabilityWord::Available,
             availability: word,
             tasks_total: workflow.tasks.len(),
