@@ -7,9 +7,11 @@
 mod bad_input;
 mod crash;
 mod endings;
+mod examples;
 mod faults;
 mod host;
 mod issue_analysis;
+mod queue;
 mod reload;
 mod shutdown;
 mod spinning;

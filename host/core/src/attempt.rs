@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::artefact::Artefact;
 use crate::failure::{Failure, Next};
-use crate::id::Digest;
+use crate::id::{Digest, RunId, TaskId};
 use crate::payload::PayloadRef;
 use crate::plugin::ResourceClass;
 use crate::time::Timestamp;
@@ -54,6 +55,9 @@ pub struct AttemptUse {
     /// The plugin version that ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plugin_digest: Option<Digest>,
+    /// The files that it left, whatever its result.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artefacts: Vec<Artefact>,
 }
 
 /// What made an attempt come back, as the engine hands it to the planner.
@@ -61,6 +65,8 @@ pub struct AttemptUse {
 pub enum AttemptEnd {
     /// The handler returned this output.
     Succeeded(PayloadRef),
+    /// Nothing was called: an earlier attempt had this output for the same input.
+    Cached(PayloadRef, Box<CachedFrom>),
     /// The handler or the host ended it with a failure.
     Failed {
         /// The reason.
@@ -70,6 +76,19 @@ pub enum AttemptEnd {
     },
     /// It could not run for a reason that is not its own; it consumes no attempt.
     Released(ReleaseReason),
+}
+
+/// The attempt whose output another one took over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CachedFrom {
+    /// Its run.
+    pub run: RunId,
+    /// Its task in that run.
+    pub task: TaskId,
+    /// Its number.
+    pub attempt: u32,
+    /// When it had succeeded.
+    pub at: Timestamp,
 }
 
 /// Why an attempt was given back unperformed or unfinished, without being counted.
@@ -122,6 +141,8 @@ pub struct Attempt {
     pub end: Option<AttemptEnding>,
     /// What it used.
     pub usage: AttemptUse,
+    /// Whose output it took over instead of calling the handler.
+    pub cached_from: Option<Box<CachedFrom>>,
 }
 
 /// How an attempt ended, as the journal has it.

@@ -1,6 +1,12 @@
-//! The context of a run: an object that is handed down from a run to the runs of its tasks.
+//! The context of a run: an object that tasks write to, and that is handed down to the runs of tasks.
+//! What a value may be, and what comes of two values for one name.
 
-use serde_json::Value;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+/// Values by name, as a task sets them at once. Shared: whoever reads a context holds them for a while.
+pub type Values = Arc<Map<String, Value>>;
 
 /// The longest context, in bytes of JSON. Every run of a family refers to it and every expression
 /// that reads `context` parses it.
@@ -8,6 +14,64 @@ pub const CONTEXT_BYTES_MAX: usize = 64 * 1024;
 
 /// The most names in a context.
 pub const CONTEXT_NAMES_MAX: usize = 256;
+
+/// The most bytes of JSON that the tasks of one run set in all: every write is kept for reruns, as long
+/// as the run is in memory.
+pub const WRITTEN_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// What becomes of a name that is set twice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ContextMerge {
+    /// The value that was set last stays.
+    #[default]
+    Last,
+    /// The value that was set first stays.
+    First,
+    /// Objects are merged key by key; of anything else the last stays.
+    Deep,
+    /// Another value than before is a failure.
+    Fail,
+}
+
+impl ContextMerge {
+    /// What a name has after `new` was set over `before`; `None` when that is a failure.
+    pub fn merge(self, before: &Value, new: &Value) -> Option<Value> {
+        match self {
+            Self::Last => Some(new.clone()),
+            Self::First => Some(before.clone()),
+            Self::Deep => {
+                let mut merged = before.clone();
+                merge_deep(&mut merged, new);
+                Some(merged)
+            }
+            Self::Fail => (before == new).then(|| new.clone()),
+        }
+    }
+}
+
+/// Merges objects key by key; anything else is replaced. Unlike a JSON merge patch, `null` is a value
+/// like any other.
+fn merge_deep(into: &mut Value, from: &Value) {
+    let (Value::Object(into), Value::Object(from)) = (&mut *into, from) else {
+        *into = from.clone();
+        return;
+    };
+    for (key, value) in from {
+        match into.get_mut(key) {
+            Some(before) => merge_deep(before, value),
+            None => {
+                into.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// The bytes of JSON that a name with its value takes.
+pub fn entry_bytes(name: &str, value: &Value) -> usize {
+    let name = Value::from(name).to_string().len();
+    // A colon, and a comma or a brace.
+    name + value.to_string().len() + 2
+}
 
 /// Everything that keeps `text` from being the context of a run, for people.
 pub fn violations(text: &str) -> Vec<String> {

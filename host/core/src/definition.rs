@@ -18,6 +18,7 @@
 //! `docs/workflows.md` is the guide of the format.
 
 mod config;
+mod context;
 pub mod diff;
 mod formula;
 mod group;
@@ -37,6 +38,7 @@ pub mod template;
 mod trigger;
 mod types;
 mod unperformed;
+mod values;
 mod version;
 
 use std::sync::Arc;
@@ -56,6 +58,7 @@ pub use policy::{
 pub use task::TASKS_DEPTH_MAX;
 pub use trigger::{DEBOUNCE_MAX, RATE_MAX, TRIGGERS_MAX};
 pub use types::KnownVersions;
+pub use values::NO_CONFIG_VALUE;
 pub use version::is_version;
 
 use formula::Formula;

@@ -179,6 +179,16 @@ impl Expression {
         }
     }
 
+    /// Whether it asks by `has()` for a key that `path` goes through: it knows what to do without.
+    pub(crate) fn is_guarded(&self, path: &Path) -> bool {
+        let Code::Program(program) = &self.0.code else { return false };
+        program.asked_for().any(|(asked, key)| {
+            let rest = path.steps.strip_prefix(asked.steps.as_slice());
+            asked.root == path.root
+                && matches!(rest, Some([PathStep::Key(next), ..]) if next == key)
+        })
+    }
+
     /// Its value.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! Pure: no async, clock, randomness, files, network or SQL. Time and random numbers are
 //! arguments, so a run, a restart, a replay and a simulation all go through the same code.
 
+pub mod artefact;
 pub mod attempt;
 pub mod context;
 pub mod definition;

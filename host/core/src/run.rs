@@ -18,6 +18,7 @@ mod apply_wait;
 mod attempts;
 mod closing;
 mod command;
+mod context;
 mod effect;
 mod frame;
 mod group;
@@ -41,6 +42,7 @@ mod why;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use crate::context::Values;
 use crate::failure::{Failure, Outcome};
 use crate::id::{Digest, PluginName, RunId, TaskId};
 use crate::journal::{Reused, RunStarted};
@@ -51,6 +53,7 @@ use crate::workflow::{Task, Workflow};
 pub use apply::IllegalEvent;
 pub use closing::{Closing, Phase};
 pub use command::{AttemptResult, Command, LossLimits};
+pub use context::{ContextState, Setter, Write};
 pub use effect::{Effect, StopReason};
 pub use frame::{Frame, ItemEnd};
 pub use group::{GroupState, ITEMS_AT_WORK_MAX, ITEMS_MAX, Member};
@@ -112,8 +115,11 @@ pub struct RunState {
     /// What has to be computed.
     questions: BTreeSet<(TaskIndex, Question)>,
     signals: Signals,
+    context: ContextState,
     /// What is taken over from an earlier run.
     reuse: HashMap<TaskId, Reused>,
+    /// What goes into the context along with it.
+    reused_writes: HashMap<TaskId, Values>,
     /// The runs that keys of tasks name, where it is not this one.
     keys: HashMap<TaskId, RunId>,
     closing: Closing,

@@ -13,6 +13,7 @@ use std::time::Duration;
 use semver::VersionReq;
 use serde_json::Value;
 
+use crate::context::ContextMerge;
 use crate::expression::{Expression, Template};
 use crate::id::{Digest, PluginName, TaskId, TaskType, WorkflowId};
 use crate::plugin::LimitsWish;
@@ -129,6 +130,14 @@ impl Workflow {
         self.block(self.task(index).block).owner
     }
 
+    /// Whether its tasks may write to the context.
+    pub fn writes_context(&self) -> bool {
+        self.tasks.iter().any(|task| {
+            let returns = matches!(&task.kind, TaskKind::Workflow(child) if child.returns_context);
+            returns || task.set.is_some()
+        })
+    }
+
     /// The task types it uses.
     pub fn task_types(&self) -> BTreeSet<&TaskType> {
         self.tasks.iter().filter_map(|task| task.kind.task_type()).collect()
@@ -153,8 +162,10 @@ pub struct RunConfig {
     pub priority: i32,
     /// What a failed task means for the rest.
     pub on_failure: OnFailure,
-    /// How many runs of one key may be live at the same time.
+    /// How many runs of one key may be at work at the same time.
     pub concurrency: Option<Concurrency>,
+    /// What becomes of a name of the context that two tasks set.
+    pub context_merge: ContextMerge,
 }
 
 /// What a failed task means for tasks that do not need it.
@@ -171,7 +182,7 @@ pub enum OnFailure {
 pub struct Concurrency {
     /// The key, computed from `input` when a run is started.
     pub key: Template,
-    /// Live runs of one key.
+    /// Runs of one key at work at the same time.
     pub limit: u32,
     /// What happens to a start beyond it.
     pub when_full: WhenFull,
@@ -184,7 +195,7 @@ pub enum WhenFull {
     Queue,
     /// It is refused.
     Reject,
-    /// The oldest live run of the key is cancelled for it.
+    /// The oldest runs of the key are cancelled for it.
     CancelRunning,
 }
 
@@ -208,6 +219,8 @@ pub struct Task {
     pub allow_failure: bool,
     /// What the handler, the child workflow or the person is given.
     pub input: Template,
+    /// What it sets in the context when it succeeds: an object, which may read its `output`.
+    pub set: Option<Template>,
     /// How often it is tried.
     pub retry: RetryPolicy,
     /// What one attempt may use; `timeout` of the file is `timeout_ms` in here.
@@ -260,6 +273,7 @@ impl Task {
             run_if: None,
             allow_failure: false,
             input,
+            set: None,
             retry: RetryPolicy::default(),
             limits: LimitsWish::default(),
             timeouts: Timeouts::default(),
@@ -284,6 +298,7 @@ impl Default for RunConfig {
             priority: 0,
             on_failure: OnFailure::Stop,
             concurrency: None,
+            context_merge: ContextMerge::Last,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! `/api/v1/openapi.json` and the page at `/api/v1/docs/` are made from that. Nothing in here
 //! decides: requests become commands of the engine or questions to the reader.
 
+mod artefacts;
 pub(crate) mod delay;
 mod error;
 mod events;
@@ -15,6 +16,8 @@ mod page;
 mod plugins;
 mod registry;
 mod request;
+mod rerun;
+mod rerun_many;
 mod runs;
 mod start;
 mod steer;
@@ -139,16 +142,20 @@ fn operations() -> OpenApiRouter<Api> {
         .routes(routes!(runs::list))
         .routes(routes!(runs::show))
         .routes(routes!(runs::cancel))
+        .routes(routes!(runs::delete))
         .routes(routes!(steer::pause))
         .routes(routes!(steer::resume))
         .routes(routes!(steer::priority))
         .routes(routes!(steer::signal))
         .routes(routes!(steer::approve))
         .routes(routes!(steer::skip))
-        .routes(routes!(steer::rerun))
-        .routes(routes!(steer::preview))
+        .routes(routes!(rerun::rerun))
+        .routes(routes!(rerun::preview))
+        .routes(routes!(rerun_many::rerun))
         .routes(routes!(tasks::list))
         .routes(routes!(tasks::show))
+        .routes(routes!(artefacts::list))
+        .routes(routes!(artefacts::read))
         .routes(routes!(logs::list))
         .routes(routes!(events::list))
         .routes(routes!(plugins::list))

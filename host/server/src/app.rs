@@ -66,9 +66,9 @@ impl App {
         let runtime = Runtime::new(runtime_config(&config))?;
         let changed = Arc::new(Changed::default());
         let catalog = open_catalog(&config, &runtime, &store, &changed)?;
-        let workflows =
-            Workflows::open(&config.workflows_folder, store.clone(), Arc::clone(&catalog))
-                .context("reading the workflows")?;
+        let (folder, values) = (&config.workflows_folder, Arc::clone(&config.values));
+        let workflows = Workflows::open(folder, store.clone(), Arc::clone(&catalog), values)
+            .context("reading the workflows")?;
         let templates = Templates::open(config.templates_folder.clone(), store.clone())
             .context("reading the templates")?;
         let payloads = Payloads::new(store.clone());
@@ -162,6 +162,7 @@ fn settings(config: &Config) -> Settings {
         runs_max: config.runs_max,
         losses: config.limits.losses,
         host: Arc::clone(&config.server.name),
+        values: Arc::clone(&config.values),
     }
 }
 

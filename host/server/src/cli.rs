@@ -4,6 +4,7 @@
 //! need none; everything else asks a running host through its public API.
 
 mod args;
+mod artefacts;
 mod backup;
 mod client;
 mod compile;
@@ -11,14 +12,17 @@ mod config;
 mod diff;
 mod doctor;
 mod embedded;
+mod input;
 mod logging;
 mod output;
 mod plugins;
 mod progress;
+mod rerun;
 mod run;
 mod runs;
 mod serve;
 mod show;
+mod steer;
 mod table;
 mod templates;
 mod validate;
@@ -64,9 +68,9 @@ pub fn main() -> ExitCode {
         Command::Validate(arguments) => validate::validate(&arguments),
         Command::Runs(arguments) => runs::runs(arguments),
         Command::Workflows(arguments) => workflows::workflows(arguments),
-        Command::Diff(arguments) => diff::diff(&arguments),
         Command::Templates(arguments) => templates::templates(arguments),
         Command::Plugin(arguments) => plugins::plugins(arguments),
+        Command::Diff(arguments) => diff::diff(&arguments),
         Command::Config(arguments) => config::print(&arguments),
         Command::Doctor(arguments) => doctor::check(&arguments),
         Command::Backup(arguments) => backup::backup(&arguments),

@@ -16,12 +16,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use taskloom_core::dispatch::Slots;
 use taskloom_core::run::LossLimits;
 use taskloom_store::Durability;
 use taskloom_wasm::{CallLimits, Compiler};
 
-pub use settings::{Setting, Settings, Source, Sources, Value};
+pub use settings::{Setting, Settings, Source, Sources};
 
 /// A checked configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct Config {
     pub retention: Retention,
     /// What is logged.
     pub log: Log,
+    /// What expressions of workflows read as `config`: an object.
+    pub values: Arc<Value>,
 }
 
 /// The HTTP server and the process.
@@ -192,6 +195,7 @@ impl Settings {
                 },
             },
             retention: self.retention(),
+            values: Arc::clone(&self.values),
             log: Log {
                 level: self.text("log.level").to_owned(),
                 format: match self.text("log.format") {
@@ -241,6 +245,9 @@ impl Settings {
             host_calls: number("host_calls"),
             requests: number("requests"),
             response_bytes: number("response_bytes"),
+            artefacts: number("artefacts"),
+            artefact_bytes: number("artefact_bytes"),
+            artefacts_bytes: number("artefacts_bytes"),
         }
     }
 

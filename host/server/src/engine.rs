@@ -25,7 +25,9 @@ mod keys;
 mod names;
 mod offers;
 mod perform;
+mod progress;
 mod resident;
+mod reuse;
 mod service;
 mod start;
 mod starts;
@@ -35,6 +37,7 @@ mod watch;
 
 pub use clock::Clock;
 pub use handle::{Begins, CommandError, Engine, StartError, StartRun, Started};
+pub use progress::Progress;
 pub use service::{Fatal, Settings};
 pub use start::{Parts, launch};
 pub use steer::Steer;

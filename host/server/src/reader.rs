@@ -1,5 +1,6 @@
-//! Reads runs for people: folds their journals, by the same code that runs them.
+//! Reads runs for people: folds their journals, by the same code that runs them; and deletes them.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
@@ -8,8 +9,12 @@ use taskloom_core::id::{Digest, RunId, WorkflowId};
 use taskloom_core::journal::RunEvent;
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::run::{FrameIndex, RunState};
+use taskloom_core::time::Timestamp;
 use taskloom_core::workflow::BlockIndex;
-use taskloom_store::{LogFilter, LogLine, Page, RunFilter, RunRow, Store, StoredRunEvent};
+use taskloom_store::{
+    ArtefactRow, LogFilter, LogLine, Page, Retained, Retention, RunFilter, RunRow, Store,
+    StoredRunEvent,
+};
 
 use crate::definitions::{DefinitionError, Definitions};
 use crate::finished::FinishedRuns;
@@ -71,6 +76,7 @@ impl Reader {
 
     fn fold(&self, id: RunId) -> Result<Option<Arc<RunState>>, ReadError> {
         let damaged = |reason: String| ReadError::Damaged { run: id, reason };
+        let deletions = self.finished.deletions();
         let mut events = self.store.run_events(id, 0, EVENTS_PER_READ)?;
         let Some(first) = events.first() else { return Ok(None) };
         let RunEvent::RunStarted(start) = &first.entry.event else {
@@ -92,7 +98,7 @@ impl Reader {
             events = self.store.run_events(id, state.last_seq, EVENTS_PER_READ)?;
         }
         let state = Arc::new(state);
-        self.finished.keep(Arc::clone(&state));
+        self.finished.keep_read(Arc::clone(&state), deletions);
         Ok(Some(state))
     }
 
@@ -127,6 +133,36 @@ impl Reader {
     ) -> Result<Vec<StoredRunEvent>, ReadError> {
         let store = self.store.clone();
         blocking(move || Ok(store.run_events(id, after, limit)?)).await
+    }
+
+    /// Deletes a run that has ended.
+    ///
+    /// # Errors
+    /// As [`Store::delete_run`].
+    pub async fn delete_run(&self, id: RunId) -> Result<(), ReadError> {
+        let (store, finished) = (self.store.clone(), self.finished.clone());
+        blocking(move || {
+            store.delete_run(id)?;
+            finished.forget(id);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Deletes what the policy lets go.
+    ///
+    /// # Errors
+    /// As [`Store::retain`].
+    pub async fn retain(&self, policy: Retention, now: Timestamp) -> Result<Retained, ReadError> {
+        let (store, finished) = (self.store.clone(), self.finished.clone());
+        blocking(move || {
+            let retained = store.retain(&policy, now)?;
+            if retained.runs > 0 {
+                finished.forget_all();
+            }
+            Ok(retained)
+        })
+        .await
     }
 
     /// A run's line in the list of runs.
@@ -173,6 +209,24 @@ impl Reader {
     ) -> Result<Page<LogLine>, ReadError> {
         let store = self.store.clone();
         blocking(move || Ok(store.logs(run, &filter, limit)?)).await
+    }
+
+    /// The files that the attempts of a run left.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn artefacts(&self, run: RunId) -> Result<Vec<ArtefactRow>, ReadError> {
+        let store = self.store.clone();
+        blocking(move || Ok(store.artefacts(run)?)).await
+    }
+
+    /// Opens the bytes of a file that an attempt left, if they are there.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn open_artefact(&self, digest: Digest) -> Result<Option<File>, ReadError> {
+        let store = self.store.clone();
+        blocking(move || Ok(store.open_artefact(&digest)?)).await
     }
 
     /// Where it reads large texts.

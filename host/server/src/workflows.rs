@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use serde_json::Value;
 use taskloom_core::definition::Definition;
 use taskloom_core::document::{Problem, suggest};
 use taskloom_core::id::{Digest, PluginName, WorkflowId};
@@ -51,6 +52,8 @@ pub struct Workflows {
 struct Shared {
     folder: PathBuf,
     store: Store,
+    /// What workflows read as `config`.
+    values: Arc<Value>,
     /// Where workflows come from; held while that changes.
     sources: Mutex<Sources>,
     /// What is served; never held while a file is read or something is written.
@@ -80,15 +83,20 @@ pub enum OpenError {
 
 impl Workflows {
     /// Reads what requests put and the files of `folder`, and watches it from then on. Files that are wrong are kept as
-    /// [`Self::broken`]. Does not wait for plugins.
+    /// [`Self::broken`]. Does not wait for plugins. `values` is what they read as `config`.
     ///
     /// # Errors
     /// When the folder cannot be read or watched, or the journal cannot be read.
-    pub fn open(folder: &Path, store: Store, catalog: Arc<Catalog>) -> Result<Self, OpenError> {
-        let shared = Arc::new(Shared::new(folder.to_owned(), store)?);
+    pub fn open(
+        folder: &Path,
+        store: Store,
+        catalog: Arc<Catalog>,
+        values: Arc<Value>,
+    ) -> Result<Self, OpenError> {
+        let shared = Arc::new(Shared::new(folder.to_owned(), store, values)?);
         shared.read()?;
         let (watched, plugins) = (Arc::clone(&shared), Arc::clone(&catalog));
-        let watch = Watch::start(folder, move || {
+        let watch = Watch::start(&shared.folder, move || {
             if let Err(error) = watched.read() {
                 tracing::warn!(%error, "the workflows stay as they were");
             }
@@ -105,13 +113,18 @@ impl Workflows {
     /// Whether a run of a workflow could be performed with the plugins that are loaded. Judged once
     /// for every change of the plugins it uses.
     pub fn availability(&self, registered: &Registered) -> Availability {
-        registered.verdict.of(&registered.definition, &registered.plugins, &self.catalog)
+        self.shared.judge(registered, &self.catalog)
     }
 
-    /// What is wrong with a definition, given the plugins that are loaded. While plugins are being
+    /// What is wrong with a definition, given the plugins that are loaded and the host's values. While plugins are being
     /// loaded, task types that nobody offers yet are not wrong.
     pub fn check_types(&self, definition: &Definition) -> Vec<Problem> {
-        match availability::judge(definition, self.catalog.is_settled(), &self.catalog) {
+        match availability::judge(
+            definition,
+            self.catalog.is_settled(),
+            &self.catalog,
+            &self.shared.values,
+        ) {
             Availability::Available | Availability::Loading => Vec::new(),
             Availability::Unavailable(problems) => problems,
         }
@@ -172,11 +185,15 @@ impl Workflows {
 }
 
 impl Shared {
-    fn new(folder: PathBuf, store: Store) -> Result<Self, taskloom_store::Error> {
+    fn new(
+        folder: PathBuf,
+        store: Store,
+        values: Arc<Value>,
+    ) -> Result<Self, taskloom_store::Error> {
         let ledger = Ledger::open(store.clone())?;
         let requested = requested::read_all(&ledger, &store)?;
         let sources = Mutex::new(Sources { files: BTreeMap::new(), ledger, requested });
-        Ok(Self { folder, store, sources, state: RwLock::default() })
+        Ok(Self { folder, store, values, sources, state: RwLock::default() })
     }
 
     /// Reads the folder and takes over what changed.
@@ -210,12 +227,18 @@ impl Shared {
         *self.write() = state;
     }
 
+    /// Whether a run of a workflow could be performed.
+    fn judge(&self, registered: &Registered, catalog: &Catalog) -> Availability {
+        let Registered { definition, plugins, verdict, .. } = registered;
+        verdict.of(definition, plugins, catalog, &self.values)
+    }
+
     /// Judges every workflow and logs those that came to be, or ceased to be, unavailable.
     fn review(&self, catalog: &Catalog) {
         let all: Vec<_> = self.state().registered.values().cloned().collect();
         for registered in all {
             let before = registered.verdict.last();
-            let now = registered.verdict.of(&registered.definition, &registered.plugins, catalog);
+            let now = self.judge(&registered, catalog);
             let workflow = registered.id();
             match (before, now) {
                 (Some(before), now) if before == now => {}

@@ -192,6 +192,7 @@ impl Run {
             parent: None,
             rerun: None,
             traceparent: None,
+            no_cache: false,
         };
         let row = Some(self.row.clone());
         let events = vec![RunEvent::RunStarted(Box::new(start)), self.claim()];
@@ -216,7 +217,13 @@ impl Run {
         let usage = Box::new(AttemptUse { fuel_used: 123_456, ..AttemptUse::default() });
         let events = vec![
             RunEvent::InputResolved { task: task.clone(), input: json() },
-            RunEvent::AttemptSucceeded { task: task.clone(), number: 1, output: json(), usage },
+            RunEvent::AttemptSucceeded {
+                task: task.clone(),
+                number: 1,
+                output: json(),
+                usage,
+                cached_from: None,
+            },
             self.claim(),
         ];
         let attempts = vec![self.attempt(task)];

@@ -143,6 +143,8 @@ pub struct CachedRow {
     pub run: RunId,
     /// The task that computed it.
     pub task: TaskId,
+    /// The number of the attempt that computed it.
+    pub attempt: u32,
     /// When it was computed.
     pub made_at: Timestamp,
 }

@@ -5,7 +5,11 @@
 wasmtime::component::bindgen!({
     path: "../../wit/0.1.0",
     world: "plugin",
-    imports: { default: trappable },
+    imports: {
+        "taskloom:plugin/artefacts.put": async | trappable,
+        "taskloom:plugin/artefacts.read": async | trappable,
+        default: trappable,
+    },
     exports: { default: async },
     ownership: Borrowing { duplicate_if_necessary: true },
 });

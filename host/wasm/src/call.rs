@@ -1,10 +1,11 @@
 //! One call of a handler: what goes in and what comes back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use taskloom_core::attempt::{AttemptUse, ReleaseReason};
 use taskloom_core::failure::Failure;
-use taskloom_core::id::{RunId, TaskId, TaskType, WorkflowId};
+use taskloom_core::id::{Digest, RunId, TaskId, TaskType, WorkflowId};
 use taskloom_core::time::Timestamp;
 
 use crate::cancel::CancelToken;
@@ -21,6 +22,8 @@ pub struct Call {
     pub identity: CallIdentity,
     /// What it may use; see [`crate::Runtime::limits`].
     pub limits: CallLimits,
+    /// How long it may go on without saying how far it is; `None` for as long as it likes.
+    pub heartbeat: Option<Duration>,
     /// Stops it.
     pub cancel: CancelToken,
     /// Hears what it says while it runs.
@@ -47,13 +50,33 @@ pub struct CallIdentity {
 }
 
 /// Hears what happens during a call. The functions are called on the guest's thread, and the guest
-/// waits for them: they must be quick and never block.
+/// waits for them: they must be quick and never block, unless they say otherwise.
 pub trait CallObserver: Send + Sync {
     /// The handler is about to start; answers the time at which.
     fn started(&self) -> Timestamp;
 
     /// The handler, or the host on its behalf, logged a line.
     fn log(&self, record: LogRecord);
+
+    /// Keeps the bytes of an artefact; on disk when this returns. May block: it is called away from
+    /// the guest's thread. Nothing is kept by default.
+    ///
+    /// # Errors
+    /// When they cannot be kept; in words.
+    fn put_artefact(&self, content: &[u8]) -> Result<Digest, String> {
+        let _ = content;
+        Err("this host keeps no artefacts".to_owned())
+    }
+
+    /// The bytes of an artefact of at most `most` bytes; `None` if it is not there or longer. May block
+    /// as [`Self::put_artefact`] may.
+    ///
+    /// # Errors
+    /// When they cannot be read; in words.
+    fn read_artefact(&self, digest: &Digest, most: u64) -> Result<Option<Vec<u8>>, String> {
+        let _ = (digest, most);
+        Err("this host keeps no artefacts".to_owned())
+    }
 
     /// The handler says how far it is: a fraction from 0 to 1 and a note. Nothing is done by default.
     fn progress(&self, fraction: f64, note: &str) {

@@ -14,6 +14,9 @@ use crate::memory::Refused;
 use crate::outside::Denial;
 use crate::watched::Stop;
 
+/// The code of a failure for want of a sign of life.
+const HEARTBEAT_MISSED: &str = "heartbeat-missed";
+
 /// The longest code of a failure, in bytes.
 const CODE_BYTES_MAX: usize = 64;
 
@@ -35,6 +38,12 @@ pub(crate) fn of(outcome: Outcome, guest: &Guest, output_schema: &Schema) -> End
         Err(Stop::TimedOut) => {
             let message = format!("the attempt took longer than {:?}", guest.call.limits.timeout);
             Failure::new(FailureClass::Timeout, "timeout", message).into()
+        }
+        Err(Stop::HeartbeatMissed(longest)) => {
+            let message = format!(
+                "the handler said nothing of its progress for {longest:?}, its `heartbeat`"
+            );
+            Failure::new(FailureClass::Timeout, HEARTBEAT_MISSED, message).into()
         }
         Err(Stop::Cancelled(reason)) => cancelled(&reason),
     }

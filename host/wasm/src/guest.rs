@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::artefacts::Artefacts;
 use crate::bindings::taskloom::plugin::{runtime, types};
 use crate::call::{Call, CallObserver, LogRecord};
 use crate::memory::{Memory, MemoryBudget};
 use crate::outside::{Outside, OutsideParts};
+use crate::pulse::Pulse;
 
 /// The longest log line that is kept whole, in bytes; a longer one is cut.
 const LINE_BYTES_MAX: usize = 16 * 1024;
@@ -21,8 +23,11 @@ pub(crate) struct Guest {
     pub(crate) log: Log,
     pub(crate) host_calls: u64,
     pub(crate) deadline: Instant,
+    pub(crate) pulse: Pulse,
     /// The message of a panic, if the guest logged one.
     pub(crate) panic: Option<String>,
+    /// The files that it left.
+    pub(crate) artefacts: Artefacts,
     /// WASI and HTTP, made when the guest first asks for them: most guests never do.
     outside: Option<Box<Outside>>,
     parts: Arc<OutsideParts>,
@@ -44,7 +49,9 @@ impl Guest {
     ) -> Self {
         let log = Log::new(call.limits.log_lines, call.limits.log_bytes);
         let memory = Memory::new(call.limits.memory_bytes, budget);
-        Self { memory, log, host_calls: 0, deadline, panic: None, outside: None, parts, call }
+        let artefacts = Artefacts::default();
+        let (host_calls, pulse, panic, outside) = (0, Pulse::new(), None, None);
+        Self { memory, log, host_calls, deadline, pulse, panic, artefacts, outside, parts, call }
     }
 
     /// WASI and HTTP, if the guest ever asked for them.
@@ -84,7 +91,8 @@ impl Guest {
         if self.host_calls > limit { Err(HostCallsExceeded { limit }) } else { Ok(()) }
     }
 
-    fn count(&mut self) -> wasmtime::Result<()> {
+    /// Counts a call into the host.
+    pub(crate) fn count(&mut self) -> wasmtime::Result<()> {
         self.host_calls += 1;
         Ok(self.check_host_calls()?)
     }
@@ -157,6 +165,7 @@ impl runtime::Host for Guest {
 
     fn progress(&mut self, fraction: f64, note: String) -> wasmtime::Result<()> {
         self.count()?;
+        self.pulse.beat();
         let fraction = if fraction.is_finite() { fraction.clamp(0.0, 1.0) } else { 0.0 };
         self.call.observer.progress(fraction, cut(&note, LINE_BYTES_MAX));
         Ok(())

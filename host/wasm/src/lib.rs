@@ -10,6 +10,7 @@
 //!
 //! The only crate that knows wasmtime. What an ending means for a task is in `docs/plugins.md`.
 
+mod artefacts;
 mod bindings;
 mod cache;
 mod call;
@@ -27,6 +28,7 @@ mod outside;
 mod perform;
 mod plugin;
 mod policy;
+mod pulse;
 mod runtime;
 mod threads;
 mod watched;

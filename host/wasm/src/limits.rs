@@ -27,6 +27,12 @@ pub struct CallLimits {
     pub requests: u64,
     /// Bytes over the bodies of all responses.
     pub response_bytes: u64,
+    /// Artefacts that are left.
+    pub artefacts: u64,
+    /// Bytes of one artefact, left or read.
+    pub artefact_bytes: u64,
+    /// Bytes over all artefacts that are left.
+    pub artefacts_bytes: u64,
 }
 
 const MIB: u64 = 1024 * 1024;
@@ -45,6 +51,9 @@ impl CallLimits {
         host_calls: 100_000,
         requests: 100,
         response_bytes: 16 * MIB,
+        artefacts: 32,
+        artefact_bytes: 16 * MIB,
+        artefacts_bytes: 64 * MIB,
     };
 
     /// The most that a task, a plugin or a policy may wish for.
@@ -59,6 +68,9 @@ impl CallLimits {
         host_calls: 10_000_000,
         requests: 10_000,
         response_bytes: 256 * MIB,
+        artefacts: 1_000,
+        artefact_bytes: 256 * MIB,
+        artefacts_bytes: 1024 * MIB,
     };
 
     /// The limits of `describe`: it only prints a constant, but may have a language's runtime to start.
@@ -73,6 +85,9 @@ impl CallLimits {
         host_calls: 10_000,
         requests: 0,
         response_bytes: 0,
+        artefacts: 0,
+        artefact_bytes: 0,
+        artefacts_bytes: 0,
     };
 
     /// The limits of a call: what the task wishes for, else what its plugin does, else the default,
@@ -109,6 +124,9 @@ impl CallLimits {
             host_calls: defaults.host_calls.min(ceilings.host_calls),
             requests: defaults.requests.min(ceilings.requests),
             response_bytes: defaults.response_bytes.min(ceilings.response_bytes),
+            artefacts: defaults.artefacts.min(ceilings.artefacts),
+            artefact_bytes: defaults.artefact_bytes.min(ceilings.artefact_bytes),
+            artefacts_bytes: defaults.artefacts_bytes.min(ceilings.artefacts_bytes),
         }
     }
 }

@@ -270,6 +270,7 @@ fn describe_call(stem: &PluginName) -> Call {
             traceparent: None,
         },
         limits: CallLimits::DESCRIBE,
+        heartbeat: None,
         cancel: CancelToken::new(),
         observer: Arc::new(DescribeLog(stem.clone())),
     }

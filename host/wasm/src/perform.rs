@@ -19,7 +19,7 @@ use crate::limits::CallLimits;
 use crate::memory::MemoryBudget;
 use crate::outside::OutsideParts;
 use crate::plugin::Plugin;
-use crate::watched::{Stop, TimeUse, Watched, note_giving_way};
+use crate::watched::{Bounds, Stop, TimeUse, Watched, note_giving_way};
 
 /// Bytes that a guest may hand to the host in one host call, when its output limit is lower: room for
 /// a piece of a request's body.
@@ -80,16 +80,17 @@ pub(crate) async fn run<R>(
 ) -> (Result<wasmtime::Result<R>, Stop>, Store<Guest>, TimeUse) {
     let mut time = TimeUse::default();
     let deadline = Instant::now() + call.limits.timeout;
-    let cancel = call.cancel.clone();
+    let (cancel, heartbeat) = (call.cancel.clone(), call.heartbeat);
     let guest = Guest::new(call, deadline, Arc::clone(&stage.memory), Arc::clone(outside));
+    let heartbeat = heartbeat.map(|longest| (longest, guest.pulse.clone()));
+    let bounds = Bounds { deadline, grace: stage.cancel_grace, cancel, heartbeat };
     let mut store = store(&stage.engine, guest);
     let outcome = {
         let guest = pin!(async {
             let plugin = pre.instantiate_async(&mut store).await?;
             body(plugin, &mut store).await
         });
-        let grace = stage.cancel_grace;
-        Watched::new(guest, &stage.services, deadline, grace, &cancel, &mut time).await
+        Watched::new(guest, &stage.services, bounds, &mut time).await
     };
     store.data_mut().finish_log();
     (outcome, store, time)
@@ -103,7 +104,7 @@ fn store(engine: &Engine, guest: Guest) -> Store<Guest> {
     // A guest that is stopped while it computes has not accounted for its fuel since it was last here.
     store.fuel_async_yield_interval(Some(FUEL_INTERVAL)).expect("fuel is switched on");
     store.limiter(|guest| &mut guest.memory);
-    let bytes = limits.output_bytes.max(HOST_CALL_BYTES);
+    let bytes = limits.output_bytes.max(limits.artefact_bytes).max(HOST_CALL_BYTES);
     // A little more, so that an output that is only just too long is told as such.
     store.set_hostcall_fuel(usize::try_from(bytes).unwrap_or(usize::MAX).saturating_add(64 * 1024));
     store.set_epoch_deadline(1);
@@ -160,6 +161,7 @@ fn measure(usage: &mut AttemptUse, store: &Store<Guest>, time: TimeUse) {
     usage.log_lines = guest.log.lines();
     usage.log_bytes = guest.log.bytes();
     usage.host_calls = guest.host_calls;
+    usage.artefacts = guest.artefacts.left();
     if let Some(outside) = guest.outside() {
         usage.requests = outside.budget().requests();
         usage.response_bytes = outside.budget().response_bytes();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::Method;
 use taskloom_connectors::egress::{Grant, Grants, HostPattern, Scheme};
 use taskloom_core::document::{Document, Problem, Step, Table};
+use taskloom_core::id::Digest;
 use taskloom_core::plugin::LimitsWish;
 
 use crate::limits::CallLimits;
@@ -60,6 +61,12 @@ impl Policy {
     /// The requests that are granted.
     pub const fn grants(&self) -> &Grants {
         &self.grants
+    }
+
+    /// What the grants are known by: another digest whenever another request is granted.
+    pub fn grants_digest(&self) -> Digest {
+        let described: Vec<String> = self.grants.iter().map(|grant| format!("{grant:?}")).collect();
+        Digest::of(described.join("\n").as_bytes())
     }
 
     /// Ceilings for the plugin's calls.
@@ -182,6 +189,8 @@ mod tests {
         assert!(!allowed(Method::POST, "https://api.github.com/user"));
         assert!(allowed(Method::GET, "http://127.0.0.1:8080/x"));
         assert!(!allowed(Method::GET, "http://127.0.0.1/x"));
+        let other = Policy::read("p.policy.toml", &source.replace("/repos", "/gists"));
+        assert_ne!(policy.grants_digest(), other.expect("no problems").grants_digest());
         assert_eq!(policy.limits().memory_bytes, Some(32 << 20));
         assert_eq!(policy.limits().timeout_ms, Some(5_000));
     }

@@ -10,12 +10,15 @@ use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::Handle;
 
 use crate::cancel::CancelToken;
+use crate::pulse::Pulse;
 
 /// Why a guest was stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stop {
     /// It took longer than its timeout.
     TimedOut,
+    /// It did not say how far it is for longer than its heartbeat.
+    HeartbeatMissed(Duration),
     /// It was cancelled for this reason and did not return within the grace period.
     Cancelled(Arc<str>),
 }
@@ -40,15 +43,25 @@ pub(crate) fn note_giving_way() {
     GAVE_WAY.set(true);
 }
 
+/// What bounds a guest in time.
+#[derive(Clone)]
+pub(crate) struct Bounds {
+    /// When it must have ended.
+    pub(crate) deadline: Instant,
+    /// How long a cancelled one may go on.
+    pub(crate) grace: Duration,
+    pub(crate) cancel: CancelToken,
+    /// How long it may go without a sign of life, and those.
+    pub(crate) heartbeat: Option<(Duration, Pulse)>,
+}
+
 type Alarm = Pin<Box<dyn Future<Output = Stop> + Send>>;
 
 /// A guest's future, with everything that bounds it.
 pub(crate) struct Watched<'s, F> {
     guest: Pin<&'s mut F>,
     services: &'s Handle,
-    deadline: Instant,
-    grace: Duration,
-    cancel: &'s CancelToken,
+    bounds: Bounds,
     /// Made when the guest first gives up its thread: most calls end before.
     alarm: Option<Alarm>,
     waiting_since: Option<Instant>,
@@ -59,19 +72,16 @@ impl<'s, F: Future> Watched<'s, F> {
     pub(crate) fn new(
         guest: Pin<&'s mut F>,
         services: &'s Handle,
-        deadline: Instant,
-        grace: Duration,
-        cancel: &'s CancelToken,
+        bounds: Bounds,
         time: &'s mut TimeUse,
     ) -> Self {
         let (alarm, waiting_since) = (None, None);
-        Self { guest, services, deadline, grace, cancel, alarm, waiting_since, time }
+        Self { guest, services, bounds, alarm, waiting_since, time }
     }
 
     fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<Stop> {
-        let alarm = self
-            .alarm
-            .get_or_insert_with(|| Box::pin(alarm(self.deadline, self.grace, self.cancel.clone())));
+        let bounds = &self.bounds;
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(alarm(bounds.clone())));
         alarm.as_mut().poll(cx)
     }
 }
@@ -108,12 +118,24 @@ impl<F: Future> Future for Watched<'_, F> {
     }
 }
 
-/// Goes off at the deadline, or when the grace period after a cancellation is over.
-async fn alarm(deadline: Instant, grace: Duration, cancel: CancelToken) -> Stop {
+/// Goes off at the deadline, when the heart stops, or when the grace period after a cancellation is
+/// over.
+async fn alarm(bounds: Bounds) -> Stop {
+    let Bounds { deadline, grace, cancel, heartbeat } = bounds;
+    let stopped = async {
+        match &heartbeat {
+            Some((longest, pulse)) => {
+                pulse.stops(*longest).await;
+                *longest
+            }
+            None => std::future::pending().await,
+        }
+    };
     let reason = tokio::select! {
         biased;
         reason = cancel.cancelled() => reason,
         () = tokio::time::sleep_until(deadline.into()) => return Stop::TimedOut,
+        longest = stopped => return Stop::HeartbeatMissed(longest),
     };
     let last = deadline.min(Instant::now() + grace);
     tokio::time::sleep_until(last.into()).await;

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use taskloom_sdk::Result;
+use taskloom_sdk::artefact::{self, Artefact};
 use taskloom_sdk::http::Response;
 
 /// An answer.
@@ -15,11 +16,14 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// The headers by their lower-case name. Several values of one name are joined by `, `.
     headers: BTreeMap<String, String>,
-    /// The body as text.
+    /// The body as text; empty when it was left as a file.
     body: String,
     /// The body as a value, when its `content-type` says JSON and it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     json: Option<Value>,
+    /// The file with the body, if one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artefact: Option<Artefact>,
 }
 
 impl Answer {
@@ -28,22 +32,38 @@ impl Answer {
     /// # Errors
     /// When the body is not UTF-8.
     pub(crate) fn of(response: Response) -> Result<Self> {
-        let mut headers = BTreeMap::<String, String>::new();
-        for (name, value) in response.headers() {
-            headers
-                .entry(name.to_ascii_lowercase())
-                .and_modify(|values| {
-                    values.push_str(", ");
-                    values.push_str(value);
-                })
-                .or_insert_with(|| value.clone());
-        }
+        let headers = headers_of(&response);
         let is_json = response.header("content-type").is_some_and(says_json);
         let status = response.status();
         let body = response.text()?;
         let json = is_json.then(|| serde_json::from_str(&body).ok()).flatten();
-        Ok(Self { status, headers, body, json })
+        Ok(Self { status, headers, body, json, artefact: None })
     }
+
+    /// Takes a response over, and leaves its body as the file `name`.
+    ///
+    /// # Errors
+    /// When the file cannot be left.
+    pub(crate) fn saved(response: &Response, name: &str) -> Result<Self> {
+        let media_type = response.header("content-type").unwrap_or("application/octet-stream");
+        let left = Some(artefact::put(name, media_type, response.body())?);
+        let (status, headers) = (response.status(), headers_of(response));
+        Ok(Self { status, headers, body: String::new(), json: None, artefact: left })
+    }
+}
+
+fn headers_of(response: &Response) -> BTreeMap<String, String> {
+    let mut headers = BTreeMap::<String, String>::new();
+    for (name, value) in response.headers() {
+        headers
+            .entry(name.to_ascii_lowercase())
+            .and_modify(|values| {
+                values.push_str(", ");
+                values.push_str(value);
+            })
+            .or_insert_with(|| value.clone());
+    }
+    headers
 }
 
 /// Whether a `content-type` is JSON: `application/json`, or a type that ends with `+json`.

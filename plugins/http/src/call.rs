@@ -6,6 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
+use taskloom_sdk::artefact::{self, Artefact};
 use taskloom_sdk::http::{self, Method};
 use taskloom_sdk::{Error, Result, log, task};
 
@@ -32,6 +33,9 @@ pub(crate) struct Request {
     json: Option<Value>,
     /// The body as text. Not together with `json`.
     body: Option<String>,
+    /// The body: the bytes of an artefact, such as `${tasks.report.output.artefact}`; sets `content-type`
+    /// unless `headers` does. Not together with `json` or `body`.
+    file: Option<Artefact>,
     /// Milliseconds to wait for the connection, for the first byte, and between two parts of the
     /// answer. The attempt's own timeout holds in any case.
     #[schemars(range(min = 1))]
@@ -39,6 +43,9 @@ pub(crate) struct Request {
     /// Statuses beside 2xx that are no failure.
     #[serde(default)]
     accept_status: Vec<u16>,
+    /// Leaves the body of the answer as an artefact of this name instead of giving it as text: it need
+    /// be no text then.
+    save_as: Option<String>,
     /// Whether to send the task's idempotency key in the header `idempotency-key`, so that a service
     /// that knows it does nothing twice when the task is tried again.
     #[serde(default)]
@@ -65,6 +72,9 @@ pub(crate) struct Get {
     /// Statuses beside 2xx that are no failure.
     #[serde(default)]
     accept_status: Vec<u16>,
+    /// Leaves the body of the answer as an artefact of this name instead of giving it as text: it need
+    /// be no text then.
+    save_as: Option<String>,
 }
 
 /// The methods that can be sent.
@@ -92,8 +102,8 @@ enum Parameter {
 
 impl From<Get> for Request {
     fn from(get: Get) -> Self {
-        let Get { url, headers, query, timeout_ms, accept_status } = get;
-        Self { url, headers, query, timeout_ms, accept_status, ..Self::default() }
+        let Get { url, headers, query, timeout_ms, accept_status, save_as } = get;
+        Self { url, headers, query, timeout_ms, accept_status, save_as, ..Self::default() }
     }
 }
 
@@ -132,7 +142,10 @@ impl Request {
         if !response.is_success() && !self.accept_status.contains(&response.status()) {
             return Err(response.status_error().into());
         }
-        Answer::of(response)
+        match &self.save_as {
+            Some(name) => Answer::saved(&response, name),
+            None => Answer::of(response),
+        }
     }
 
     fn prepare(&self) -> Result<http::Request> {
@@ -152,15 +165,24 @@ impl Request {
         if self.send_idempotency_key {
             request = request.header("idempotency-key", task().idempotency_key());
         }
-        match (&self.json, &self.body) {
-            (Some(_), Some(_)) => Err(Error::invalid_input(
+        match (&self.json, &self.body, &self.file) {
+            (Some(value), None, None) => Ok(request.json(value)?),
+            (None, Some(text), None) => Ok(request.body(text.as_str())),
+            (None, None, Some(file)) => Ok(self.typed(request, file).body(artefact::read(file)?)),
+            (None, None, None) => Ok(request),
+            _ => Err(Error::invalid_input(
                 "two-bodies",
-                "`json` and `body` are both given; a request has one body",
+                "of `json`, `body` and `file` one may be given; a request has one body",
             )),
-            (Some(value), None) => Ok(request.json(value)?),
-            (None, Some(text)) => Ok(request.body(text.as_str())),
-            (None, None) => Ok(request),
         }
+    }
+
+    /// With the media type of its file, unless the headers say another.
+    fn typed(&self, request: http::Request, file: &Artefact) -> http::Request {
+        if self.headers.keys().any(|name| name.eq_ignore_ascii_case("content-type")) {
+            return request;
+        }
+        request.header("content-type", &file.media_type)
     }
 }
 
@@ -214,6 +236,33 @@ mod tests {
         let input = json!({ "url": "https://example.org/", "accept_status": [404] });
         let (answer, _) = send(input, Response::new(404));
         assert_eq!(answer.expect("accepted").status, 404);
+    }
+
+    #[test]
+    fn a_body_can_be_left_as_a_file() {
+        let input = json!({ "url": "https://example.org/", "save_as": "logo.png" });
+        let answer = Response::new(200).with_header("content-type", "image/png");
+        let (answer, record) = send(input, answer.with_body([0xff, 0]));
+        let shown = serde_json::to_value(answer.expect("accepted")).expect("JSON");
+        assert_eq!((&shown["body"], &shown["artefact"]["name"]), (&json!(""), &json!("logo.png")));
+        let [(artefact, content)] = &record.artefacts[..] else { panic!("{record:?}") };
+        assert_eq!((artefact.media_type.as_str(), &content[..]), ("image/png", &[0xff, 0][..]));
+    }
+
+    #[test]
+    fn a_file_can_be_sent() {
+        let (host, file) = Host::new().file("a.csv", "text/csv", "a,b");
+        let input = json!({ "method": "PUT", "url": "https://example.org/", "file": file });
+        let request: Request = serde_json::from_value(input).expect("a request");
+        let (answer, record) = host.answers(|_| Ok(Response::new(204))).run(|| request.send());
+        answer.expect("accepted");
+        let [sent] = &record.requests[..] else { panic!("{record:?}") };
+        assert_eq!(sent.body_bytes(), b"a,b");
+        assert!(
+            sent.headers()
+                .iter()
+                .any(|(name, value)| name == "content-type" && value == "text/csv")
+        );
     }
 
     #[test]

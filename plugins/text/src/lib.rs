@@ -14,5 +14,7 @@ plugin! {
     /// Nothing is escaped by itself. For Markdown there are filters: `md_escape` makes any text plain,
     /// without formatting, HTML or mentions; `inline_code`, `code_fence(language)` and `quote` put it
     /// where it cannot break out; `truncate(length, end)` cuts it.
+    ///
+    /// With `artefact` the text is also left as a file of that name, `output.artefact` refers to it.
     "render" => render::run { effects: Pure },
 }

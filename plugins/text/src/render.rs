@@ -5,6 +5,7 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use taskloom_sdk::artefact::{self, Artefact};
 use taskloom_sdk::{Error, Result};
 
 use crate::markdown;
@@ -17,24 +18,53 @@ pub(crate) struct Input {
     /// What the template may name.
     #[serde(default)]
     values: Map<String, Value>,
+    /// Leaves the text as an artefact of this name, such as `report.md`, too.
+    artefact: Option<String>,
+    /// What the artefact is; by the ending of its name when left out.
+    media_type: Option<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Output {
     /// The rendered text.
     text: String,
+    /// The file with the text, if one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artefact: Option<Artefact>,
 }
 
 pub(crate) fn run(input: Input) -> Result<Output> {
     let mut environment = environment();
-    match render(&environment, &input) {
-        Ok(text) => Ok(Output { text }),
+    let text = match render(&environment, &input) {
+        Ok(text) => text,
         Err(_) => {
             // Once more, now with the positions that cost time.
             environment.set_debug(true);
-            let text = render(&environment, &input).map_err(|error| explain(&error, &input))?;
-            Ok(Output { text })
+            render(&environment, &input).map_err(|error| explain(&error, &input))?
         }
+    };
+    let artefact = match &input.artefact {
+        Some(name) => {
+            let media_type = input.media_type.as_deref().unwrap_or_else(|| media_type_of(name));
+            Some(artefact::put(name, media_type, &text)?)
+        }
+        None => None,
+    };
+    Ok(Output { text, artefact })
+}
+
+/// What a file with this name usually is.
+fn media_type_of(name: &str) -> &'static str {
+    match name.rsplit_once('.').map_or("", |(_, ending)| ending) {
+        "md" => "text/markdown; charset=utf-8",
+        "html" => "text/html; charset=utf-8",
+        "csv" => "text/csv; charset=utf-8",
+        "json" => "application/json",
+        "xml" => "application/xml",
+        "svg" => "image/svg+xml",
+        "toml" => "application/toml",
+        "yaml" | "yml" => "application/yaml",
+        _ => "text/plain; charset=utf-8",
     }
 }
 
@@ -100,6 +130,21 @@ mod tests {
     fn text(template: &str, values: Value) -> Result<String> {
         let input = json!({ "template": template, "values": values });
         run(serde_json::from_value(input).expect("an input")).map(|output| output.text)
+    }
+
+    #[test]
+    fn the_text_is_left_as_a_file_too() {
+        for (media_type, expected) in [
+            (Value::Null, "text/markdown; charset=utf-8"),
+            (json!("text/x-report"), "text/x-report"),
+        ] {
+            let input = json!({ "template": "# Hi", "artefact": "a.md", "media_type": media_type });
+            let input = serde_json::from_value(input).expect("an input");
+            let (output, record) = taskloom_sdk::testing::Host::new().run(|| run(input));
+            let artefact = output.expect("rendered").artefact.expect("left");
+            assert_eq!((artefact.name.as_str(), artefact.media_type.as_str()), ("a.md", expected));
+            assert_eq!(record.artefacts, [(artefact, b"# Hi".to_vec())]);
+        }
     }
 
     #[test]

@@ -32,6 +32,7 @@
 //! |---|---|
 //! | end with a failure of the right class | [`Error`], `?`, [`Classify`], [`Context`] |
 //! | call a service | [`http`] |
+//! | leave a file, read one that another task left | [`artefact`] |
 //! | write to the attempt's log | [`log`] |
 //! | say how far the work is | [`progress`] |
 //! | stop when the attempt is cancelled | [`check_cancelled`] |
@@ -46,6 +47,7 @@ mod error;
 mod manifest;
 mod task;
 
+pub mod artefact;
 pub mod http;
 pub mod log;
 

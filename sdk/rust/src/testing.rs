@@ -19,10 +19,12 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use serde_json::Value;
 
 use crate::Result;
+use crate::artefact::Artefact;
 use crate::http::{Error, Request, Response};
 use crate::log::Level;
 use crate::manifest::Manifest;
@@ -34,6 +36,7 @@ pub struct Host {
     pub(crate) remaining_ms: u64,
     pub(crate) cancelled: bool,
     answers: Option<Box<Answers>>,
+    files: Vec<(String, Vec<u8>)>,
     pub(crate) record: Record,
 }
 
@@ -49,6 +52,8 @@ pub struct Record {
     pub progress: Vec<(f64, String)>,
     /// The requests it sent.
     pub requests: Vec<Request>,
+    /// The files it left, with their content; the last one of each name.
+    pub artefacts: Vec<(Artefact, Vec<u8>)>,
 }
 
 /// A line that a handler logged.
@@ -71,6 +76,7 @@ impl Host {
             remaining_ms: 10_000,
             cancelled: false,
             answers: None,
+            files: Vec::new(),
             record: Record::default(),
         }
     }
@@ -113,6 +119,19 @@ impl Host {
         self
     }
 
+    /// Gives a file that the handler may read: put the reference into its input.
+    #[must_use]
+    pub fn file(
+        mut self,
+        name: &str,
+        media_type: &str,
+        content: impl AsRef<[u8]>,
+    ) -> (Self, Artefact) {
+        let artefact = reference(name, media_type, content.as_ref());
+        self.files.push((artefact.digest.clone(), content.as_ref().to_vec()));
+        (self, artefact)
+    }
+
     /// Runs `test` with this host, and gives what it returned and what it said on the way.
     pub fn run<T>(self, test: impl FnOnce() -> T) -> (T, Record) {
         let before = HOST.replace(self);
@@ -121,11 +140,39 @@ impl Host {
         (result, host.record)
     }
 
+    pub(crate) fn leave(&mut self, name: &str, media_type: &str, content: &[u8]) -> Artefact {
+        let artefact = reference(name, media_type, content);
+        self.files.push((artefact.digest.clone(), content.to_vec()));
+        self.record.artefacts.retain(|(other, _)| other.name != name);
+        self.record.artefacts.push((artefact.clone(), content.to_vec()));
+        artefact
+    }
+
+    pub(crate) fn content(&self, digest: &str) -> Option<Vec<u8>> {
+        self.files.iter().find(|(known, _)| known == digest).map(|(_, content)| content.clone())
+    }
+
     pub(crate) fn answer(&mut self, request: &Request) -> Result<Response, Error> {
         match &mut self.answers {
             Some(answers) => answers(request),
             None => Err(Error::denied(request)),
         }
+    }
+}
+
+/// A reference as a host gives it. Its digest depends on the content, as the real one does, and is
+/// no SHA-256.
+fn reference(name: &str, media_type: &str, content: &[u8]) -> Artefact {
+    let part = |seed: u64| {
+        let mut hasher = DefaultHasher::new();
+        (seed, content).hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
+    };
+    Artefact {
+        digest: format!("sha256:{}", (0..4).map(part).collect::<String>()),
+        name: name.to_owned(),
+        media_type: media_type.to_owned(),
+        bytes: content.len() as u64,
     }
 }
 

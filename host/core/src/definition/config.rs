@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::formula::{Formula, Reader, What, read_template};
 use super::keys;
 use super::policy::{LONG_TIMES, MAX_PARALLEL_MAX, PRIORITY_MAX};
+use crate::context::ContextMerge;
 use crate::document::{DURATION_MAX, Step, Table};
 use crate::expression::{Template, TemplateReader};
 use crate::workflow::{Concurrency, OnFailure, RunConfig, WhenFull};
@@ -36,6 +37,17 @@ pub(super) fn read(
     config.on_failure = table
         .choice("on_failure", &[("stop", OnFailure::Stop), ("continue", OnFailure::Continue)])
         .unwrap_or(OnFailure::Stop);
+    config.context_merge = table
+        .choice(
+            "context_merge",
+            &[
+                ("last", ContextMerge::Last),
+                ("first", ContextMerge::First),
+                ("deep", ContextMerge::Deep),
+                ("fail", ContextMerge::Fail),
+            ],
+        )
+        .unwrap_or_default();
     if let Some(mut inner) = table.table("concurrency") {
         config.concurrency = read_concurrency(&mut inner, templates);
         keys::finish(&inner, &keys::CONCURRENCY);

@@ -25,6 +25,8 @@ pub(super) struct Formula {
 pub(super) enum Reader {
     /// The task itself, before it runs.
     Task,
+    /// The task itself, when its output is known.
+    Done,
     /// A block when its tasks have ended.
     Block(BlockIndex),
     /// The run when its tasks have ended.
@@ -73,7 +75,7 @@ pub(super) fn read_template<'d>(
 }
 
 /// Parses the value of `key` as a template, and notes what is wrong in it.
-fn parse_template(
+pub(super) fn parse_template(
     table: &Table<'_>,
     key: &'static str,
     value: &Value,

@@ -1,5 +1,6 @@
 //! Who needs whom: `needs` and what expressions read.
 
+use super::context;
 use super::formula::Formula;
 use super::reach::{Map, Reach};
 use super::site::path_of;
@@ -30,6 +31,7 @@ pub(super) fn link(document: &Document<'_>, map: &Map<'_>, formulas: &[Formula])
     for formula in formulas {
         linker.add_formula(formula);
     }
+    context::add_needs(document, map, formulas, &mut linker.needs);
     let mut needs = std::mem::take(&mut linker.needs);
     for list in &mut needs {
         list.sort_unstable();
@@ -287,7 +289,10 @@ impl Linker<'_> {
         };
         match formulas.iter().find(says) {
             Some(formula) => base_path(self.raw, formula),
-            None => path,
+            None => match context::reader_of(self.map, formulas, who, need) {
+                Some(formula) => base_path(self.raw, formula),
+                None => path,
+            },
         }
     }
 }

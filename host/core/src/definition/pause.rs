@@ -92,7 +92,14 @@ impl TaskReader<'_> {
         self.read_input(table, node);
         let workflow = table.parsed("workflow");
         let detached = table.boolean("detached").unwrap_or(false);
-        Some(TaskKind::Workflow(ChildWorkflow { workflow: workflow?, detached }))
+        let returns = table.choice("context", &[("return", true), ("keep", false)]);
+        let returns_context = returns.unwrap_or(false);
+        if returns_context && detached {
+            let message = "a run whose end is not waited for returns no context";
+            let help = Some("leave `context` or `detached` out".to_owned());
+            table.report(&[Step::Key("context")], "wrong-kind", message, help);
+        }
+        Some(TaskKind::Workflow(ChildWorkflow { workflow: workflow?, detached, returns_context }))
     }
 }
 

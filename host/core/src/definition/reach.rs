@@ -57,9 +57,18 @@ impl<'a> Map<'a> {
 
     /// What the task called `name` is to what `formula` computes.
     pub(super) fn reach(&self, formula: &Formula, name: &str) -> Reach {
-        let Some(node) = self.node(name) else { return Reach::Unknown };
+        match self.node(name) {
+            Some(node) => self.reach_node(formula, node),
+            None => Reach::Unknown,
+        }
+    }
+
+    /// What the task at `node` is to what `formula` computes.
+    pub(super) fn reach_node(&self, formula: &Formula, node: NodeIndex) -> Reach {
         match (formula.reader, formula.task) {
-            (Reader::Task, Some(task)) => self.reach_from(self.standpoint(task), node),
+            (Reader::Task | Reader::Done, Some(task)) => {
+                self.reach_from(self.standpoint(task), node)
+            }
             (Reader::Block(block), _) => self.reach_from((block, None), node),
             (Reader::Run, _) => self.reach_from((BlockIndex::ROOT, None), node),
             _ => Reach::NoTasks,
@@ -136,7 +145,7 @@ impl<'a> Map<'a> {
     /// The block that a formula is computed in, if it is computed within a run.
     pub(super) fn block_of(&self, formula: &Formula) -> Option<BlockIndex> {
         match (formula.reader, formula.task) {
-            (Reader::Task, Some(task)) => Some(self.raw.task(task).block),
+            (Reader::Task | Reader::Done, Some(task)) => Some(self.raw.task(task).block),
             (Reader::Block(block), _) => Some(block),
             (Reader::Run, _) => Some(BlockIndex::ROOT),
             _ => None,

@@ -76,6 +76,10 @@ impl Place {
             (reads && !in_run).then(|| self.only(name))
         };
         found.extend(outside("run", references.run));
+        if references.own_output && self.reader != Reader::Done {
+            let help = "the output of another task is `tasks.<id>.output`";
+            found.push(refusal("output", "`output` is there in `set` only", Some(help)));
+        }
         found.extend(outside("context", references.context));
         found.extend(outside("config", references.config));
         if references.input && self.reader == Reader::Trigger {

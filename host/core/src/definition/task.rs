@@ -3,11 +3,12 @@
 use semver::VersionReq;
 use serde_json::{Map, Value};
 
-use super::formula::{Formula, Reader, What, read_expression, read_template};
+use super::formula::{Formula, Reader, What, parse_template, read_expression, read_template};
 use super::keys;
 use super::kind::Kind;
 use super::policy::{Policy, read_cache};
 use super::site::{List, Site};
+use crate::context::CONTEXT_NAMES_MAX;
 use crate::document::{Step, Table};
 use crate::expression::{Expression, Template, TemplateReader};
 use crate::id::{TaskId, TaskType};
@@ -53,6 +54,9 @@ pub(super) struct RawTask {
     run_if: Option<Expression>,
     allow_failure: bool,
     input: Option<Template>,
+    set: Option<Template>,
+    /// The names in `set`.
+    pub(super) sets: Vec<String>,
     policy: Policy,
     cache: Option<CachePolicy>,
     compensation: Option<NodeIndex>,
@@ -202,6 +206,8 @@ impl<'r> TaskReader<'r> {
             run_if: None,
             allow_failure: false,
             input: Some(Template::constant(Value::Object(Map::new()))),
+            set: None,
+            sets: Vec::new(),
             policy: Policy::default(),
             cache: None,
             compensation: None,
@@ -229,6 +235,7 @@ impl<'r> TaskReader<'r> {
         let run_if = read_expression(&mut table, "run_if");
         let allow_failure = table.boolean("allow_failure").unwrap_or(false);
         self.note(node, "run_if", run_if.clone().map(What::Bare));
+        self.read_set(&mut table, node);
         let task = self.task(node);
         (task.id, task.needs, task.run_if, task.allow_failure) = (id, needs, run_if, allow_failure);
         let Some(kind) = kind else { return keys::finish_as(&table, &keys::TASK, None) };
@@ -282,6 +289,28 @@ impl<'r> TaskReader<'r> {
         let input = read_template(table, "input", self.templates);
         self.note(node, "input", input.clone().map(What::Template));
         self.task(node).input = input;
+    }
+
+    /// Reads `set`: what the task sets in the context.
+    fn read_set(&mut self, table: &mut Table<'_>, node: NodeIndex) {
+        let Some(value) = table.json("set") else { return };
+        let Value::Object(names) = &value else {
+            let help = Some("write `set = { name = \"${output}\" }`".to_owned());
+            table.report(&[Step::Key("set")], "invalid-value", "it is no table of names", help);
+            return;
+        };
+        if names.len() > CONTEXT_NAMES_MAX {
+            let message = format!("it sets {} names", names.len());
+            let help = Some(format!("a context has at most {CONTEXT_NAMES_MAX}"));
+            table.report(&[Step::Key("set")], "invalid-value", message, help);
+            return;
+        }
+        let names = names.keys().cloned().collect();
+        let Some(set) = parse_template(table, "set", &value, self.templates) else { return };
+        let (what, path) = (What::Template(set.clone()), vec![Step::Key("set")]);
+        self.formulas.push(Formula { task: Some(node), path, reader: Reader::Done, what });
+        let task = self.task(node);
+        (task.set, task.sets) = (Some(set), names);
     }
 
     /// Reads `type`: `plugin.name`, and maybe `@` and versions of the plugin.
@@ -360,6 +389,7 @@ impl RawTask {
             block: self.block,
             run_if: self.run_if,
             allow_failure: self.allow_failure,
+            set: self.set,
             retry: self.policy.retry,
             limits: self.policy.limits,
             timeouts: self.policy.timeouts,

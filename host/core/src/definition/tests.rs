@@ -1,6 +1,7 @@
 //! Tests of the reader, by section of the format.
 
 mod bounds;
+mod context;
 mod diff;
 mod examples;
 mod expressions;

@@ -2,11 +2,9 @@
 //! one that somebody does.
 
 use super::Definition;
-use super::site::path_of;
 use super::types::{Found, Help};
 use crate::document::{Problem, Step};
-use crate::expression::References;
-use crate::workflow::{KnownTypes, NodeIndex};
+use crate::workflow::KnownTypes;
 
 /// What to do about it.
 const HELP: &str = "this version reads it and does not do it yet; leave it out";
@@ -26,26 +24,8 @@ impl Definition {
                 help: Help::Text(Some(HELP.to_owned())),
             });
         };
-        for (place, task) in self.workflow.tasks.iter().enumerate() {
-            let node = NodeIndex::new(place);
-            if task.cache.is_some() {
-                note(self.path(node, "cache"), "a result cache");
-            }
-            if task.timeouts.heartbeat.is_some() {
-                note(self.path(node, "heartbeat"), "a heartbeat");
-            }
-        }
         for place in 0..self.workflow.triggers.len() {
             note(vec![Step::Key("triggers"), Step::Item(place)], "a trigger");
-        }
-        for formula in &self.formulas {
-            let References { config, .. } = formula.what.references();
-            if *config {
-                let mut path =
-                    formula.task.map(|task| path_of(&self.sites, task)).unwrap_or_default();
-                path.extend(formula.path.iter().copied());
-                note(path, "what reads `config`");
-            }
         }
         self.place(found, &KnownTypes::new())
     }

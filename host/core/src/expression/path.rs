@@ -16,9 +16,9 @@ pub const RUN_FIELDS: [&str; 6] = ["id", "workflow", "version", "started_at", "o
 pub const RUN_END_FIELDS: [&str; 2] = ["outcome", "failure"];
 
 /// The names an expression may begin with.
-const ROOTS: [&str; 11] = [
+const ROOTS: [&str; 12] = [
     "input", "tasks", "run", "item", "index", "items", "indexes", "context", "config", "event",
-    "params",
+    "params", "output",
 ];
 
 /// What `tasks.<id>.failure` is of a task that has not failed.
@@ -54,6 +54,8 @@ pub enum Root {
     ItemOf(TaskId),
     /// `indexes.<id>`: the index of the `for_each` of that name.
     IndexOf(TaskId),
+    /// `output`: of the task itself, in what it sets.
+    OwnOutput,
     /// `context`
     Context,
     /// `config`
@@ -92,6 +94,7 @@ impl Path {
             "input" => Root::Input,
             "item" => Root::Item,
             "index" => Root::Index,
+            "output" => Root::OwnOutput,
             "context" => Root::Context,
             "config" => Root::Config,
             "event" => Root::Event,
@@ -213,6 +216,7 @@ impl Path {
         let value = match &self.root {
             Root::Input => &scope.input,
             Root::Run => &scope.run,
+            Root::OwnOutput => &scope.output,
             Root::Context => &scope.context,
             Root::Config => &scope.config,
             Root::Event => &scope.event,
@@ -270,6 +274,7 @@ impl fmt::Display for Path {
             Root::Index => f.write_str("index")?,
             Root::ItemOf(group) => write!(f, "items.{group}")?,
             Root::IndexOf(group) => write!(f, "indexes.{group}")?,
+            Root::OwnOutput => f.write_str("output")?,
             Root::Context => f.write_str("context")?,
             Root::Config => f.write_str("config")?,
             Root::Event => f.write_str("event")?,

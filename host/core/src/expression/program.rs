@@ -52,6 +52,14 @@ impl Program {
         self.reads.iter().map(|read| &read.path)
     }
 
+    /// The paths that the expression itself asks for with `has()`.
+    pub(super) fn asked_for(&self) -> impl Iterator<Item = (&Path, &str)> {
+        self.reads.iter().filter_map(|read| match &read.ask {
+            Ask::HasKey(key) => Some((&read.path, &**key)),
+            Ask::Value | Ask::Exists => None,
+        })
+    }
+
     /// Its value; takes the size off `room`.
     pub(super) fn evaluate(&self, scope: &Scope, room: &mut u64) -> Result<Value, String> {
         let evaluation = || {

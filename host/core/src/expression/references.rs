@@ -22,8 +22,14 @@ pub struct References {
     pub index: bool,
     /// The groups with `for_each` whose item or index it reads by name.
     pub loops: BTreeSet<TaskId>,
+    /// Whether it reads `output`, of the task itself.
+    pub own_output: bool,
     /// Whether it reads `context`.
     pub context: bool,
+    /// The names of `context` that it reads.
+    pub context_names: BTreeSet<String>,
+    /// Whether it reads `context` other than by a name that stands in it.
+    pub context_whole: bool,
     /// Whether it reads `config`.
     pub config: bool,
     /// Whether it reads `event`.
@@ -51,7 +57,16 @@ impl References {
             Root::ItemOf(group) | Root::IndexOf(group) => {
                 self.loops.insert(group.clone());
             }
-            Root::Context => self.context = true,
+            Root::OwnOutput => self.own_output = true,
+            Root::Context => {
+                self.context = true;
+                match path.steps.first() {
+                    Some(PathStep::Key(name)) => {
+                        self.context_names.insert(name.clone());
+                    }
+                    _ => self.context_whole = true,
+                }
+            }
             Root::Config => self.config = true,
             Root::Event => self.event = true,
             Root::Params => self.params = true,
@@ -66,7 +81,10 @@ impl References {
         self.item |= other.item;
         self.index |= other.index;
         self.loops.extend(other.loops.iter().cloned());
+        self.own_output |= other.own_output;
         self.context |= other.context;
+        self.context_names.extend(other.context_names.iter().cloned());
+        self.context_whole |= other.context_whole;
         self.config |= other.config;
         self.event |= other.event;
         self.params |= other.params;
@@ -79,6 +97,7 @@ impl References {
             || self.item
             || self.index
             || !self.loops.is_empty()
+            || self.own_output
             || self.context
             || self.config
             || self.event

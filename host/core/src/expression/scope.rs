@@ -21,6 +21,8 @@ pub struct Scope {
     pub item: Option<Item>,
     /// `items.<id>` and `indexes.<id>`, for every `for_each` around that the expression names.
     pub items: BTreeMap<TaskId, Item>,
+    /// `output`: of the task itself.
+    pub output: Value,
     /// `context`
     pub context: Value,
     /// `config`

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::RunStarted;
-use crate::attempt::{AttemptUse, ReleaseReason};
+use crate::attempt::{AttemptUse, CachedFrom, ReleaseReason};
+use crate::context::Values;
 use crate::failure::{Failure, Next, Outcome};
 use crate::id::{Digest, PluginName, RunId, TaskId, WorkflowId};
 use crate::payload::PayloadRef;
@@ -75,6 +76,9 @@ pub enum RunEvent {
         output: PayloadRef,
         /// What it used.
         usage: Box<AttemptUse>,
+        /// The attempt whose output it took over, if the handler was not called.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cached_from: Option<Box<CachedFrom>>,
     },
     /// An attempt failed.
     AttemptFailed {
@@ -139,6 +143,15 @@ pub enum RunEvent {
         /// What a person put in place of its output: what needs it goes on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         output: Option<PayloadRef>,
+    },
+    /// Values of the run's context were set: by a task, right before it succeeds, or as what the run was
+    /// given, right after its start, when tasks may write to it.
+    ContextSet {
+        /// The task; `None` for what the run was given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskId>,
+        /// The values by name, as they were set: what becomes of them follows from those before.
+        values: Values,
     },
     /// A task that was waiting or between attempts was cancelled.
     TaskCancelled {
@@ -330,6 +343,9 @@ pub enum RunEvent {
         task: TaskId,
         /// What.
         reused: Reused,
+        /// What it, and all that is in it, set in the context.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        writes: Option<Values>,
     },
     /// A task that had not succeeded is tried under the key it had in an earlier run.
     KeyKept {

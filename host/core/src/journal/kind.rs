@@ -5,7 +5,7 @@ use crate::id::TaskId;
 
 impl RunEvent {
     /// Every event's name, in the order of the definition.
-    pub const KINDS: [&str; 46] = [
+    pub const KINDS: [&str; 47] = [
         "run-started",
         "run-admitted",
         "plugin-pinned",
@@ -19,6 +19,7 @@ impl RunEvent {
         "attempt-lost",
         "backoff-elapsed",
         "task-skipped",
+        "context-set",
         "task-cancelled",
         "cancel-requested",
         "run-timed-out",
@@ -70,6 +71,7 @@ impl RunEvent {
             Self::AttemptLost { .. } => "attempt-lost",
             Self::BackoffElapsed { .. } => "backoff-elapsed",
             Self::TaskSkipped { .. } => "task-skipped",
+            Self::ContextSet { .. } => "context-set",
             Self::TaskCancelled { .. } => "task-cancelled",
             Self::CancelRequested { .. } => "cancel-requested",
             Self::RunTimedOut => "run-timed-out",
@@ -142,6 +144,7 @@ impl RunEvent {
             | Self::KeyKept { task, .. }
             | Self::TaskReused { task, .. }
             | Self::CompensationOpened { task, .. } => Some(task),
+            Self::ContextSet { task, .. } => task.as_ref(),
             Self::RunStarted(_)
             | Self::RunAdmitted { .. }
             | Self::PluginPinned { .. }

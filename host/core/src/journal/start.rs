@@ -49,6 +49,9 @@ pub struct RunStarted {
     /// Caller's trace, W3C `traceparent`, handed on to handlers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// Whether its tasks take over no outputs of earlier attempts, whatever their `cache` says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_cache: bool,
 }
 
 /// What started a run.

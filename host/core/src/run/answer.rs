@@ -1,9 +1,11 @@
 //! Decides what the answer to a question means.
 
 use super::{Answer, ITEMS_MAX, Question, Refusal, RunState, TaskIndex};
+use crate::context::Values;
 use crate::failure::{Failure, FailureClass, Outcome};
 use crate::id::TaskId;
 use crate::journal::{Branch, RunEvent};
+use crate::payload::PayloadRef;
 use crate::time::Timestamp;
 use crate::workflow::TaskKind;
 
@@ -26,6 +28,7 @@ pub(super) fn answered(
     };
     let event = match (question, answer) {
         (Question::RunIf, Answer::Truth(runs)) => return Ok(run_if(task, runs)),
+        (Question::Writes, Answer::Writes(values)) => return Ok(written(state, index, values)),
         (Question::Condition, Answer::Truth(holds)) => {
             let branch = if holds { Branch::Then } else { Branch::Else };
             RunEvent::BranchChosen { task, branch }
@@ -75,6 +78,18 @@ fn run_if(task: TaskId, runs: bool) -> Vec<RunEvent> {
         events.push(RunEvent::TaskSkipped { task, reason, output: None });
     }
     events
+}
+
+/// What a task sets, and its success, which waited for that.
+fn written(state: &RunState, index: TaskIndex, values: Values) -> Vec<RunEvent> {
+    let task = state.task(index).id.clone();
+    match state.writes_of(index, values) {
+        Ok(event) => {
+            let output = state.task(index).output().cloned().unwrap_or_else(PayloadRef::null);
+            vec![event, RunEvent::TaskSucceeded { task, output }]
+        }
+        Err(failure) => vec![RunEvent::TaskFailed { task, failure }],
+    }
 }
 
 /// What could not be computed fails the task, or the item it was for.

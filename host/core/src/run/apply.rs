@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::closing::Closing;
 use super::held::start_is_held;
-use super::{FrameIndex, Marks, RunState, Signals, TaskIndex, TaskStatus};
+use super::{ContextState, FrameIndex, Marks, RunState, Signals, TaskIndex, TaskStatus};
 use crate::id::{RunId, TaskId};
 use crate::journal::{Entry, RunEvent, RunStarted};
 use crate::time::Timestamp;
@@ -57,7 +57,9 @@ impl RunState {
             timers: BTreeSet::new(),
             questions: BTreeSet::new(),
             signals: Signals::default(),
+            context: ContextState::default(),
             reuse: HashMap::new(),
+            reused_writes: HashMap::new(),
             keys: HashMap::new(),
             closing: Closing::default(),
             held: Vec::new(),
@@ -152,6 +154,7 @@ impl RunState {
             | E::ItemEnded { .. }
             | E::MergeDecided { .. }
             | E::ReduceOpened { .. } => self.fold_group(event, at),
+            E::ContextSet { task, values } => self.fold_context(task.as_ref(), values, at),
             E::RunStarted(_)
             | E::RunAdmitted { .. }
             | E::PluginPinned { .. }

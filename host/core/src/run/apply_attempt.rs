@@ -25,9 +25,11 @@ impl RunState {
                 let index = self.expect(task, |_| true)?;
                 self.task_mut(index).input = Some(input.clone());
             }
-            RunEvent::AttemptSucceeded { task, number, output, usage } => {
+            RunEvent::AttemptSucceeded { task, number, output, usage, cached_from } => {
                 let ending = AttemptEnding::Succeeded(output.clone());
                 let index = self.end_attempt(task, *number, ending, Some(usage), at)?;
+                self.task_mut(index).attempts.last_mut().expect("just ended").cached_from =
+                    cached_from.clone();
                 self.end_task(index, Outcome::Succeeded, at);
             }
             RunEvent::AttemptFailed { task, number, failure, next, usage } => {
@@ -85,6 +87,7 @@ impl RunState {
             epoch: *epoch,
             end: None,
             usage: AttemptUse::default(),
+            cached_from: None,
         });
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! How events of a run as a whole change it: stops, pauses, and the phases of its end.
 
+use std::sync::Arc;
+
 use super::apply::elsewhere;
 use super::closing::Phase;
 use super::{Finish, FrameIndex, Role, RunState, SectionIndex, Stop, TaskStatus};
@@ -26,7 +28,12 @@ impl RunState {
                 let failure = Failure::new(FailureClass::Timeout, "run-timeout", message);
                 self.stop_all(Outcome::TimedOut, failure);
             }
-            RunEvent::ReuseOffered { task, reused } => self.offer_reuse(task, reused),
+            RunEvent::ReuseOffered { task, reused, writes } => {
+                if let Some(writes) = writes {
+                    self.reused_writes.insert(task.clone(), Arc::clone(writes));
+                }
+                self.offer_reuse(task, reused);
+            }
             RunEvent::KeyKept { task, root } => {
                 self.keys.insert(task.clone(), *root);
             }

@@ -40,13 +40,12 @@ impl RunState {
                 }
             }
             RunEvent::TaskSucceeded { task, output } => {
-                let child = TaskStatus::Waiting(WaitFor::Child);
-                let index = self.expect(task, |s| idle_or_open(s) || s == child)?;
+                let index = self.expect(task, |s| idle_or_open(s) || is_done(s))?;
                 self.set_output(index, output.clone());
                 self.end_task(index, Outcome::Succeeded, at);
             }
             RunEvent::TaskFailed { task, failure } => {
-                let index = self.expect(task, idle_or_open)?;
+                let index = self.expect(task, |s| idle_or_open(s) || is_done(s))?;
                 self.set_failure(index, failure.clone());
                 self.end_task(index, Outcome::Failed, at);
             }
@@ -123,6 +122,10 @@ impl RunState {
 
     /// Ends a task, and hands its end on.
     pub(super) fn end_task(&mut self, index: TaskIndex, outcome: Outcome, at: Timestamp) {
+        if outcome == Outcome::Succeeded && self.owes_writes(index) {
+            self.withdraw_questions(index);
+            return self.ask_first(index, Question::Writes);
+        }
         let was_pending = self.task(index).status == TaskStatus::Pending;
         self.withdraw_questions(index);
         self.change(index, |task| {
@@ -279,6 +282,11 @@ impl RunState {
             }
         }
     }
+}
+
+/// Whether the work of a task may be done that has not ended: its run tells, or what it sets is missing.
+fn is_done(status: TaskStatus) -> bool {
+    matches!(status, TaskStatus::Waiting(WaitFor::Child) | TaskStatus::Asked(Question::Writes))
 }
 
 /// The code of a failure that is another task's.

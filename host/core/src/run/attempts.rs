@@ -23,18 +23,30 @@ pub(super) fn attempt_ended(
     now: Timestamp,
     random: f64,
 ) -> Result<Vec<RunEvent>, Refusal> {
-    let AttemptResult { task: index, number, input, end, usage } = result;
+    let AttemptResult { task: index, number, input, writes, end, usage } = result;
     let task = state.task(index).id.clone();
     if state.task(index).status.active_attempt() != Some(number) {
         return Err(Refusal::LateResult { task, number });
     }
-    let mut events = Vec::with_capacity(2);
+    let mut events = Vec::with_capacity(3);
     if let Some(input) = input.filter(|_| state.task(index).input.is_none()) {
         events.push(RunEvent::InputResolved { task: task.clone(), input });
     }
     let stopping = stop_reason(state, index);
+    let mut end = end;
+    if let (AttemptEnd::Succeeded(_), Some(values)) = (&end, writes) {
+        match state.writes_of(index, values) {
+            Ok(event) => events.push(event),
+            Err(failure) => end = AttemptEnd::Failed { failure, retry_after_ms: None },
+        }
+    }
     events.push(match end {
-        AttemptEnd::Succeeded(output) => RunEvent::AttemptSucceeded { task, number, output, usage },
+        AttemptEnd::Succeeded(output) => {
+            RunEvent::AttemptSucceeded { task, number, output, usage, cached_from: None }
+        }
+        AttemptEnd::Cached(output, from) => {
+            RunEvent::AttemptSucceeded { task, number, output, usage, cached_from: Some(from) }
+        }
         AttemptEnd::Failed { failure, .. } if failure.class == FailureClass::Cancelled => {
             RunEvent::AttemptCancelled { task, number, failure, usage }
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Answer, Question, TaskIndex, Timer};
 use crate::attempt::{AttemptEnd, AttemptUse};
+use crate::context::Values;
 use crate::failure::{Failure, Outcome};
 use crate::id::{Digest, PluginName, RunId};
 use crate::payload::PayloadRef;
@@ -105,6 +106,8 @@ pub enum Command {
         output: Option<PayloadRef>,
         /// Why it did not succeed.
         failure: Option<Failure>,
+        /// What the tasks of the run set in its context, if the task takes that over.
+        writes: Option<Values>,
     },
     /// Claim nothing new.
     Pause {
@@ -149,6 +152,8 @@ pub struct AttemptResult {
     pub number: u32,
     /// The input, if this attempt computed it.
     pub input: Option<PayloadRef>,
+    /// What the task sets in the context, if the attempt succeeded.
+    pub writes: Option<Values>,
     /// How it came back.
     pub end: AttemptEnd,
     /// What it used.

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::{RunState, TaskIndex, TaskStatus};
+use crate::context::Values;
 use crate::id::RunId;
 use crate::payload::PayloadRef;
 use crate::time::Timestamp;
@@ -39,6 +40,8 @@ pub enum Question {
     ChildInput,
     /// What a person is shown. Answer: [`Answer::Value`].
     Prompt,
+    /// What it sets in the context, its output being known. Answer: [`Answer::Writes`].
+    Writes,
 }
 
 /// What was computed.
@@ -66,6 +69,8 @@ pub enum Answer {
         /// Its input.
         input: PayloadRef,
     },
+    /// Values by name.
+    Writes(Values),
 }
 
 impl fmt::Display for Question {
@@ -81,6 +86,7 @@ impl fmt::Display for Question {
             Self::MergedValue => f.write_str("its merged output"),
             Self::ChildInput => f.write_str("the input of its run"),
             Self::Prompt => f.write_str("what is shown to a person"),
+            Self::Writes => f.write_str("what it sets in the context"),
         }
     }
 }
@@ -93,7 +99,7 @@ impl RunState {
 
     /// The questions of a task that are open.
     pub fn questions_of(&self, task: TaskIndex) -> impl Iterator<Item = Question> {
-        let range = (task, Question::RunIf)..=(task, Question::Prompt);
+        let range = (task, Question::RunIf)..=(task, Question::Writes);
         self.questions.range(range).map(|(_, question)| *question)
     }
 

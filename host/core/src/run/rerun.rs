@@ -3,10 +3,11 @@
 //! A rerun is a run of its own. Its first events say what it may take over, and the planner uses that
 //! instead of an attempt or a question when the time of a task has come.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Refusal, Role, RunState, TaskIndex, TaskState};
+use crate::context::Values;
 use crate::failure::Outcome;
 use crate::id::TaskId;
 use crate::journal::{RerunFrom, RerunOf, Reused, RunEvent};
@@ -21,6 +22,16 @@ pub struct RerunPlan {
     /// The tasks that run again, or about which is decided again, in the order of the old run. Items
     /// of a list that is computed again are not foreseen.
     pub again: Vec<TaskId>,
+}
+
+impl RerunPlan {
+    /// The tasks whose output, choice or list is taken over.
+    pub fn reused(&self) -> impl Iterator<Item = &TaskId> {
+        self.reuse.iter().filter_map(|event| match event {
+            RunEvent::ReuseOffered { task, .. } => Some(task),
+            _ => None,
+        })
+    }
 }
 
 /// Plans a rerun of `old`, which must have ended. Nothing is changed: the plan is also the preview.
@@ -56,6 +67,8 @@ struct Planner<'o> {
     around: HashSet<TaskIndex>,
     /// Tasks that were undone: their success is none any more.
     undone: HashSet<TaskIndex>,
+    /// What each task had set in the context.
+    writes: HashMap<TaskIndex, Values>,
     again: HashSet<TaskIndex>,
     reuse: Vec<RunEvent>,
 }
@@ -87,7 +100,8 @@ impl<'o> Planner<'o> {
         }
         let undone = old.closing.compensations.iter();
         let undone = undone.filter_map(|place| old.section(*place).owner).collect();
-        Ok(Self { old, chosen, around, undone, again: HashSet::new(), reuse: Vec::new() })
+        let (writes, again, reuse) = (old.writes_by_task(), HashSet::new(), Vec::new());
+        Ok(Self { old, chosen, around, undone, writes, again, reuse })
     }
 
     /// Decides about the tasks of one section.
@@ -126,7 +140,7 @@ impl<'o> Planner<'o> {
     /// All that depends on what runs again runs again.
     fn spread(&self, fates: &mut [(TaskIndex, Fate)]) {
         let workflow = Arc::clone(&self.old.workflow);
-        let places: std::collections::HashMap<TaskIndex, usize> =
+        let places: HashMap<TaskIndex, usize> =
             fates.iter().enumerate().map(|(place, (index, _))| (*index, place)).collect();
         let mut changed: Vec<TaskIndex> =
             fates.iter().filter(|(_, fate)| *fate != Fate::Kept).map(|(index, _)| *index).collect();
@@ -148,7 +162,8 @@ impl<'o> Planner<'o> {
         let TaskState { id, .. } = self.old.task(index);
         if let Some(output) = self.old.task(index).output() {
             let (task, reused) = (id.clone(), Reused::Output(output.clone()));
-            self.reuse.push(RunEvent::ReuseOffered { task, reused });
+            let writes = self.writes.get(&index).cloned();
+            self.reuse.push(RunEvent::ReuseOffered { task, reused, writes });
         }
     }
 
@@ -159,13 +174,13 @@ impl<'o> Planner<'o> {
         let frame = self.old.task(index).frame;
         if let Some(branch) = group.branch {
             let reused = Reused::Branch(branch);
-            self.reuse.push(RunEvent::ReuseOffered { task, reused });
+            self.reuse.push(RunEvent::ReuseOffered { task, reused, writes: None });
             if let Ok(Some(block)) = self.old.block_of(index, branch) {
                 self.visit(&self.old.block_tasks(block, frame).collect::<Vec<_>>());
             }
         } else if let Some(items) = &group.items {
             let reused = Reused::Items { items: items.clone(), count: group.count };
-            self.reuse.push(RunEvent::ReuseOffered { task, reused });
+            self.reuse.push(RunEvent::ReuseOffered { task, reused, writes: None });
             for item in 0..group.taken_up {
                 if let Some(frame) = self.old.item_frame(index, item) {
                     let section = self.old.frame(frame).section;
@@ -204,7 +219,7 @@ impl<'o> Planner<'o> {
 
 impl RunState {
     /// The group that a task is in, whether or not that is at work.
-    fn owner_of(&self, index: TaskIndex) -> Option<TaskIndex> {
+    pub(super) fn owner_of(&self, index: TaskIndex) -> Option<TaskIndex> {
         let task = self.task(index);
         let parent = self.workflow.parent(task.node)?;
         Some(self.owner_in(task.frame, parent))

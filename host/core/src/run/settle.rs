@@ -127,6 +127,9 @@ impl Ledger<'_> {
         if self.state.task(index).status != TaskStatus::Due {
             return Ok(());
         }
+        if !self.set_reused(index)? {
+            return Ok(());
+        }
         let state = &*self.state;
         let task = state.task(index).id.clone();
         let event = match (state.reuse.get(&task), &state.definition(index).kind) {
@@ -149,6 +152,22 @@ impl Ledger<'_> {
             (None, _) => RunEvent::GroupOpened { task },
         };
         self.push(event)
+    }
+
+    /// Sets in the context what the task had set whose output is taken over; says whether that worked.
+    fn set_reused(&mut self, index: TaskIndex) -> Result<bool, IllegalEvent> {
+        let task = self.state.task(index).id.clone();
+        let Some(values) = self.state.reused_writes.get(&task).cloned() else { return Ok(true) };
+        match self.state.writes_of(index, values) {
+            Ok(event) => {
+                self.push(event)?;
+                Ok(true)
+            }
+            Err(failure) => {
+                self.push(RunEvent::TaskFailed { task, failure })?;
+                Ok(false)
+            }
+        }
     }
 
     /// The event that brings the run further when nothing of its phase is open.

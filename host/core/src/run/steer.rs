@@ -8,6 +8,7 @@ use super::{
     Command, Phase, Refusal, RunState, SIGNALS_KEPT_MAX, SIGNALS_MAX, TaskIndex, TaskStatus,
     WaitFor,
 };
+use crate::failure::Outcome;
 use crate::id::RunId;
 use crate::journal::RunEvent;
 use crate::payload::PayloadRef;
@@ -44,11 +45,7 @@ pub(super) fn steer(state: &RunState, command: Command) -> Result<Vec<RunEvent>,
         Command::Signal { id, name, payload } => signal(state, id, name, payload),
         Command::Approve { .. } => approve(state, command),
         Command::ChildStarted { task, run } => child_started(state, task, run),
-        Command::ChildEnded { task: index, run, outcome, output, failure } => {
-            expect_child(state, index, run)?;
-            let task = state.task(index).id.clone();
-            Ok(vec![RunEvent::ChildEnded { task, run, outcome, output, failure }])
-        }
+        Command::ChildEnded { .. } => child_ended(state, command),
         _ => Ok(Vec::new()),
     }
 }
@@ -112,6 +109,24 @@ fn approve(state: &RunState, command: Command) -> Result<Vec<RunEvent>, Refusal>
     };
     let (task, by) = (state.task(index).id.clone(), Some(by));
     Ok(vec![RunEvent::ApprovalGiven { task, approved, by, comment, input, output }])
+}
+
+fn child_ended(state: &RunState, command: Command) -> Result<Vec<RunEvent>, Refusal> {
+    let Command::ChildEnded { task: index, run, outcome, output, failure, writes } = command else {
+        return Ok(Vec::new());
+    };
+    expect_child(state, index, run)?;
+    let task = state.task(index).id.clone();
+    let mut events = Vec::with_capacity(2);
+    let taken = outcome == Outcome::Succeeded && state.takes_context(index);
+    if let Some(values) = writes.filter(|values| taken && !values.is_empty()) {
+        match state.writes_of(index, values) {
+            Ok(event) => events.push(event),
+            Err(failure) => return Ok(vec![RunEvent::TaskFailed { task, failure }]),
+        }
+    }
+    events.push(RunEvent::ChildEnded { task, run, outcome, output, failure });
+    Ok(events)
 }
 
 fn child_started(state: &RunState, index: TaskIndex, run: RunId) -> Result<Vec<RunEvent>, Refusal> {

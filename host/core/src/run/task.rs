@@ -98,6 +98,8 @@ impl TaskStatus {
     /// group.
     pub const fn is_idle(self) -> bool {
         match self {
+            // Its work is done: only what it sets is missing.
+            Self::Asked(Question::Writes) => false,
             Self::Pending | Self::Due | Self::Asked(_) | Self::Ready | Self::Backoff { .. } => true,
             Self::Waiting(wait) => !matches!(wait, WaitFor::Child),
             Self::Claimed { .. } | Self::Running { .. } | Self::Open | Self::Ended(_) => false,
@@ -155,6 +157,8 @@ pub struct TaskState {
     pub group: Option<Box<GroupState>>,
     /// The run it started.
     pub child: Option<Box<Child>>,
+    /// Whether what it sets in the context is set.
+    pub has_written: bool,
 }
 
 /// What a task ended with other than by an attempt.
@@ -205,6 +209,7 @@ impl TaskState {
             stop: None,
             group: None,
             child: None,
+            has_written: false,
         }
     }
 

@@ -190,6 +190,8 @@ pub struct ChildWorkflow {
     pub workflow: WorkflowId,
     /// Whether the task succeeds as soon as the run was started, with `{ run }`.
     pub detached: bool,
+    /// Whether what the tasks of the run set in its context is set in the context of this run too.
+    pub returns_context: bool,
 }
 
 impl TaskKind {

@@ -97,11 +97,15 @@ fn answer_values(world: &mut World) {
         let (block, item) = (Question::BlockValue { block: OWN }, Question::ItemValue { item: 0 });
         let of = std::mem::discriminant::<Question>;
         let merged = Question::MergedValue;
-        [of(&block), of(&item), of(&merged)].contains(&of(question))
+        [of(&block), of(&item), of(&merged), of(&Question::Writes)].contains(&of(question))
     };
     while let Some((task, question)) = world.asked.iter().find(values).copied() {
         // Refused when the group was stopped meanwhile.
-        let _ = world.answer(task, question, Ok(Answer::Value(json("\"v\""))));
+        let answer = match question {
+            Question::Writes => Answer::Writes(world.values_of(task).expect("it sets something")),
+            _ => Answer::Value(json("\"v\"")),
+        };
+        let _ = world.answer(task, question, Ok(answer));
     }
 }
 
@@ -221,6 +225,9 @@ pub(crate) fn line(entry: &Entry<RunEvent>) -> String {
 
 fn flow(event: &RunEvent) -> String {
     let told = match event {
+        RunEvent::ContextSet { values, .. } => {
+            format!("sets {}", serde_json::to_string(&**values).expect("JSON"))
+        }
         RunEvent::RunIfDecided { runs, .. } => format!("runs: {runs}"),
         RunEvent::BranchChosen { branch, .. } => format!("takes {branch:?}"),
         RunEvent::ItemsExpanded { count, .. } => format!("has {count} items"),

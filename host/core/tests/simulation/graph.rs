@@ -15,6 +15,8 @@ pub(crate) fn random_spec(luck: &mut fastrand::Rng) -> String {
     }
     let retries = graph.luck.u8(0..3);
     let _ = write!(graph.spec, " | retries={retries}");
+    let merges = ["", " merge=first", " merge=deep", " merge=fail"];
+    graph.spec.push_str(merges[graph.luck.usize(0..4)]);
     for option in ["continue", "output", "timeout=500", "finally=40"] {
         if graph.luck.u8(0..3) == 0 {
             let _ = write!(graph.spec, " {option}");
@@ -48,9 +50,15 @@ impl RandomGraph<'_> {
     }
 
     fn task(&mut self, depth: u32) {
-        for (word, odds) in
-            [(" ?", 6), (" !", 8), (" undo", 8), (" queue=15", 12), (" total=90", 12)]
-        {
+        for (word, odds) in [
+            (" ?", 6),
+            (" !", 8),
+            (" undo", 8),
+            (" queue=15", 12),
+            (" total=90", 12),
+            (" sets=x", 6),
+            (" sets=y", 9),
+        ] {
             if self.luck.u8(0..odds) == 0 {
                 self.spec.push_str(word);
             }
@@ -69,7 +77,9 @@ impl RandomGraph<'_> {
                 let end = ends[self.luck.usize(0..4)];
                 let _ = write!(self.spec, " approval{end}");
             }
-            13 => self.spec.push_str([" child", " child detached"][self.luck.usize(0..2)]),
+            13 => self
+                .spec
+                .push_str([" child", " child detached", " child returns"][self.luck.usize(0..3)]),
             _ if depth > 0 => self.group(depth - 1),
             _ => {}
         }

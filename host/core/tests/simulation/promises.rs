@@ -35,6 +35,7 @@ pub(crate) fn check(world: &World) {
         let why = state.why(index).map(|why| why.to_string());
         assert_eq!(why.is_none(), task.status.outcome().is_some(), "{}: {why:?}", task.id);
     }
+    check_context(state);
     check_end(state);
     if state.is_held() {
         let begun = |task: &TaskState| task.status != TaskStatus::Pending;
@@ -67,6 +68,22 @@ fn check_attempts(state: &RunState, index: TaskIndex, task: &TaskState) {
         let met = need.has_done_its_part() || allowed;
         let ended = need.status.outcome().is_some();
         assert!(met || definition.run_if.is_some() && ended, "{} began too early", task.id);
+    }
+}
+
+/// What succeeded has set what it sets, and nothing else has set it.
+fn check_context(state: &RunState) {
+    for (index, task) in state.tasks() {
+        let ended = task.status.outcome();
+        let sets = state.definition(index).set.is_some();
+        let succeeded = ended == Some(Outcome::Succeeded);
+        assert!(!(sets && succeeded) || task.has_written, "{} has set nothing", task.id);
+        let may = succeeded || ended.is_none();
+        assert!(may || !task.has_written, "{} has set something", task.id);
+    }
+    for name in ["x", "y"] {
+        let known = state.context().values().is_some_and(|values| values.contains_key(name));
+        assert_eq!(known, state.context().setter(name).is_some(), "{name} and its setter");
     }
 }
 
@@ -149,7 +166,7 @@ pub(crate) fn check_rerun(old: &World, new: &World, plan: &RerunPlan) {
         assert!(own || unfinished || ends, "{} has the key of a success", task.id);
         assert!(!own || !unfinished || ends, "{} lost its key", task.id);
         let kept = plan.reuse.iter().any(|event| {
-            matches!(event, RunEvent::ReuseOffered { task: of, reused: Reused::Output(_) }
+            matches!(event, RunEvent::ReuseOffered { task: of, reused: Reused::Output(_), .. }
                 if *of == task.id)
         });
         assert!(!kept, "{} was attempted although its output was there", task.id);

@@ -8,7 +8,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::{Value, json as value};
 use taskloom_core::attempt::AttemptEnd;
+use taskloom_core::context::Values;
+use taskloom_core::expression::Scope;
 use taskloom_core::failure::{Failure, FailureClass, Outcome};
 use taskloom_core::id::{RunId, TaskId};
 use taskloom_core::journal::{ConcurrencyKey, Entry, RunEvent, RunStarted, Trigger};
@@ -104,6 +107,7 @@ impl World {
             rerun,
             parent: None,
             traceparent: None,
+            no_cache: false,
         });
         let (state, reaction) =
             start(id, Arc::clone(&workflow), started, reuse, now).expect("a legal start");
@@ -208,11 +212,23 @@ impl World {
     }
 
     pub fn end(&mut self, task: TaskIndex, number: u32, end: AttemptEnd) -> Result<(), Refusal> {
-        let result = AttemptResult { task, number, input: None, end, usage: Box::default() };
+        let succeeds = matches!(end, AttemptEnd::Succeeded(_));
+        let writes = succeeds.then(|| self.values_of(task)).flatten();
+        let usage = Box::default();
+        let result = AttemptResult { task, number, input: None, writes, end, usage };
         self.give(Command::AttemptEnded(Box::new(result)))?;
         self.active.remove(&task);
         self.stopped.remove(&task);
         Ok(())
+    }
+
+    /// What a task sets in the context.
+    pub fn values_of(&self, task: TaskIndex) -> Option<Values> {
+        let set = self.state.definition(task).set.as_ref()?;
+        match set.evaluate(&Scope::default()).expect("a constant") {
+            Value::Object(values) => Some(Arc::new(values)),
+            _ => None,
+        }
     }
 
     pub fn answer(
@@ -231,7 +247,9 @@ impl World {
         let succeeded = outcome == Outcome::Succeeded;
         let output = succeeded.then(|| json("7"));
         let failure = (!succeeded).then(|| reason(FailureClass::Permanent));
-        self.give(Command::ChildEnded { task, run, outcome, output, failure })
+        let Value::Object(values) = value!({ "x": { "child": 1 } }) else { unreachable!() };
+        let writes = Some(Arc::new(values));
+        self.give(Command::ChildEnded { task, run, outcome, output, failure, writes })
     }
 
     /// Moves the clock and fires what is due.
@@ -272,6 +290,6 @@ pub fn picture(state: &RunState) -> String {
     let tasks: Vec<_> = state.tasks().map(|(_, task)| task).collect();
     let (stop, finish, paused) = (&state.stop, &state.finish, &state.paused);
     let (pins, closing, signals) = (&state.pins, state.closing(), state.signals().received());
-    let rest = (state.status(), state.admitted_at, state.deadline);
+    let rest = (state.status(), state.admitted_at, state.deadline, state.context());
     format!("{stop:?} {finish:?} {paused:?} {pins:?} {closing:?} {signals} {rest:?} {tasks:?}")
 }

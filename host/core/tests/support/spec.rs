@@ -9,14 +9,16 @@
 //! `parallel`, `each`, `wait=<s>`, `until`, `signal=<name>`, `approval`, `child`), `?` for a
 //! `run_if`, `!` for `allow_failure`, `undo` for a compensation, merges (`first`, `any`, `object`,
 //! `deep`, `quorum=<n>`, `reduce`), `max=<n>`, times (`queue=<s>`, `total=<s>`, `within=<s>` with
-//! `skips` or `passes` or `rejects`), `lenient` and `detached`. Blocks stand in braces; `finally`
+//! `skips` or `passes` or `rejects`), `lenient`, `detached`, `sets=<name>` (in the context, to an object
+//! of its id) and `returns` (the context of its run). Blocks stand in braces; `finally`
 //! is the workflow's own.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use taskloom_core::context::ContextMerge;
 use taskloom_core::expression::{Expression, Template};
 use taskloom_core::id::{Digest, TaskId, TaskType, WorkflowId};
 use taskloom_core::retry::{Jitter, RetryPolicy};
@@ -46,6 +48,12 @@ pub fn workflow(spec: &str) -> Arc<Workflow> {
         timeout: options.seconds("timeout"),
         on_failure,
         finally_timeout,
+        context_merge: match options.value("merge") {
+            Some("first") => ContextMerge::First,
+            Some("deep") => ContextMerge::Deep,
+            Some("fail") => ContextMerge::Fail,
+            _ => ContextMerge::Last,
+        },
         ..RunConfig::default()
     };
     Arc::new(Workflow::assemble(Parts {
@@ -174,6 +182,8 @@ impl Builder {
         task.compensation = compensation;
         task.run_if = words.has("?").then(truth);
         task.allow_failure = words.has("!");
+        let value = |name: &str| Template::constant(json!({ name: { id: 1, "by": id } }));
+        task.set = words.value("sets").map(value);
         let (queue, total) = (words.seconds("queue"), words.seconds("total"));
         task.timeouts = Timeouts { queue, total, heartbeat: None };
         if let Some(kind) = kind {
@@ -214,6 +224,7 @@ impl Builder {
             "child" => Some(TaskKind::Workflow(ChildWorkflow {
                 workflow: WorkflowId::new("other").expect("valid"),
                 detached: words.has("detached"),
+                returns_context: words.has("returns"),
             })),
             _ => None,
         });

@@ -131,7 +131,8 @@ pub enum ApiError {
     /// There is nothing under this name.
     #[error("there is no {kind} `{name}`{help}")]
     NotFound {
-        /// What was looked for: `workflow`, `template`, `version`, `run`, `task`, `plugin`.
+        /// What was looked for: `workflow`, `template`, `version`, `run`, `task`,
+        /// `artefact`, `plugin`.
         kind: &'static str,
         /// Its name.
         name: String,
@@ -217,6 +218,7 @@ impl ApiError {
                 "workflow" => Kind(S::NOT_FOUND, "workflow-not-found", "Unknown workflow"),
                 "run" => Kind(S::NOT_FOUND, "run-not-found", "Unknown run"),
                 "task" => Kind(S::NOT_FOUND, "task-not-found", "Unknown task"),
+                "artefact" => Kind(S::NOT_FOUND, "artefact-not-found", "Unknown artefact"),
                 "template" => Kind(S::NOT_FOUND, "template-not-found", "Unknown template"),
                 "version" => Kind(S::NOT_FOUND, "version-not-found", "Unknown version"),
                 _ => Kind(S::NOT_FOUND, "plugin-not-found", "Unknown plugin"),

@@ -19,6 +19,7 @@ pub(super) fn key(
     if let Some(context) = context {
         request["context"] = context.clone();
     }
+    // So has one that does not say more.
     for (name, text) in more {
         if let Some(text) = text {
             request[*name] = text.as_str().into();

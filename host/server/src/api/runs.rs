@@ -1,13 +1,14 @@
-//! Runs: list, show, cancel.
+//! Runs: list, show, cancel, delete.
 
 #![expect(unused_qualifications, reason = "made by the macro that describes query parameters")]
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, Request, State};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use taskloom_core::failure::Outcome;
@@ -16,17 +17,18 @@ use taskloom_core::journal::Trigger;
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::run::{RunState, RunStatus, TaskStatus};
 use taskloom_core::time::Timestamp;
-use taskloom_store::{Cursor, RunFilter};
+use taskloom_store::{Cursor, Error, RunFilter};
 use utoipa::IntoParams;
 
 use super::Api;
 use super::error::ApiError;
 use super::request::{self, Params};
-use super::types::{Cancel, Held, ProblemDetails, Run, RunPage, context_values};
+use super::types::{self, Cancel, Held, ProblemDetails, Run, RunPage, Task, context_values};
 use crate::app::App;
+use crate::reader::ReadError;
 
 /// Which runs to list.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct RunsQuery {
@@ -85,7 +87,11 @@ pub(crate) async fn list(
 ///
 /// As far as it is on disk, with its first 1,000 tasks and all their attempts.
 #[utoipa::path(get, path = "/runs/{id}", tag = "runs", operation_id = "showRun",
-    params(("id" = String, Path, description = "The run's id"), RunQuery),
+    params(
+        ("id" = String, Path, description = "The run's id"),
+        RunQuery,
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds for the end of the run (RFC 7240)"),
+    ),
     responses(
         (status = 200, body = Run),
         (status = 404, description = "Unknown run", body = ProblemDetails, content_type = "application/problem+json"),
@@ -94,6 +100,7 @@ pub(crate) async fn show(
     State(api): State<Api>,
     Path(id): Path<String>,
     Params(query): Params<RunQuery>,
+    headers: HeaderMap,
 ) -> Result<Json<Run>, ApiError> {
     let with_input = match query.include.as_deref() {
         None => false,
@@ -102,7 +109,23 @@ pub(crate) async fn show(
             return Err(ApiError::InvalidQuery(format!("include: `{other}` is not `input`")));
         }
     };
-    Ok(Json(view(&api.app, request::run_id(&id)?, with_input).await?))
+    let run = request::run_id(&id)?;
+    if let Some(wait) = request::preferred_wait(&headers, api.app.config.server.prefer_wait_max) {
+        ends_within(&api.app, run, wait).await?;
+    }
+    Ok(Json(view(&api.app, run, with_input).await?))
+}
+
+/// Waits for the end of a run, at most `wait`.
+async fn ends_within(app: &App, run: RunId, wait: Duration) -> Result<(), ApiError> {
+    // Watched from before it is looked at, so that no end comes in between.
+    let mut watch = app.engine.watch(run);
+    let row = app.reader.row(run).await?.ok_or_else(|| unknown(run))?;
+    if row.outcome.is_none() {
+        // Whether it ended or the time did: the answer says which.
+        let _ = tokio::time::timeout(wait, watch.ended()).await;
+    }
+    Ok(())
 }
 
 /// Cancel a run
@@ -146,8 +169,53 @@ pub(crate) async fn cancel(
     Ok((StatusCode::ACCEPTED, Json(view(&api.app, run, false).await?)))
 }
 
+/// Delete a run
+///
+/// A run that has ended goes with its events, logs and artefacts, and with its idempotency key: the
+/// same request would start a new run. What it shares with other runs stays.
+#[utoipa::path(delete, path = "/runs/{id}", tag = "runs", operation_id = "deleteRun",
+    params(("id" = String, Path, description = "The id of a run that has ended")),
+    responses(
+        (status = 204, description = "The run is deleted"),
+        (status = 404, description = "Unknown run", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 409, description = "The run has not ended, or a live run needs it", body = ProblemDetails, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn delete(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    let run = request::run_id(&id)?;
+    match api.app.reader.delete_run(run).await {
+        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Err(ReadError::Store(Error::RunUnknown { .. })) => Err(unknown(run)),
+        Err(ReadError::Store(Error::RunLive { .. })) => {
+            let reason = "it has not ended; cancel it first".to_owned();
+            Err(ApiError::NotNow { run, reason })
+        }
+        Err(ReadError::Store(Error::RunHeld { by, .. })) => {
+            let reason = format!("run {by}, which has not ended, needs it; cancel that first");
+            Err(ApiError::NotNow { run, reason })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 impl RunsQuery {
-    fn filter(&self) -> Result<RunFilter, ApiError> {
+    /// As a body says it.
+    pub(super) fn of(wanted: &types::RunFilter) -> Self {
+        let wanted = wanted.clone();
+        Self {
+            workflow: wanted.workflow,
+            outcome: wanted.outcome,
+            started_after: wanted.started_after,
+            started_before: wanted.started_before,
+            trigger: wanted.trigger,
+            cursor: wanted.cursor,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn filter(&self) -> Result<RunFilter, ApiError> {
         fn read<T>(
             name: &str,
             text: &Option<String>,
@@ -203,20 +271,34 @@ pub(super) async fn view(app: &App, run: RunId, with_input: bool) -> Result<Run,
     let output = app.reader.output(&state).await?;
     let input = if with_input { Some(payload(app, &state.start.input).await?) } else { None };
     let mut shown = Run::new(&state, output, input, &waits);
+    show_progress(app, &state, &mut shown.tasks);
     if state.is_held() && state.start.concurrency.is_some() {
         shown.held = Held::new(&state, &app.engine.behind(run).await);
     }
-    if let Some(context) = &state.start.context {
-        let context = payload(app, context).await?;
-        shown.context = context_values(&state.start, &shown.started_at, &context)
-            .map_err(|error| ApiError::Internal(format!("context of run {run}: {error}")))?;
-    }
+    let given = match &state.start.context {
+        Some(context) if state.context().values().is_none() => Some(payload(app, context).await?),
+        _ => None,
+    };
+    shown.context = context_values(&state, given.as_deref())
+        .map_err(|error| ApiError::Internal(format!("context of run {run}: {error}")))?;
     Ok(shown)
 }
 
 /// A run as far as it is on disk.
 pub(super) async fn folded(app: &App, run: RunId) -> Result<Arc<RunState>, ApiError> {
     app.reader.run(run).await?.ok_or_else(|| unknown(run))
+}
+
+/// Adds to tasks how far they are.
+pub(super) fn show_progress(app: &App, state: &RunState, tasks: &mut [Task]) {
+    if state.finish.is_some() {
+        return;
+    }
+    for task in tasks.iter_mut().filter(|task| task.outcome.is_none()) {
+        let index = TaskId::new(&task.id).ok().and_then(|id| state.index_of(&id));
+        let progress = index.and_then(|index| app.engine.progress(state.id, index));
+        task.progress = progress.map(Into::into);
+    }
 }
 
 /// Why ready tasks of a run do not run.

@@ -81,10 +81,12 @@ pub(crate) async fn start(
 /// The caller's key with the digest of what it asks for.
 async fn keyed(key: String, body: &types::StartRun) -> Result<IdempotencyKey, ApiError> {
     let (input, context, priority) = (input_text(body), context_text(body), body.priority);
+    let off = (body.cache == Some(types::CacheUse::Off)).then(|| "off".to_owned());
     let more = [
         ("start_at", body.start_at.clone()),
         ("delay", body.delay.clone()),
         ("definition", body.definition.clone()),
+        ("cache", off),
     ];
     checked(Arc::clone(&input), move || {
         let context = context.map(|context| parse(&context)).transpose()?;
@@ -152,6 +154,7 @@ async fn accept(
         rerun: None,
         parent: None,
         run: None,
+        no_cache: body.cache == Some(types::CacheUse::Off),
         begins,
     })
 }

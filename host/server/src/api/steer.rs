@@ -1,6 +1,4 @@
-//! Steers a live run: pause, resume, signal, approve, skip, priority; and runs again what has ended.
-
-use std::sync::Arc;
+//! Steers a live run: pause, resume, signal, approve, skip, priority.
 
 use axum::Json;
 use axum::extract::{Path, Request, State};
@@ -8,8 +6,7 @@ use http::StatusCode;
 use serde::de::DeserializeOwned;
 use taskloom_core::definition::PRIORITY_MAX;
 use taskloom_core::id::TaskId;
-use taskloom_core::journal::{RerunFrom, RunEvent, Trigger};
-use taskloom_core::run::{RerunPlan, RunState, TaskStatus, plan};
+use taskloom_core::run::{RunState, TaskStatus};
 use taskloom_core::schema::Schema;
 use taskloom_core::workflow::TaskKind;
 
@@ -17,10 +14,8 @@ use super::Api;
 use super::error::ApiError;
 use super::request;
 use super::runs;
-use super::types::{
-    Approve, Pause, Priority, ProblemDetails, Rerun, RerunPreview, RerunStart, Run, Signal, Skip,
-};
-use crate::engine::{StartRun, Steer};
+use super::types::{Approve, Pause, Priority, ProblemDetails, Run, Signal, Skip};
+use crate::engine::Steer;
 
 /// The longest text for people that comes with a request, in characters.
 const TEXT_CHARS_MAX: usize = 1_000;
@@ -36,7 +31,7 @@ type Accepted = (StatusCode, Json<Run>);
     responses(
         (status = 202, body = Run),
         (status = 404, description = "Unknown run", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 409, description = "The run has ended, is being stopped or is paused already", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 409, description = "The run has ended or is paused already, or its attempts are being stopped", body = ProblemDetails, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn pause(
     State(api): State<Api>,
@@ -172,102 +167,6 @@ pub(crate) async fn skip(
     steer(&api, &id, Steer::Skip { task: task_id(&task)?, output, reason }).await
 }
 
-/// Run again
-///
-/// A rerun is a new run with the same definition and input. It takes over what succeeded and does not
-/// run again, and keeps the idempotency keys of what had not succeeded.
-#[utoipa::path(post, path = "/runs/{id}/rerun", tag = "runs", operation_id = "rerunRun",
-    params(("id" = String, Path, description = "The id of a run that has ended")),
-    request_body(content = Option<Rerun>, content_type = "application/json"),
-    responses(
-        (status = 201, description = "The new run", body = Run),
-        (status = 404, description = "Unknown run or task", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 409, description = "The run has not ended, or there is nothing to run again", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 429, description = "The host is full", body = ProblemDetails, content_type = "application/problem+json"),
-    ))]
-pub(crate) async fn rerun(
-    State(api): State<Api>,
-    Path(id): Path<String>,
-    request: Request,
-) -> Result<Accepted, ApiError> {
-    let body: Rerun = optional(&api, request).await?;
-    let (state, rerun) = planned(&api, &id, &body).await?;
-    let input = api.app.reader.payload(&state.start.input).await?;
-    let context = match &state.start.context {
-        Some(context) => Some(api.app.reader.payload(context).await?),
-        None => None,
-    };
-    let started = api.app.engine.start_run(StartRun {
-        definition: api.app.reader.definition_of(&state).await?,
-        input,
-        context,
-        trigger: Trigger::Rerun,
-        idempotency: None,
-        traceparent: None,
-        priority: Some(state.priority),
-        rerun: Some(rerun),
-        parent: None,
-        run: None,
-        begins: None,
-    });
-    let run = started.await?.run;
-    Ok((StatusCode::CREATED, Json(runs::view(&api.app, run, false).await?)))
-}
-
-/// Preview a rerun
-///
-/// What a rerun would take over and what it would do again. Nothing is started.
-#[utoipa::path(post, path = "/runs/{id}/rerun/preview", tag = "runs", operation_id = "previewRerun",
-    params(("id" = String, Path, description = "The id of a run that has ended")),
-    request_body(content = Option<Rerun>, content_type = "application/json"),
-    responses(
-        (status = 200, body = RerunPreview),
-        (status = 404, description = "Unknown run or task", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 409, description = "The run has not ended, or there is nothing to run again", body = ProblemDetails, content_type = "application/problem+json"),
-    ))]
-pub(crate) async fn preview(
-    State(api): State<Api>,
-    Path(id): Path<String>,
-    request: Request,
-) -> Result<Json<RerunPreview>, ApiError> {
-    let body: Rerun = optional(&api, request).await?;
-    let (_, rerun) = planned(&api, &id, &body).await?;
-    let reused = rerun.reuse.iter().filter_map(|event| match event {
-        RunEvent::ReuseOffered { task, .. } => Some(task.to_string()),
-        _ => None,
-    });
-    Ok(Json(RerunPreview {
-        reused: reused.collect(),
-        again: rerun.again.iter().map(ToString::to_string).collect(),
-    }))
-}
-
-async fn planned(
-    api: &Api,
-    id: &str,
-    body: &Rerun,
-) -> Result<(Arc<RunState>, RerunPlan), ApiError> {
-    let run = request::run_id(id)?;
-    let state = runs::folded(&api.app, run).await?;
-    let from = match (&body.from, &body.tasks) {
-        (None | Some(RerunStart::Tasks), Some(tasks)) => {
-            RerunFrom::Tasks(tasks.iter().map(|task| task_id(task)).collect::<Result<_, _>>()?)
-        }
-        (Some(RerunStart::Tasks), None) => {
-            let why = "tasks: name the tasks that are to run again";
-            return Err(ApiError::InvalidBody(why.to_owned()));
-        }
-        (Some(_), Some(_)) => {
-            let why = "tasks: leave it out, or say `\"from\": \"tasks\"`";
-            return Err(ApiError::InvalidBody(why.to_owned()));
-        }
-        (Some(RerunStart::Start), None) => RerunFrom::Start,
-        (Some(RerunStart::Failed) | None, None) => RerunFrom::Failed,
-    };
-    let rerun = plan(&state, from).map_err(|refusal| ApiError::of_command(run, refusal.into()))?;
-    Ok((state, rerun))
-}
-
 async fn steer(api: &Api, id: &str, steer: Steer) -> Result<Accepted, ApiError> {
     let run = request::run_id(id)?;
     let row = api.app.reader.row(run).await?.ok_or_else(|| runs::unknown(run))?;
@@ -303,7 +202,8 @@ fn check_answer(state: &RunState, task: &TaskId, body: &Approve) -> Result<(), A
     Err(ApiError::InvalidInput { workflow, violations })
 }
 
-fn task_id(text: &str) -> Result<TaskId, ApiError> {
+/// A task's id out of a path or a body.
+pub(super) fn task_id(text: &str) -> Result<TaskId, ApiError> {
     TaskId::new(text).map_err(|_| ApiError::NotFound {
         kind: "task",
         name: text.chars().take(80).collect(),
@@ -311,7 +211,8 @@ fn task_id(text: &str) -> Result<TaskId, ApiError> {
     })
 }
 
-async fn optional<T: DeserializeOwned + Default>(
+/// The body of a request that may have none.
+pub(super) async fn optional<T: DeserializeOwned + Default>(
     api: &Api,
     request: Request,
 ) -> Result<T, ApiError> {

@@ -48,7 +48,8 @@ pub(crate) async fn list(
     })?;
     let state = runs::folded(&api.app, request::run_id(&id)?).await?;
     let waits = runs::waits(&api.app, &state).await;
-    let (tasks, next) = super::types::tasks(&state, from, limit, &waits);
+    let (mut tasks, next) = super::types::tasks(&state, from, limit, &waits);
+    runs::show_progress(&api.app, &state, &mut tasks);
     Ok(Json(TaskPage {
         tasks,
         total: super::types::visible(&state).len(),
@@ -86,8 +87,10 @@ pub(crate) async fn show(
         None => None,
     };
     let needs = state.workflow.graph.dependencies(task_state.node).iter();
+    let mut task = Task::new(&state, index, waits_for);
+    runs::show_progress(&api.app, &state, std::slice::from_mut(&mut task));
     Ok(Json(TaskDetail {
-        task: Task::new(&state, index, waits_for),
+        task,
         needs: needs.map(|need| state.workflow.task(*need).id.to_string()).collect(),
         input,
         output,

@@ -1,12 +1,14 @@
 //! What the API says, in types of its own: the journal's types and the core's can change without
 //! changing an answer, and the other way round.
 
+mod artefact;
 mod context;
 mod diff;
 mod event;
 mod held;
 mod plugin;
 mod problem;
+mod rerun;
 mod run;
 mod steer;
 mod task;
@@ -15,6 +17,7 @@ mod version;
 mod word;
 mod workflow;
 
+pub use artefact::{Artefact, ArtefactList, RunArtefact};
 pub(crate) use context::context_values;
 pub use context::{ContextSource, ContextSourceKind, ContextValue};
 pub use diff::{KeyChange, TaskChange, TaskPlace, WorkflowDiff};
@@ -24,10 +27,11 @@ pub use plugin::{
     Capability, Grant, Plugin, PluginList, PluginState, PluginSummary, TaskType, TaskTypeLimits,
 };
 pub use problem::{Problem, ProblemDetails};
-pub use run::{Cancel, LogLine, LogPage, ParentTask, Run, RunPage, RunSummary, StartRun};
+pub use rerun::{Rerun, RerunMany, RerunOfOne, RerunPreview, RerunStart, RerunsOfMany, RunFilter};
+pub use run::{CacheUse, Cancel, LogLine, LogPage, ParentTask, Run, RunPage, RunSummary, StartRun};
 pub(crate) use run::{tasks, visible};
-pub use steer::{Approve, Pause, Priority, Rerun, RerunPreview, RerunStart, Signal, Skip};
-pub use task::{Attempt, Failure, Task, TaskDetail, TaskPage};
+pub use steer::{Approve, Pause, Priority, Signal, Skip};
+pub use task::{Attempt, CachedFrom, Failure, Progress, Task, TaskDetail, TaskPage};
 pub use template::{
     MakeWorkflow, SaveParam, SaveTemplate, Template, TemplateList, TemplateSummary,
 };

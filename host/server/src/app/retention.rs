@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use taskloom_core::time::Timestamp;
-use taskloom_store::{Error, Retained, Retention, Store};
+use taskloom_store::{Error, Retained, Retention};
 use tokio_util::sync::CancellationToken;
 
 use super::App;
+use crate::reader::{ReadError, Reader};
 
 /// How long what nothing refers to is kept: longer than any commit that may still refer to it takes.
 pub(crate) const GRACE: Duration = Duration::from_secs(60 * 60);
@@ -20,25 +21,20 @@ impl App {
             return;
         };
         let every = self.config.retention.every;
-        tokio::spawn(tidy(self.store.clone(), policy, every, self.stopped.clone()));
+        tokio::spawn(tidy(self.reader.clone(), policy, every, self.stopped.clone()));
     }
 }
 
-async fn tidy(store: Store, policy: Retention, every: Duration, stopped: CancellationToken) {
+async fn tidy(reader: Reader, policy: Retention, every: Duration, stopped: CancellationToken) {
     loop {
-        let store = store.clone();
-        let pass = move || {
-            let begun = Instant::now();
-            let now = Timestamp::from_ms(jiff::Timestamp::now().as_millisecond());
-            (store.retain(&policy, now), begun.elapsed())
-        };
-        match tokio::task::spawn_blocking(pass).await {
-            Ok((Ok(retained), took)) => tell(&retained, took),
-            Ok((Err(Error::Stopped { .. }), _)) => return,
-            Ok((Err(error), _)) => {
+        let begun = Instant::now();
+        let now = Timestamp::from_ms(jiff::Timestamp::now().as_millisecond());
+        match reader.retain(policy, now).await {
+            Ok(retained) => tell(&retained, begun.elapsed()),
+            Err(ReadError::Store(Error::Stopped { .. })) => return,
+            Err(error) => {
                 tracing::warn!(%error, "old runs could not be deleted; trying again later");
             }
-            Err(error) => tracing::error!(%error, "deleting old runs failed"),
         }
         tokio::select! {
             () = tokio::time::sleep(every) => {}

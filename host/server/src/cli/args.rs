@@ -1,10 +1,13 @@
 //! What can stand on the command line.
 
+mod runs;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Sources;
+pub(super) use runs::*;
 
 /// The address of a host that nobody configured.
 const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
@@ -30,7 +33,7 @@ pub(super) enum Command {
     ///
     /// Exit code: 0 all are right, 2 something is wrong.
     Validate(Validate),
-    /// List, show, cancel runs of a host, or read their logs.
+    /// Start, list, show and steer the runs of a host, or read their logs.
     Runs(Runs),
     /// List, show, put, delete workflows of a host, switch them on and off, or read their versions.
     Workflows(Workflows),
@@ -96,6 +99,9 @@ pub(super) struct Run {
     /// empty object]
     #[arg(long, value_name = "FILE")]
     pub(super) context: Option<PathBuf>,
+    /// Take over no output of an earlier attempt, whatever `cache` of a task says
+    #[arg(long)]
+    pub(super) no_cache: bool,
     /// Begin after this time, such as 90m; the program waits. At most 366 days
     #[arg(long, value_name = "DURATION", conflicts_with = "at")]
     pub(super) delay: Option<String>,
@@ -142,72 +148,6 @@ pub(super) struct Remote {
     /// Print what the API says, as JSON
     #[arg(long, global = true)]
     pub(super) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Runs {
-    #[command(flatten)]
-    pub(super) remote: Remote,
-    #[command(subcommand)]
-    pub(super) command: RunsCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum RunsCommand {
-    /// List runs, the newest first.
-    List(RunsList),
-    /// Show a run with its tasks, attempts and output.
-    Show {
-        /// The run's id
-        #[arg(value_name = "RUN")]
-        run: String,
-    },
-    /// Cancel a run.
-    Cancel {
-        /// The run's id
-        #[arg(value_name = "RUN")]
-        run: String,
-        /// Why, for people
-        #[arg(long, value_name = "TEXT")]
-        reason: Option<String>,
-    },
-    /// Read what the tasks of a run logged.
-    Logs {
-        /// The run's id
-        #[arg(value_name = "RUN")]
-        run: String,
-        /// Only of this task
-        #[arg(long, value_name = "TASK")]
-        task: Option<String>,
-        /// Only of attempts with this number
-        #[arg(long, value_name = "N")]
-        attempt: Option<u32>,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(super) struct RunsList {
-    /// Only of this workflow
-    #[arg(long, value_name = "ID")]
-    pub(super) workflow: Option<String>,
-    /// Only with this status: running, waiting, cancelling, finished
-    #[arg(long, value_name = "STATUS")]
-    pub(super) status: Option<String>,
-    /// Only those that ended this way: succeeded, failed, cancelled, timed_out
-    #[arg(long, value_name = "OUTCOME")]
-    pub(super) outcome: Option<String>,
-    /// Only those accepted at this time (RFC 3339) or later
-    #[arg(long, value_name = "TIME")]
-    pub(super) started_after: Option<String>,
-    /// Only those accepted before this time (RFC 3339)
-    #[arg(long, value_name = "TIME")]
-    pub(super) started_before: Option<String>,
-    /// How many, from 1 to 1000
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub(super) limit: usize,
-    /// Go on after an earlier list
-    #[arg(long, value_name = "CURSOR")]
-    pub(super) cursor: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use reqwest::{RequestBuilder, Url};
 use serde::Serialize;
 use serde_json::Value;
@@ -13,6 +15,55 @@ use crate::api::types::ProblemDetails;
 
 /// Every answer comes sooner, or the host hangs.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+
+/// One request to a host.
+pub(super) struct Request {
+    method: Method,
+    path: Vec<String>,
+    headers: HeaderMap,
+    body: Option<String>,
+}
+
+impl Request {
+    fn new(method: Method, path: &[&str]) -> Self {
+        let path = path.iter().map(|segment| (*segment).to_owned()).collect();
+        Self { method, path, headers: HeaderMap::new(), body: None }
+    }
+
+    /// Asks for what is at `path`, whose segments are escaped.
+    pub(super) fn get(path: &[&str]) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    /// Posts `body` to `path`.
+    ///
+    /// # Errors
+    /// When the body cannot be written as JSON.
+    pub(super) fn post(path: &[&str], body: &impl Serialize) -> Result<Self> {
+        let body = Some(serde_json::to_string(body)?);
+        Ok(Self { body, ..Self::new(Method::POST, path) })
+    }
+
+    /// Puts `body` at `path`.
+    ///
+    /// # Errors
+    /// As [`Self::post`].
+    pub(super) fn put(path: &[&str], body: &impl Serialize) -> Result<Self> {
+        let body = Some(serde_json::to_string(body)?);
+        Ok(Self { body, ..Self::new(Method::PUT, path) })
+    }
+
+    /// With a header.
+    ///
+    /// # Errors
+    /// When `value` cannot stand in one.
+    pub(super) fn header(mut self, name: &'static str, value: &str) -> Result<Self> {
+        let value = HeaderValue::from_str(value)
+            .with_context(|| format!("`{value}` cannot be sent as the header `{name}`"))?;
+        self.headers.insert(name, value);
+        Ok(self)
+    }
+}
 
 /// A client of one host.
 pub(super) struct Client {
@@ -51,7 +102,25 @@ impl Client {
                 url.query_pairs_mut().append_pair(name, value);
             }
         }
-        self.send(self.http.get(url)).await
+        self.answer(self.http.get(url)).await
+    }
+
+    /// What the API says to `request`; `null` when it has nothing to say.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(super) async fn send(&self, request: Request) -> Result<Value> {
+        let Request { method, path, headers, body } = request;
+        let path: Vec<_> = path.iter().map(String::as_str).collect();
+        let is_typed = headers.contains_key(CONTENT_TYPE);
+        let mut sent = self.http.request(method, self.url(&path)?).headers(headers);
+        if let Some(body) = body {
+            if !is_typed {
+                sent = sent.header(CONTENT_TYPE, "application/json");
+            }
+            sent = sent.body(body);
+        }
+        self.answer(sent).await
     }
 
     /// What the API says when `body` is posted to `path`.
@@ -59,8 +128,7 @@ impl Client {
     /// # Errors
     /// As [`Self::get`].
     pub(super) async fn post(&self, path: &[&str], body: &impl Serialize) -> Result<Value> {
-        let url = self.url(path)?;
-        self.send(self.http.post(url).json(body)).await
+        self.send(Request::post(path, body)?).await
     }
 
     /// What the API says when the text of a TOML file is put to `path`, with these headers.
@@ -73,11 +141,12 @@ impl Client {
         headers: &[(&'static str, String)],
         text: String,
     ) -> Result<Value> {
-        let mut request = self.http.put(self.url(path)?).header("content-type", "application/toml");
+        let mut request = Request::new(Method::PUT, path);
+        request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/toml"));
         for (name, value) in headers {
-            request = request.header(*name, value);
+            request = request.header(name, value)?;
         }
-        self.send(request.body(text)).await
+        self.send(Request { body: Some(text), ..request }).await
     }
 
     /// Deletes what is at `path`.
@@ -85,8 +154,22 @@ impl Client {
     /// # Errors
     /// As [`Self::get`].
     pub(super) async fn delete(&self, path: &[&str]) -> Result<()> {
-        let url = self.url(path)?;
-        self.send(self.http.delete(url)).await.map(drop)
+        self.send(Request::new(Method::DELETE, path)).await.map(drop)
+    }
+
+    /// The bytes that the API gives at `path`.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(super) async fn bytes(&self, path: &[&str]) -> Result<Vec<u8>> {
+        let request = self.http.get(self.url(path)?);
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        let bytes = response.bytes().await.context("the host's answer broke off")?;
+        if status.is_success() {
+            return Ok(bytes.into());
+        }
+        Err(self.refused(status, &String::from_utf8_lossy(&bytes)))
     }
 
     fn url(&self, path: &[&str]) -> Result<Url> {
@@ -100,20 +183,25 @@ impl Client {
         Ok(url)
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Value> {
+    async fn answer(&self, request: RequestBuilder) -> Result<Value> {
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
         let status = response.status();
         let text = response.text().await.context("the host's answer broke off")?;
-        if status == reqwest::StatusCode::NO_CONTENT {
+        if status == StatusCode::NO_CONTENT {
             return Ok(Value::Null);
         }
         if status.is_success() {
             return serde_json::from_str(&text)
                 .with_context(|| format!("what answers at {} is no Taskloom host", self.server));
         }
-        match serde_json::from_str::<ProblemDetails>(&text) {
-            Ok(problem) => Err(anyhow!(told(&problem))),
-            Err(_) => bail!("the host at {} answered {status}: {}", self.server, one_line(&text)),
+        Err(self.refused(status, &text))
+    }
+
+    /// Why the host refused, in its words.
+    fn refused(&self, status: StatusCode, text: &str) -> anyhow::Error {
+        match serde_json::from_str::<ProblemDetails>(text) {
+            Ok(problem) => anyhow!(told(&problem)),
+            Err(_) => anyhow!("the host at {} answered {status}: {}", self.server, one_line(text)),
         }
     }
 

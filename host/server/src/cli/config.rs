@@ -30,7 +30,13 @@ fn as_json(settings: &Settings) -> Value {
         let value = value.ok().and_then(|mut table| table.remove("value"));
         json!({ "value": value, "source": setting.source.to_string() })
     };
-    KEYS.iter().map(|key| (key.path.to_owned(), entry(key.path))).collect::<Map<_, _>>().into()
+    let mut all: Map<String, Value> =
+        KEYS.iter().map(|key| (key.path.to_owned(), entry(key.path))).collect();
+    if let (false, Some(file)) = (is_empty(&settings.values), &settings.file) {
+        let source = file.display().to_string();
+        all.insert("values".to_owned(), json!({ "value": *settings.values, "source": source }));
+    }
+    all.into()
 }
 
 /// The settings as a file that would give the same configuration.
@@ -50,5 +56,14 @@ fn as_toml(settings: &Settings) -> String {
             source => writeln!(text, "{line}  {}", format!("# {source}").dimmed()),
         };
     }
+    if !is_empty(&settings.values) {
+        let tables = toml::to_string(&json!({ "values": *settings.values }));
+        // What was read from TOML can be written as TOML.
+        let _ = write!(text, "\n{}", tables.unwrap_or_default());
+    }
     text
+}
+
+fn is_empty(values: &Value) -> bool {
+    values.as_object().is_none_or(Map::is_empty)
 }

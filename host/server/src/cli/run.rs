@@ -1,7 +1,6 @@
 //! `taskloom run`: one run to its end, by a host of its own.
 
-use std::io::{IsTerminal as _, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -16,7 +15,7 @@ use super::args::{Folders, Run as Arguments};
 use super::embedded::Embedded;
 use super::output::{one_line, print, print_json};
 use super::progress::Progress;
-use super::{Done, Failed, logging, runtime, show};
+use super::{Done, Failed, input, logging, runtime, show};
 use crate::api::types::{Event, Outcome};
 use crate::api::{self, delay};
 use crate::app::App;
@@ -33,7 +32,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done, Failed> {
     let config = config(arguments)?;
     logging::start(&config.log)?;
     let definition = read_definition(&arguments.workflow)?;
-    let (input, context) = read_values(arguments).map_err(Failed::invalid)?;
+    let values = input::read_values(arguments.input.as_deref(), arguments.context.as_deref());
+    let (input, context) = values.map_err(Failed::invalid)?;
     check_input(&definition, &input)?;
     let begins = begins(arguments).map_err(Failed::invalid)?;
     let violations = context.as_deref().map(context::violations).unwrap_or_default();
@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Done, Failed> {
     runtime()?.block_on(async {
         let host = Embedded::start(config, arguments.data.as_deref()).map_err(Failed::invalid)?;
         host.settled().await;
-        let done = perform(&host.app, definition, (input, context), begins, arguments.json).await;
+        let done = perform(&host.app, definition, (input, context), begins, arguments).await;
         let stopped = host.stop().await;
         let done = done?;
         stopped?;
@@ -75,43 +75,6 @@ fn read_definition(file: &Path) -> Result<Arc<Definition>, Failed> {
     }
 }
 
-/// The texts of the input and the context.
-fn read_values(arguments: &Arguments) -> Result<(Arc<str>, Option<Arc<str>>)> {
-    let Arguments { input, context, .. } = arguments;
-    let is_piped = |file: &Option<PathBuf>| file.as_deref() == Some(Path::new("-"));
-    if is_piped(input) && is_piped(context) {
-        bail!("--input and --context both read standard input; give one of them as a file");
-    }
-    let input = input.as_deref().map(|file| read_json("input", file)).transpose()?;
-    let context = context.as_deref().map(|file| read_json("context", file)).transpose()?;
-    Ok((input.unwrap_or_else(|| "{}".into()), context))
-}
-
-/// The text of a file; JSON, whatever it holds. `what` it is for is named in messages.
-fn read_json(what: &str, file: &Path) -> Result<Arc<str>> {
-    let (name, text) = match file {
-        file if file == Path::new("-") => {
-            if std::io::stdin().is_terminal() {
-                anstream::eprintln!("reading the {what} from the terminal; end it with Ctrl-D");
-            }
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).context("reading standard input")?;
-            ("standard input".to_owned(), text)
-        }
-        file => {
-            let name = format!("`{}`", file.display());
-            let text = std::fs::read_to_string(file);
-            (name.clone(), text.with_context(|| format!("the {what} {name} cannot be read"))?)
-        }
-    };
-    if text.trim().is_empty() {
-        bail!("the {what} in {name} is empty");
-    }
-    serde_json::from_str::<serde::de::IgnoredAny>(&text)
-        .with_context(|| format!("the {what} in {name} is not JSON"))?;
-    Ok(text.trim().into())
-}
-
 /// When the run begins, if not at once.
 fn begins(arguments: &Arguments) -> Result<Option<Begins>> {
     let begins = delay::begins(arguments.at.as_deref(), arguments.delay.as_deref());
@@ -137,7 +100,7 @@ async fn perform(
     definition: Arc<Definition>,
     (input, context): (Arc<str>, Option<Arc<str>>),
     begins: Option<Begins>,
-    json: bool,
+    arguments: &Arguments,
 ) -> Result<Done, Failed> {
     let problems = app.workflows.check_types(&definition);
     if !problems.is_empty() {
@@ -158,6 +121,7 @@ async fn perform(
         rerun: None,
         parent: None,
         run: None,
+        no_cache: arguments.no_cache,
         begins,
     };
     let run = app.engine.start_run(start).await.map_err(anyhow::Error::from)?.run;
@@ -169,7 +133,7 @@ async fn perform(
     }
     follow(app, run).await?;
     let ended = api::show_run(app, run).await.map_err(anyhow::Error::from)?;
-    if json {
+    if arguments.json {
         print_json(&ended)?;
     } else {
         let (word, style) = show::state(ended.status.as_str(), ended.outcome);

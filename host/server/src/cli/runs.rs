@@ -4,30 +4,50 @@ use anyhow::{Context as _, Result};
 use owo_colors::{OwoColorize as _, Style};
 use serde_json::{Value, json};
 
-use super::args::{Remote, Runs, RunsCommand, RunsList};
+use super::args::{Remote, Runs, RunsCommand, RunsList, RunsLogs};
 use super::client::Client;
 use super::output::{harmless, one_line, print, print_json};
 use super::table::{Cell, Table};
-use super::{Done, Failed, runtime, show};
-use crate::api::types::{Cancel, LogLine, LogPage, Run, RunPage};
+use super::{Done, Failed, artefacts, rerun, runtime, show, steer};
+use crate::api::types::{LogLine, LogPage, RunPage, Signal};
 
 pub(super) fn runs(arguments: Runs) -> Result<Done, Failed> {
     let Runs { remote, command } = arguments;
     let client = Client::new(&remote.server).map_err(Failed::invalid)?;
-    runtime()?.block_on(async {
-        match command {
-            RunsCommand::List(list) => listed(&client, &remote, list).await,
-            RunsCommand::Show { run } => shown(&client, &remote, &run).await,
-            RunsCommand::Cancel { run, reason } => cancelled(&client, &remote, &run, reason).await,
-            RunsCommand::Logs { run, task, attempt } => {
-                logged(&client, &remote, &run, task, attempt).await
-            }
-        }
-    })?;
-    Ok(Done::Well)
+    runtime()?.block_on(perform(&client, &remote, command))
 }
 
-async fn listed(client: &Client, remote: &Remote, list: RunsList) -> Result<()> {
+async fn perform(client: &Client, remote: &Remote, command: RunsCommand) -> Result<Done, Failed> {
+    use RunsCommand as C;
+    let done = match command {
+        C::Start(start) => return steer::start(client, remote, start).await,
+        C::List(list) => listed(client, remote, list).await,
+        C::Show(which) => shown(client, remote, &which.run).await,
+        C::Logs(logs) => logged(client, remote, logs).await,
+        C::Artefacts { which, get: None, .. } => artefacts::list(client, remote, &which).await,
+        C::Artefacts { which, get: Some(named), to } => {
+            artefacts::get(client, remote, &which, &named, to.as_deref()).await
+        }
+        C::Cancel(which) => steer::cancel(client, remote, which).await,
+        C::Pause(which) => steer::pause(client, remote, which).await,
+        C::Resume(which) => steer::resume(client, remote, &which).await,
+        C::Priority { which, priority } => steer::priority(client, remote, &which, priority).await,
+        C::Signal { which, name, payload, id } => {
+            steer::signal(client, remote, &which, Signal { name, payload, id }).await
+        }
+        C::Approve { answer, input } => steer::answer(client, remote, answer, true, input).await,
+        C::Reject(answer) => steer::answer(client, remote, answer, false, None).await,
+        C::Skip { place, output, reason } => {
+            steer::skip(client, remote, &place, output, reason).await
+        }
+        C::Rerun(rerun) => rerun::one(client, remote, rerun).await,
+        C::RerunAll(all) => rerun::all(client, remote, all).await,
+        C::Delete(which) => steer::delete(client, remote, &which).await,
+    };
+    Ok(done?)
+}
+
+async fn listed(client: &Client, remote: &Remote, list: RunsList) -> Result<Done> {
     let query = [
         ("workflow", list.workflow),
         ("status", list.status),
@@ -39,11 +59,13 @@ async fn listed(client: &Client, remote: &Remote, list: RunsList) -> Result<()> 
     ];
     let answer = client.get(&["runs"], &query).await?;
     if remote.json {
-        return Ok(print_json(&answer)?);
+        print_json(&answer)?;
+        return Ok(Done::Well);
     }
     let page: RunPage = read(answer)?;
     if page.runs.is_empty() {
-        return Ok(print("no runs\n")?);
+        print("no runs\n")?;
+        return Ok(Done::Well);
     }
     let mut table = Table::new(&["RUN", "WORKFLOW", "STATUS", "TASKS", "STARTED", "TIME"]);
     for run in &page.runs {
@@ -62,46 +84,22 @@ async fn listed(client: &Client, remote: &Remote, list: RunsList) -> Result<()> 
     if let Some(cursor) = &page.next_cursor {
         text.push_str(&format!("{}\n", format!("more: --cursor {cursor}").dimmed()));
     }
-    Ok(print(&text)?)
+    print(&text)?;
+    Ok(Done::Well)
 }
 
-async fn shown(client: &Client, remote: &Remote, run: &str) -> Result<()> {
+async fn shown(client: &Client, remote: &Remote, run: &str) -> Result<Done> {
     let answer = client.get(&["runs", run], &[]).await?;
-    print_run(answer, remote)
-}
-
-async fn cancelled(
-    client: &Client,
-    remote: &Remote,
-    run: &str,
-    reason: Option<String>,
-) -> Result<()> {
-    let answer = client.post(&["runs", run, "cancel"], &Cancel { reason }).await?;
     if remote.json {
-        return Ok(print_json(&answer)?);
+        print_json(&answer)?;
+    } else {
+        print(&show::run(&read(answer)?))?;
     }
-    let shown: Run = read(answer)?;
-    Ok(print(&format!(
-        "run {} is {}\n",
-        shown.id,
-        show::state(shown.status.as_str(), shown.outcome).0
-    ))?)
+    Ok(Done::Well)
 }
 
-fn print_run(answer: Value, remote: &Remote) -> Result<()> {
-    if remote.json {
-        return Ok(print_json(&answer)?);
-    }
-    Ok(print(&show::run(&read(answer)?))?)
-}
-
-async fn logged(
-    client: &Client,
-    remote: &Remote,
-    run: &str,
-    task: Option<String>,
-    attempt: Option<u32>,
-) -> Result<()> {
+async fn logged(client: &Client, remote: &Remote, logs: RunsLogs) -> Result<Done> {
+    let RunsLogs { run, task, attempt } = logs;
     let attempt = attempt.map(|number| number.to_string());
     let mut cursor = None;
     let mut all = Vec::new();
@@ -112,7 +110,7 @@ async fn logged(
             ("limit", Some("1000".to_owned())),
             ("cursor", cursor),
         ];
-        let page: LogPage = read(client.get(&["runs", run, "logs"], &query).await?)?;
+        let page: LogPage = read(client.get(&["runs", &run, "logs"], &query).await?)?;
         if remote.json {
             all.extend(page.lines);
         } else {
@@ -126,7 +124,7 @@ async fn logged(
     if remote.json {
         print_json(&json!({ "lines": all }))?;
     }
-    Ok(())
+    Ok(Done::Well)
 }
 
 fn line(line: &LogLine) -> String {

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::anyhow;
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
-use taskloom_core::definition;
+use taskloom_core::definition::{self, NO_CONFIG_VALUE};
 
 use super::args::{Folders, Validate};
 use super::embedded::Embedded;
@@ -96,7 +96,8 @@ fn check_file(file: &Path, host: Option<&Embedded>) -> Checked {
     let types = reading.definition.iter().flat_map(|definition| {
         host.map(|host| host.app.workflows.check_types(definition)).unwrap_or_default()
     });
-    let types: Vec<_> = types.collect();
+    // The host that will run it may have other values than this machine.
+    let types: Vec<_> = types.filter(|problem| problem.code != NO_CONFIG_VALUE).collect();
     let problems: Vec<_> = reading.problems.into_iter().chain(types).map(Problem::from).collect();
     let workflow = reading.definition.map(|definition| (&*definition.workflow).into());
     Checked {

@@ -235,6 +235,19 @@ pub const KEYS: &[Key] = &[
         Preset::Text("16MiB"),
         "Bytes over the bodies of all responses of a call.",
     ),
+    key("limits.artefacts", NUMBER, Preset::Text("32"), "Artefacts that a call may leave."),
+    key(
+        "limits.artefact_bytes",
+        BYTES,
+        Preset::Text("16MiB"),
+        "Bytes of one artefact that a call leaves or reads.",
+    ),
+    key(
+        "limits.artefacts_bytes",
+        BYTES,
+        Preset::Text("64MiB"),
+        "Bytes over all artefacts that a call leaves.",
+    ),
     key(
         "limits.cancel_grace",
         Kind::Duration(0, MINUTE),
@@ -264,6 +277,9 @@ pub const KEYS: &[Key] = &[
     key("limits.max.host_calls", NUMBER, Preset::Text("10000000"), CEILING),
     key("limits.max.requests", NUMBER, Preset::Text("10000"), CEILING),
     key("limits.max.response_bytes", BYTES, Preset::Text("256MiB"), CEILING),
+    key("limits.max.artefacts", NUMBER, Preset::Text("1000"), CEILING),
+    key("limits.max.artefact_bytes", BYTES, Preset::Text("256MiB"), CEILING),
+    key("limits.max.artefacts_bytes", BYTES, Preset::Text("1GiB"), CEILING),
     key(
         "retention.mode",
         Kind::Word(&[("on", "old runs are deleted"), ("off", "nothing is ever deleted")]),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use taskloom_core::document::{Document, Problem, Table, suggest};
@@ -14,6 +15,9 @@ use super::keys::{KEYS, Key, Kind, Preset};
 
 /// The file that is read from the working directory when none is named.
 const DEFAULT_FILE: &str = "taskloom.toml";
+
+/// The section whose keys are the workflows' own.
+const VALUES: &str = "values";
 
 /// The variable that names the file.
 const FILE_VARIABLE: &str = "TASKLOOM_CONFIG";
@@ -71,11 +75,13 @@ pub struct Setting {
 /// Every key with its value.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    values: BTreeMap<&'static str, Setting>,
+    settings: BTreeMap<&'static str, Setting>,
     /// The file that was read, if one was.
     pub file: Option<PathBuf>,
     /// What looks like a mistake but may be none, for the log.
     pub warnings: Vec<String>,
+    /// The table `[values]`, as workflows read it; only a file can have one.
+    pub values: Arc<serde_json::Value>,
 }
 
 impl Sources {
@@ -108,9 +114,14 @@ impl Settings {
     /// With everything that is wrong, in whichever source.
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
-        let values = KEYS.iter().map(|key| (key.path, default(key))).collect();
+        let settings = KEYS.iter().map(|key| (key.path, default(key))).collect();
         let file = sources.file();
-        let mut settings = Self { values, file: file.clone(), warnings: Vec::new() };
+        let mut settings = Self {
+            settings,
+            file: file.clone(),
+            warnings: Vec::new(),
+            values: Arc::new(serde_json::json!({})),
+        };
         if let Some(file) = file {
             settings.read_file(&file, &mut problems);
         }
@@ -131,7 +142,7 @@ impl Settings {
     /// # Panics
     /// When there is no such key.
     pub fn get(&self, path: &str) -> &Setting {
-        self.values.get(path).unwrap_or_else(|| panic!("`{path}` is a key of the configuration"))
+        self.settings.get(path).unwrap_or_else(|| panic!("`{path}` is a key of the configuration"))
     }
 
     pub(super) fn text(&self, path: &str) -> &str {
@@ -186,7 +197,11 @@ impl Settings {
         let document = Document::parse(&origin, &source);
         let folder = file.parent().unwrap_or(Path::new(""));
         let mut found = Vec::new();
-        read_section(document.root(), "", &mut found);
+        let mut root = document.root();
+        if root.table(VALUES).is_some() {
+            self.values = Arc::new(root.json(VALUES).unwrap_or_default());
+        }
+        read_section(root, "", &mut found);
         problems.extend(document.problems().iter().map(ToString::to_string));
         for (key, value) in found {
             let value = match (key.kind, value) {
@@ -234,7 +249,7 @@ impl Settings {
     }
 
     fn set(&mut self, key: &'static Key, value: Value, source: Source) {
-        self.values.insert(key.path, Setting { value, source });
+        self.settings.insert(key.path, Setting { value, source });
     }
 }
 

@@ -53,6 +53,26 @@ fn without_anything_the_defaults_hold() {
 }
 
 #[test]
+fn values_are_any_table_and_are_read_as_they_are() {
+    let config = load("[values]\na = 1\n[values.b]\nc = [true, 'x']\n", &[], &[]).expect("right");
+    assert_eq!(*config.values, serde_json::json!({ "a": 1, "b": { "c": [true, "x"] } }));
+    let config = load("", &[], &[]).expect("right");
+    assert_eq!(*config.values, serde_json::json!({}));
+}
+
+#[test]
+fn values_that_json_has_not_are_wrong() {
+    check_problems(
+        "[values]\nsince = 2026-01-01\n",
+        &[],
+        &[],
+        expect![
+            "taskloom.toml:2:9: values: 2026-01-01 is a TOML date or time, which JSON has not; put it into quotes"
+        ],
+    );
+}
+
+#[test]
 fn flags_go_before_the_environment_and_that_before_the_file() {
     let file = "[server]\nlisten = \"127.0.0.1:1\"\nshutdown_grace = \"1s\"\n[slots]\ncpu = 1\n";
     let environment = [("TASKLOOM_LISTEN", "127.0.0.1:2"), ("TASKLOOM_SLOTS_CPU", "2")];

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use taskloom_core::id::{Digest, RunId};
 use taskloom_core::journal::{Entry, RunEvent, StreamId};
 use taskloom_core::run::{Question, StopReason, TaskIndex};
-use taskloom_store::{Append, AttemptRow, Batch, Events, RunRow};
+use taskloom_store::{Append, ArtefactRow, AttemptRow, Batch, CachedRow, Events, RunRow};
 use tokio::sync::oneshot;
 
 use super::children::ChildStart;
@@ -52,6 +52,8 @@ pub(super) struct OpenBatch {
     parts: Vec<Part>,
     places: HashMap<RunId, usize>,
     payloads: Vec<(Digest, Arc<str>)>,
+    artefacts: Vec<ArtefactRow>,
+    cached: Vec<CachedRow>,
 }
 
 impl OpenBatch {
@@ -94,6 +96,16 @@ impl OpenBatch {
         self.payloads.push((digest, text));
     }
 
+    /// Adds a file that an attempt left.
+    pub(super) fn artefact(&mut self, artefact: ArtefactRow) {
+        self.artefacts.push(artefact);
+    }
+
+    /// Adds an output that later attempts may take over.
+    pub(super) fn cached(&mut self, row: CachedRow) {
+        self.cached.push(row);
+    }
+
     /// Takes out what a run was about to write.
     pub(super) fn discard(&mut self, run: RunId) -> Option<Part> {
         let place = self.places.remove(&run)?;
@@ -121,7 +133,8 @@ impl OpenBatch {
             attempts: std::mem::take(&mut part.attempts),
         };
         let appends = parts.iter_mut().filter(|part| part.writes()).map(append).collect();
-        (Batch { payloads: self.payloads, appends, ..Batch::default() }, parts)
+        let (payloads, artefacts, cached) = (self.payloads, self.artefacts, self.cached);
+        (Batch { payloads, appends, artefacts, cached }, parts)
     }
 
     fn part(&mut self, run: RunId) -> &mut Part {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use taskloom_core::context::Values;
 use taskloom_core::failure::{Failure, FailureClass, Outcome};
 use taskloom_core::id::{RunId, TaskId, WorkflowId};
 use taskloom_core::journal::{Parent, Trigger};
@@ -17,6 +18,7 @@ use tokio::sync::oneshot;
 use super::concurrency;
 use super::handle::{StartError, StartRun};
 use super::inquiry;
+use super::names::Handed;
 use super::perform::Performer;
 use super::service::{Input, Service};
 use crate::payloads::Kept;
@@ -32,6 +34,8 @@ pub(super) struct ChildStart {
     pub(super) run: RunId,
     pub(super) workflow: WorkflowId,
     pub(super) input: PayloadRef,
+    /// The parent's context as it was when it asked.
+    pub(super) context: Handed,
 }
 
 /// News of a child for its parent.
@@ -40,6 +44,8 @@ pub(super) struct ChildNews {
     pub(super) task: TaskIndex,
     pub(super) run: RunId,
     pub(super) end: Option<ChildEnd>,
+    /// What its tasks have set in its context.
+    pub(super) writes: Option<Values>,
     pub(super) kept: Option<Kept>,
 }
 
@@ -70,7 +76,7 @@ impl Service {
         }
         let failure = Failure::new(FailureClass::Cancelled, "cancelled", "it was not under way");
         let end = ChildEnd { outcome: Outcome::Cancelled, output: None, failure: Some(failure) };
-        self.tell_parent(ChildNews { parent, task, run, end: Some(end), kept: None });
+        self.tell_parent(ChildNews { parent, task, run, end: Some(end), writes: None, kept: None });
     }
 
     /// Tells the parent of a run that has ended, if it has one that is live.
@@ -83,10 +89,10 @@ impl Service {
     }
 
     pub(super) fn tell_parent(&mut self, news: ChildNews) {
-        let ChildNews { parent, task, run, end, kept } = news;
+        let ChildNews { parent, task, run, end, writes, kept } = news;
         let command = match end {
             Some(ChildEnd { outcome, output, failure }) => {
-                Command::ChildEnded { task, run, outcome, output, failure }
+                Command::ChildEnded { task, run, outcome, output, failure, writes }
             }
             None => Command::ChildStarted { task, run },
         };
@@ -116,7 +122,7 @@ impl Service {
 impl ChildNews {
     fn started(child: &ChildStart) -> Self {
         let ChildStart { parent, task, run, .. } = *child;
-        Self { parent, task, run, end: None, kept: None }
+        Self { parent, task, run, end: None, writes: None, kept: None }
     }
 
     fn refused(child: &ChildStart, error: &StartError) -> Self {
@@ -164,7 +170,14 @@ impl Performer {
                 return Some(ChildNews::failed(child, "payload-unreadable", message));
             }
         };
-        let request = match request(child, text, workflows) {
+        let context = match child.context.text(self.payloads()).await {
+            Ok(context) => context,
+            Err(error) => {
+                let message = error.to_string();
+                return Some(ChildNews::failed(child, "payload-unreadable", message));
+            }
+        };
+        let request = match request(child, text, context, workflows) {
             Ok(request) => request,
             Err((code, message)) => return Some(ChildNews::failed(child, code, message)),
         };
@@ -193,9 +206,9 @@ impl Performer {
 
     async fn end_of(&self, parent: RunId, task: TaskIndex, state: &RunState) -> ChildNews {
         let Some(finish) = &state.finish else {
-            return ChildNews { parent, task, run: state.id, end: None, kept: None };
+            return ChildNews { parent, task, run: state.id, end: None, writes: None, kept: None };
         };
-        let mut kept = None;
+        let (mut kept, writes) = (None, state.context().written());
         let mut end = ChildEnd {
             outcome: finish.outcome,
             output: finish.output.clone(),
@@ -217,7 +230,7 @@ impl Performer {
                 }
             }
         }
-        ChildNews { parent, task, run: state.id, end: Some(end), kept }
+        ChildNews { parent, task, run: state.id, end: Some(end), writes: Some(writes), kept }
     }
 }
 
@@ -225,6 +238,7 @@ impl Performer {
 fn request(
     child: &ChildStart,
     input: Arc<str>,
+    context: Option<Arc<str>>,
     workflows: &Workflows,
 ) -> Result<StartRun, (&'static str, String)> {
     let id = &child.workflow;
@@ -249,7 +263,7 @@ fn request(
     Ok(StartRun {
         definition: Arc::clone(&registered.definition),
         input,
-        context: None,
+        context,
         trigger: Trigger::Workflow,
         idempotency: None,
         traceparent: None,
@@ -257,6 +271,7 @@ fn request(
         rerun: None,
         parent: Some(Parent { run: child.parent, task: child.task_id.clone() }),
         run: Some(child.run),
+        no_cache: false,
         begins: None,
     })
 }

@@ -8,11 +8,12 @@ use std::time::Duration;
 use taskloom_core::definition::Definition;
 use taskloom_core::id::{Digest, RunId, TaskId};
 use taskloom_core::journal::{IdempotencyKey, Parent, Trigger};
-use taskloom_core::run::{Refusal, RerunPlan};
+use taskloom_core::run::{Refusal, RerunPlan, TaskIndex};
 use taskloom_core::time::Timestamp;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::concurrency;
+use super::progress::{Progress, Progresses};
 use super::service::Input;
 use super::watch::{RunWatch, Watchers};
 use crate::payloads::Payloads;
@@ -31,6 +32,7 @@ pub struct Engine {
     pub(super) permits: Arc<Semaphore>,
     pub(super) watchers: Watchers,
     pub(super) payloads: Payloads,
+    pub(super) progresses: Progresses,
 }
 
 /// What a run is started with. The input has been checked against the workflow's schema.
@@ -57,6 +59,8 @@ pub struct StartRun {
     pub parent: Option<Parent>,
     /// The id it must have; `None` for a fresh one.
     pub run: Option<RunId>,
+    /// Whether its tasks take over no outputs of earlier attempts.
+    pub no_cache: bool,
     /// When it begins; `None` for at once.
     pub begins: Option<Begins>,
 }
@@ -191,6 +195,11 @@ impl Engine {
             return Vec::new();
         }
         answer.await.unwrap_or_default()
+    }
+
+    /// How far the attempt of a task is that is under way, if it ever said so.
+    pub fn progress(&self, run: RunId, task: TaskIndex) -> Option<Progress> {
+        self.progresses.of(run, task)
     }
 
     /// The runs that a held run waits behind, as they would begin. Empty for any other run.

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
-use taskloom_core::expression::{Expression, References, Template};
+use taskloom_core::context::Values;
+use taskloom_core::expression::{Expression, References, Scope, Template};
 use taskloom_core::failure::{Failure, FailureClass};
 use taskloom_core::id::RunId;
 use taskloom_core::payload::PayloadRef;
@@ -15,7 +16,7 @@ use taskloom_core::workflow::{
 };
 use uuid::Uuid;
 
-use super::names::{Lists, Names, lost_payload};
+use super::names::{Known, Names, lost_payload};
 use crate::payloads::{Kept, Payloads};
 
 /// A question with all that is needed to answer it.
@@ -54,6 +55,8 @@ impl Inquiry {
         };
         let references = references(&state.workflow, node, question);
         let names = Names::of(state, frame, &references.unwrap_or_default());
+        let own = (question == Question::Writes).then(|| state.task(task).output().cloned());
+        let names = names.with_output(own.flatten());
         let parts = match (question, block_of(&state.workflow, node, question)) {
             (Question::MergedValue, _) => members(state, task),
             (_, Some(block)) if state.workflow.block(block).output.is_none() => {
@@ -66,9 +69,9 @@ impl Inquiry {
     }
 
     /// Answers it.
-    pub(super) async fn answer(self, payloads: &Payloads, lists: &Lists) -> Answered {
+    pub(super) async fn answer(self, payloads: &Payloads, known: &Known) -> Answered {
         let mut kept = Vec::new();
-        let answer = self.compute(payloads, lists, &mut kept).await;
+        let answer = self.compute(payloads, known, &mut kept).await;
         let Self { run, task, question, .. } = self;
         Answered { run, task, question, answer, payloads: kept }
     }
@@ -76,7 +79,7 @@ impl Inquiry {
     async fn compute(
         &self,
         payloads: &Payloads,
-        lists: &Lists,
+        known: &Known,
         kept: &mut Vec<Kept>,
     ) -> Result<Answer, Failure> {
         let task = self.workflow.task(self.node);
@@ -86,7 +89,7 @@ impl Inquiry {
             kept.extend(text);
             payload
         };
-        let scope = self.names.read(payloads, lists).await?;
+        let scope = self.names.read(payloads, known).await?;
         let of = |expression: &Expression| expression.evaluate(&scope).map_err(expression_failed);
         let value_of = |template: &Template| template.evaluate(&scope).map_err(expression_failed);
         match (self.question, &task.kind) {
@@ -132,6 +135,10 @@ impl Inquiry {
                 Ok(Answer::Child { run: RunId::new(Uuid::now_v7()), input })
             }
             (Question::Prompt, _) => Ok(Answer::Value(keep(&value_of(&task.input)?))),
+            (Question::Writes, _) => {
+                let set = task.set.as_ref().ok_or_else(|| self.misplaced())?;
+                Ok(Answer::Writes(values_set(set, &scope)?))
+            }
             _ => Err(self.misplaced()),
         }
     }
@@ -158,6 +165,7 @@ fn references(workflow: &Workflow, node: NodeIndex, question: Question) -> Optio
             _ => return None,
         },
         (Question::ChildInput | Question::Prompt, _) => task.input.references(),
+        (Question::Writes, _) => task.set.as_ref()?.references(),
         _ => workflow.block(block_of(workflow, node, question)?).output.as_ref()?.references(),
     };
     Some(found.clone())
@@ -298,6 +306,18 @@ fn merge_into(
         path.pop();
     }
     Ok(())
+}
+
+/// What a task sets in the context.
+pub(super) fn values_set(set: &Template, scope: &Scope) -> Result<Values, Failure> {
+    match set.evaluate(scope).map_err(expression_failed)? {
+        Value::Object(values) => Ok(Arc::new(values)),
+        other => {
+            let message =
+                format!("`set` gives {}, and names with values are needed", type_of(&other));
+            Err(Failure::new(FailureClass::Permanent, "not-an-object", message))
+        }
+    }
 }
 
 fn truth(expression: &Expression, value: Value) -> Result<Answer, Failure> {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
+use taskloom_core::context::Values;
 use taskloom_core::expression::{Item, References, Scope, TaskScope};
 use taskloom_core::failure::{Failure, FailureClass, Outcome};
 use taskloom_core::id::{Digest, TaskId};
@@ -20,19 +21,25 @@ const LISTS_MAX: usize = 8;
 pub(super) struct Names {
     input: Option<PayloadRef>,
     context: NamedContext,
+    /// The output of the task itself, where it is known before the names are read.
+    output: Option<PayloadRef>,
     tasks: Vec<NamedTask>,
     /// What each `for_each` around is at, the innermost first.
     items: Vec<NamedItem>,
     run: Value,
+    reads_config: bool,
 }
 
 /// What `context` stands for.
+#[derive(Debug, Clone)]
 enum NamedContext {
     /// Nobody reads it.
     Unread,
     /// The run was started without one.
     Empty,
     Given(PayloadRef),
+    /// What it was when the names were gathered: tasks write to it.
+    Known(Values),
 }
 
 struct NamedTask {
@@ -55,20 +62,35 @@ impl Names {
         Self {
             input: references.input.then(|| state.start.input.clone()),
             context: NamedContext::of(state, references),
+            output: None,
             tasks: references.tasks.iter().map(|id| named_task(state, frame, id)).collect(),
             items: if reads_items { items_around(state, frame) } else { Vec::new() },
             run: if references.run { run_of(state, references) } else { Value::Null },
+            reads_config: references.config,
         }
     }
 
-    /// Whether nothing of them can differ from run to run.
+    /// With the output of the task itself.
+    pub(super) fn with_output(self, output: Option<PayloadRef>) -> Self {
+        Self { output, ..self }
+    }
+
+    /// Whether nothing of them can differ from run to run, or from one start of the host to another.
     pub(super) fn is_empty(&self) -> bool {
         let named = self.input.is_some() || !self.tasks.is_empty() || !self.items.is_empty();
-        !named && self.run.is_null() && matches!(self.context, NamedContext::Unread)
+        !named
+            && !self.reads_config
+            && self.run.is_null()
+            && matches!(self.context, NamedContext::Unread)
+    }
+
+    /// What `config` stands for, if somebody reads it.
+    fn config(&self, known: &Known) -> Value {
+        if self.reads_config { (*known.config).clone() } else { Value::Null }
     }
 
     /// Reads what the names stand for.
-    pub(super) async fn read(&self, payloads: &Payloads, lists: &Lists) -> Result<Scope, Failure> {
+    pub(super) async fn read(&self, payloads: &Payloads, known: &Known) -> Result<Scope, Failure> {
         let mut tasks = BTreeMap::new();
         for task in &self.tasks {
             let output = match &task.output {
@@ -85,7 +107,7 @@ impl Names {
         let mut items = BTreeMap::new();
         let mut innermost = None;
         for named in &self.items {
-            let list = lists.read(&named.list, payloads).await?;
+            let list = known.list(&named.list, payloads).await?;
             let value = list.get(named.index as usize).cloned().unwrap_or(Value::Null);
             let item = Item::new(u64::from(named.index), value);
             innermost.get_or_insert_with(|| item.clone());
@@ -93,20 +115,62 @@ impl Names {
         }
         let context = match &self.context {
             NamedContext::Given(payload) => payloads.value(payload).await.map_err(lost_payload)?,
+            NamedContext::Known(values) => Value::Object((**values).clone()),
             NamedContext::Unread | NamedContext::Empty => json!({}),
         };
-        let (run, config) = (self.run.clone(), json!({}));
-        Ok(Scope { input, tasks, run, item: innermost, items, config, context, ..Scope::default() })
+        let output = match &self.output {
+            Some(payload) => payloads.value(payload).await.map_err(lost_payload)?,
+            None => Value::Null,
+        };
+        let (run, config) = (self.run.clone(), self.config(known));
+        Ok(Scope {
+            output,
+            input,
+            tasks,
+            run,
+            item: innermost,
+            items,
+            config,
+            context,
+            ..Scope::default()
+        })
     }
 }
 
 impl NamedContext {
     fn of(state: &RunState, references: &References) -> Self {
-        match &state.start.context {
-            _ if !references.context => Self::Unread,
-            Some(context) => Self::Given(context.clone()),
-            None => Self::Empty,
+        if references.context { Self::now(state) } else { Self::Unread }
+    }
+
+    /// The context of a run as it is now.
+    fn now(state: &RunState) -> Self {
+        match (state.context().values(), &state.start.context) {
+            (Some(values), _) => Self::Known(Arc::clone(values)),
+            (None, Some(context)) => Self::Given(context.clone()),
+            (None, None) => Self::Empty,
         }
+    }
+}
+
+/// The context that a run hands down, as it was when it was asked for.
+#[derive(Debug, Clone)]
+pub(super) struct Handed(NamedContext);
+
+impl Handed {
+    pub(super) fn of(state: &RunState) -> Self {
+        Self(NamedContext::now(state))
+    }
+
+    /// Its text; `None` for an empty one.
+    pub(super) async fn text(&self, payloads: &Payloads) -> Result<Option<Arc<str>>, PayloadError> {
+        Ok(match &self.0 {
+            NamedContext::Unread | NamedContext::Empty => None,
+            NamedContext::Given(payload) => Some(payloads.text(payload).await?),
+            NamedContext::Known(values) => {
+                let text = serde_json::to_string(&**values).expect("JSON prints as JSON");
+                Some(text.into())
+            }
+        })
     }
 }
 
@@ -178,14 +242,20 @@ fn described(failure: &Failure) -> Value {
     })
 }
 
-/// The lists of `for_each` that were read lately, parsed.
-#[derive(Default)]
-pub(super) struct Lists {
+/// What the expressions of all runs share: the host's values for workflows, and the lists of
+/// `for_each` that were read lately, parsed.
+pub(super) struct Known {
+    config: Arc<Value>,
     parsed: Mutex<VecDeque<(Digest, Arc<Vec<Value>>)>>,
 }
 
-impl Lists {
-    async fn read(
+impl Known {
+    /// `config` is what expressions read by that name.
+    pub(super) fn new(config: Arc<Value>) -> Self {
+        Self { config, parsed: Mutex::default() }
+    }
+
+    async fn list(
         &self,
         list: &PayloadRef,
         payloads: &Payloads,

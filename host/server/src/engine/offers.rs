@@ -18,10 +18,15 @@ use super::service::Service;
 impl Service {
     /// Offers a ready task to the dispatcher, or keeps it until its plugin is there.
     pub(super) fn offer(&mut self, run: RunId, task: TaskIndex) {
-        let Some(resident) = self.runs.get_mut(&run) else { return };
+        let Some(resident) = self.runs.get(&run) else { return };
         let Some(task_type) = resident.state.definition(task).kind.task_type().cloned() else {
             return;
         };
+        // It may have been loaded while no task of the run asked for it.
+        if !resident.state.pins.contains_key(&task_type.plugin()) {
+            self.pin_plugins(run);
+        }
+        let Some(resident) = self.runs.get_mut(&run) else { return };
         let class = plugin_of(resident, &self.catalog, task)
             .and_then(|plugin| Some(plugin.manifest().task_types.get(&task_type)?.resource_class));
         match class {

@@ -1,19 +1,23 @@
 //! Performs claimed attempts: waits for a slot, computes the input, calls the handler, and brings
 //! the result back to the engine. Nothing in here changes a run.
 
+use std::io::Read as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
+use serde_json::Value;
 use taskloom_core::attempt::{AttemptEnd, AttemptUse, ReleaseReason};
+use taskloom_core::context::Values;
 use taskloom_core::expression::Template;
 use taskloom_core::failure::{Failure, FailureClass};
-use taskloom_core::id::{RunId, TaskId};
+use taskloom_core::id::{Digest, RunId, TaskId};
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::plugin::ResourceClass;
 use taskloom_core::run::{AttemptResult, FrameIndex, RunState, TaskIndex};
 use taskloom_core::time::Timestamp;
 use taskloom_core::workflow::{NodeIndex, Workflow};
-use taskloom_store::{LogLine, Store};
+use taskloom_store::{CachedRow, LogLine, Store};
 use taskloom_wasm::{
     Call, CallIdentity, CallObserver, CallReport, CancelToken, Ending, LogRecord, Plugin, Runtime,
 };
@@ -22,8 +26,10 @@ use tokio::sync::Semaphore;
 use super::clock::Clock;
 use super::desk::Desk;
 use super::inquiry::{self, Inquiry, Part};
-use super::names::{Lists, Names, lost_payload};
+use super::names::{Known, Names, lost_payload};
+use super::progress::Progresses;
 use super::resident::Resident;
+use super::reuse;
 use super::service::Input;
 use super::starts::{Start, Starts};
 use crate::payloads::{Kept, Payloads};
@@ -48,8 +54,12 @@ pub(super) struct Job {
     pub(super) class: ResourceClass,
     plugin: Arc<Plugin>,
     input: InputSource,
+    /// What the names in `set` stand for, if the task sets something.
+    set: Option<Names>,
     pub(super) cancel: CancelToken,
     traceparent: Option<String>,
+    /// Whether an earlier result must not be taken over.
+    no_cache: bool,
 }
 
 /// Where an attempt's input comes from.
@@ -67,7 +77,15 @@ pub(super) struct Performed {
     pub(super) run: RunId,
     pub(super) class: ResourceClass,
     pub(super) result: AttemptResult,
+    pub(super) left: Left,
+}
+
+/// What the store must keep of an attempt, in the commit of its end.
+#[derive(Default)]
+pub(super) struct Left {
     pub(super) payloads: Vec<Kept>,
+    /// Its output, for attempts with the same key.
+    pub(super) cached: Option<CachedRow>,
 }
 
 /// Performs attempts on the guests' threads, as many of each class as it has slots.
@@ -79,12 +97,13 @@ pub(super) struct Performer {
 struct Shared {
     runtime: Runtime,
     payloads: Payloads,
-    lists: Lists,
+    known: Known,
     reader: Reader,
     store: Store,
     /// Where results go; set once the engine is complete.
     desk: OnceLock<Weak<Desk>>,
     starts: Starts,
+    progresses: Progresses,
     slots: [Arc<Semaphore>; 4],
     stopping: AtomicBool,
     clock: Clock,
@@ -109,6 +128,8 @@ pub(super) fn job(
             }
         },
     };
+    let set = state.definition(task).set.as_ref();
+    let set = set.map(|set| Names::of(state, task_state.frame, set.references()));
     Job {
         run: state.id,
         workflow: Arc::clone(&state.workflow),
@@ -120,8 +141,10 @@ pub(super) fn job(
         class,
         plugin,
         input,
+        set,
         cancel: CancelToken::new(),
         traceparent: state.start.traceparent.clone(),
+        no_cache: state.start.no_cache,
     }
 }
 
@@ -130,21 +153,23 @@ impl Performer {
         runtime: Runtime,
         reader: Reader,
         store: Store,
-        starts: Starts,
+        (starts, progresses): (Starts, Progresses),
         slots: [u32; 4],
         clock: Clock,
+        values: Arc<Value>,
     ) -> Self {
         let slots = slots.map(|count| Arc::new(Semaphore::new(count as usize)));
         let stopping = AtomicBool::new(false);
-        let (lists, payloads) = (Lists::default(), reader.payloads().clone());
+        let (known, payloads) = (Known::new(values), reader.payloads().clone());
         let shared = Shared {
             runtime,
             payloads,
-            lists,
+            known,
             reader,
             store,
             desk: OnceLock::new(),
             starts,
+            progresses,
             slots,
             stopping,
             clock,
@@ -182,8 +207,8 @@ impl Performer {
     pub(super) fn ask(&self, inquiry: Inquiry) {
         let performer = self.clone();
         self.spawn(async move {
-            let Shared { payloads, lists, .. } = &*performer.shared;
-            let answered = inquiry.answer(payloads, lists).await;
+            let Shared { payloads, known, .. } = &*performer.shared;
+            let answered = inquiry.answer(payloads, known).await;
             performer.shared.deliver(Input::Answered(Box::new(answered)));
         });
     }
@@ -236,19 +261,35 @@ impl Shared {
     }
 
     async fn perform(self: &Arc<Self>, job: Job) -> Performed {
-        let mut payloads = Vec::new();
+        let mut left = Left::default();
         let mut input = None;
-        let (end, usage) = self.attempt(&job, &mut input, &mut payloads).await;
-        let Job { run, class, task, number, .. } = job;
-        let result = AttemptResult { task, number, input, end, usage: Box::new(usage) };
-        Performed { run, class, result, payloads }
+        let (mut end, usage) = self.attempt(&job, &mut input, &mut left).await;
+        let mut writes = None;
+        let workflow = Arc::clone(&job.workflow);
+        let Job { run, class, task, node, number, set, .. } = job;
+        let set = workflow.task(node).set.as_ref().zip(set);
+        if let (AttemptEnd::Succeeded(output), Some((template, names))) = (&end, set) {
+            let names = names.with_output(Some(output.clone()));
+            match self.writes(template, &names).await {
+                Ok(values) => writes = Some(values),
+                Err(failure) => end = AttemptEnd::Failed { failure, retry_after_ms: None },
+            }
+        }
+        let result = AttemptResult { task, number, input, writes, end, usage: Box::new(usage) };
+        Performed { run, class, result, left }
+    }
+
+    /// What a task sets in the context.
+    async fn writes(&self, template: &Template, names: &Names) -> Result<Values, Failure> {
+        let scope = names.read(&self.payloads, &self.known).await?;
+        inquiry::values_set(template, &scope)
     }
 
     async fn attempt(
         self: &Arc<Self>,
         job: &Job,
         resolved: &mut Option<PayloadRef>,
-        payloads: &mut Vec<Kept>,
+        left: &mut Left,
     ) -> (AttemptEnd, AttemptUse) {
         let slot = tokio::select! {
             biased;
@@ -259,15 +300,62 @@ impl Shared {
         let Ok(_slot) = slot else {
             return (AttemptEnd::Released(ReleaseReason::Shutdown), AttemptUse::default());
         };
-        let text = match self.input(job, resolved, payloads).await {
+        let text = match self.input(job, resolved, &mut left.payloads).await {
             Ok(text) => text,
             Err(failure) => {
                 let end = AttemptEnd::Failed { failure, retry_after_ms: None };
                 return (end, AttemptUse::default());
             }
         };
+        let key = self.cache_key(job, &text);
+        if let Some(ended) = self.take_over(job, key, &text, left).await {
+            return ended;
+        }
         let report = self.runtime.call(&job.plugin, self.call(job, text)).await;
-        self.end(report, payloads)
+        let (end, usage) = self.end(report, &mut left.payloads);
+        // Files are kept as long as their run: an output that refers to them may outlive it in a cache.
+        let key = key.filter(|_| usage.artefacts.is_empty());
+        if let (Some((key, _)), AttemptEnd::Succeeded(output)) = (key, &end) {
+            left.cached = Some(CachedRow {
+                key,
+                output: output.clone(),
+                run: job.run,
+                task: job.task_id.clone(),
+                attempt: job.number,
+                made_at: self.clock.now(),
+            });
+        }
+        (end, usage)
+    }
+
+    /// What the output of an attempt is kept under, and how old an earlier one may be; `None` when
+    /// the handler is to be called whatever was before.
+    fn cache_key(&self, job: &Job, input: &str) -> Option<(Digest, Duration)> {
+        let task = job.workflow.task(job.node);
+        let ttl = task.cache.filter(|_| !job.no_cache)?.ttl;
+        Some((reuse::key_of(&job.plugin, task.kind.task_type()?, input)?, ttl))
+    }
+
+    /// Ends an attempt with the output of an earlier one, if there is one.
+    async fn take_over(
+        &self,
+        job: &Job,
+        key: Option<(Digest, Duration)>,
+        input: &str,
+        left: &mut Left,
+    ) -> Option<(AttemptEnd, AttemptUse)> {
+        let (key, ttl) = key?;
+        let now = self.clock.now();
+        let hit = reuse::look_up(&self.store, &self.payloads, key, ttl, now).await?;
+        let usage = AttemptUse {
+            input_bytes: input.len() as u64,
+            output_bytes: hit.row.output.bytes,
+            plugin_digest: Some(job.plugin.digest()),
+            ..AttemptUse::default()
+        };
+        let from = hit.from();
+        left.payloads.extend(hit.kept);
+        Some((AttemptEnd::Cached(hit.row.output, from), usage))
     }
 
     /// The input of an attempt, as JSON text; computed if no earlier attempt did.
@@ -310,7 +398,7 @@ impl Shared {
         template: &Template,
         names: &Names,
     ) -> Result<(PayloadRef, Option<Kept>), Failure> {
-        let scope = names.read(&self.payloads, &self.lists).await?;
+        let scope = names.read(&self.payloads, &self.known).await?;
         let value = template.evaluate(&scope).map_err(inquiry::expression_failed)?;
         Ok(self.payloads.keep(value.to_string()).expect("a JSON value prints as JSON"))
     }
@@ -331,6 +419,7 @@ impl Shared {
                 traceparent: job.traceparent.clone(),
             },
             limits: self.runtime.limits(&job.plugin, task_type, &task.limits),
+            heartbeat: task.timeouts.heartbeat,
             cancel: job.cancel.clone(),
             observer: Arc::new(Observer {
                 shared: Arc::clone(self),
@@ -400,6 +489,25 @@ impl CallObserver for Observer {
             fields: record.fields,
         };
         self.shared.store.append_logs(vec![line]);
+    }
+
+    fn put_artefact(&self, content: &[u8]) -> Result<Digest, String> {
+        self.shared.store.put_artefact(content).map_err(|error| error.to_string())
+    }
+
+    fn read_artefact(&self, digest: &Digest, most: u64) -> Result<Option<Vec<u8>>, String> {
+        let file = self.shared.store.open_artefact(digest).map_err(|error| error.to_string())?;
+        let Some(mut file) = file else { return Ok(None) };
+        let mut content = Vec::new();
+        // One byte more tells what is too long from what just fits.
+        let read = file.by_ref().take(most.saturating_add(1)).read_to_end(&mut content);
+        let read = read.map_err(|error| error.to_string())?;
+        Ok((read as u64 <= most).then_some(content))
+    }
+
+    fn progress(&self, fraction: f64, note: &str) {
+        let at = self.shared.clock.now();
+        self.shared.progresses.note(self.run, self.task, fraction, note, at);
     }
 }
 

@@ -7,7 +7,7 @@ use taskloom_core::attempt::{Attempt, AttemptEnding};
 use taskloom_core::failure::FailureClass;
 use taskloom_core::id::PluginName;
 use taskloom_core::run::{RunState, RunStatus, TaskIndex, TaskState};
-use taskloom_store::{AttemptRow, RunRow};
+use taskloom_store::{ArtefactRow, AttemptRow, RunRow};
 use taskloom_wasm::{CancelToken, Plugin};
 
 /// A live run: its state, and what belongs to it but is no truth.
@@ -52,6 +52,23 @@ impl Resident {
         let state = self.state.task(task);
         let attempt = state.attempts.last();
         self.history.extend(attempt.and_then(|last| attempt_row(&self.state, state, last)));
+    }
+
+    /// The files that the last attempt of a task left.
+    pub(super) fn left_last(&self, task: TaskIndex) -> impl Iterator<Item = ArtefactRow> {
+        let task = self.state.task(task);
+        let last = task.attempts.last().into_iter();
+        last.flat_map(move |attempt| {
+            attempt.usage.artefacts.iter().map(move |left| ArtefactRow {
+                run: self.state.id,
+                task: task.id.clone(),
+                attempt: attempt.number,
+                name: left.name.clone(),
+                media_type: left.media_type.clone(),
+                bytes: left.bytes,
+                digest: left.digest,
+            })
+        })
     }
 
     /// Takes what the history lacks, if it is time to write it: when there is enough of it, or the run

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use serde_json::Value;
 use taskloom_core::dispatch::Dispatcher;
 use taskloom_core::id::{Digest, RunId, TaskId};
 use taskloom_core::journal::{ConcurrencyKey, Entry, RunEvent};
@@ -20,7 +21,9 @@ use super::clock::Clock;
 use super::handle::{CommandError, StartError, StartRun, Started};
 use super::inquiry::Answered;
 use super::keys::Keys;
-use super::perform::{Performed, Performer, ResolvedOutput};
+use super::names::Handed;
+use super::perform::{Left, Performed, Performer, ResolvedOutput};
+use super::progress::Progresses;
 use super::resident::Resident;
 use super::starts::{Start, Starts};
 use super::steer::Prepared;
@@ -28,7 +31,6 @@ use super::timers::{Timer, Timers};
 use super::watch::Watchers;
 use crate::definitions::Definitions;
 use crate::finished::FinishedRuns;
-use crate::payloads::Kept;
 use crate::workflows::Workflows;
 
 /// Inputs that are folded before their batch is closed. Large enough to make a commit worth its
@@ -88,6 +90,8 @@ pub struct Settings {
     pub losses: LossLimits,
     /// The name of this host in attempts.
     pub host: Arc<str>,
+    /// What expressions read as `config`.
+    pub values: Arc<Value>,
 }
 
 /// Why the engine cannot go on.
@@ -119,6 +123,8 @@ pub(super) struct Service {
     pub(super) in_flight: Option<Vec<Part>>,
     /// Starts of attempts that are not journaled yet.
     pub(super) starts: Starts,
+    /// How far attempts are that are under way.
+    pub(super) progresses: Progresses,
     /// Live runs whose row in the list of runs says less than they have done.
     pub(super) rows_behind: HashSet<RunId>,
     pub(super) catch_up_timer: bool,
@@ -248,23 +254,25 @@ impl Service {
     }
 
     fn attempt_ended(&mut self, performed: Performed) {
-        let Performed { run, class, result, payloads } = performed;
+        let Performed { run, class, result, left } = performed;
         let task = result.task;
         self.under_way -= 1;
         self.starts.forget(run, task);
+        self.progresses.forget(run, task);
         self.dispatcher.release(run, class);
         if let Some(resident) = self.runs.get_mut(&run) {
             resident.cancels.remove(&task);
         }
-        self.finish_attempt(run, result, payloads);
+        self.finish_attempt(run, result, left);
     }
 
-    fn finish_attempt(&mut self, run: RunId, result: AttemptResult, payloads: Vec<Kept>) {
+    fn finish_attempt(&mut self, run: RunId, result: AttemptResult, left: Left) {
         match self.command(run, Command::AttemptEnded(Box::new(result))) {
             Ok(()) => {
-                for (digest, text) in payloads {
+                for (digest, text) in left.payloads {
                     self.batch.payload(digest, text);
                 }
+                left.cached.into_iter().for_each(|row| self.batch.cached(row));
             }
             Err(error) => tracing::warn!(%run, %error, "a result was refused"),
         }
@@ -341,6 +349,9 @@ impl Service {
             };
             if let Some(task) = resident.state.index_of(task) {
                 resident.note_ended(task);
+                for artefact in resident.left_last(task) {
+                    self.batch.artefact(artefact);
+                }
             }
         }
         for row in resident.take_history() {
@@ -363,7 +374,10 @@ impl Service {
             Effect::StartChild { task, run: child, workflow, input, .. } => {
                 let Some(resident) = self.runs.get(&run) else { return };
                 let task_id = resident.state.task(task).id.clone();
-                let child = ChildStart { parent: run, task, task_id, run: child, workflow, input };
+                let context = Handed::of(&resident.state);
+                let parent = run;
+                let child =
+                    ChildStart { parent, task, task_id, run: child, workflow, input, context };
                 self.batch.release(run, Release::StartChild(child));
             }
             Effect::CancelChild { task, run: child } => {

@@ -25,6 +25,7 @@ use super::handle::{
 };
 use super::keys::Keys;
 use super::perform::Performer;
+use super::progress::Progresses;
 use super::resident::Resident;
 use super::service::{Fatal, Service, Settings};
 use super::starts::Starts;
@@ -87,15 +88,17 @@ pub fn launch(parts: Parts, settings: Settings, clock: Clock) -> Result<Launched
     let (sender, mailbox) = mpsc::channel();
     let watchers = Watchers::default();
     let starts = Starts::default();
+    let progresses = Progresses::default();
     let reader =
         Reader::new(store.clone(), payloads.clone(), definitions.clone(), finished.clone());
     let performer = Performer::new(
         runtime,
         reader,
         store.clone(),
-        starts.clone(),
+        (starts.clone(), progresses.clone()),
         settings.slots.per_class,
         clock,
+        Arc::clone(&settings.values),
     );
     let mut service = Service {
         sender: sender.clone(),
@@ -116,6 +119,7 @@ pub fn launch(parts: Parts, settings: Settings, clock: Clock) -> Result<Launched
         batch: OpenBatch::default(),
         in_flight: None,
         starts,
+        progresses: progresses.clone(),
         rows_behind: HashSet::new(),
         catch_up_timer: false,
         under_way: 0,
@@ -134,7 +138,7 @@ pub fn launch(parts: Parts, settings: Settings, clock: Clock) -> Result<Launched
     let thread = thread::Builder::new().name("taskloom-engine".to_owned()).spawn(serve)?;
     let permits = Arc::new(Semaphore::new(COMMAND_QUEUE));
     Ok(Launched {
-        engine: Engine { mailbox: sender, permits, watchers, payloads },
+        engine: Engine { mailbox: sender, permits, watchers, payloads, progresses },
         thread,
         resumed,
     })
@@ -194,7 +198,9 @@ impl Service {
             .payloads()
             .keep(input.as_ref().to_owned())
             .map_err(|error| StartError::Store(format!("the input is not JSON: {error}")))?;
-        let context = self.context_of(request.parent.as_ref(), request.context)?;
+        let given = given_context(&definition, request.context.as_deref());
+        let context = self.keep_context(request.context)?;
+        let no_cache = request.no_cache || self.forgoes_cache(request.parent.as_ref());
         let workflow = Arc::clone(&definition.workflow);
         // Of a run that is held, the timeout counts from its admission.
         let held = key.is_some() || not_before.is_some();
@@ -214,16 +220,24 @@ impl Service {
             rerun,
             parent: request.parent,
             traceparent,
+            no_cache,
         });
         self.keep_definition(&definition);
         if let Some((digest, text)) = kept {
             self.batch.payload(digest, text);
         }
-        let (state, reaction) = run::start(run, workflow, start, reuse.unwrap_or_default(), now)
+        let first = given.into_iter().chain(reuse.unwrap_or_default()).collect();
+        let (state, reaction) = run::start(run, workflow, start, first, now)
             .map_err(|error| StartError::Store(error.to_string()))?;
         self.admit(Resident::new(state));
         self.take_in(run, 0, reaction);
         Ok(run)
+    }
+
+    /// Whether the run whose task starts another takes over no earlier results: neither does that.
+    fn forgoes_cache(&self, parent: Option<&Parent>) -> bool {
+        let resident = parent.and_then(|parent| self.runs.get(&parent.run));
+        resident.is_some_and(|resident| resident.state.start.no_cache)
     }
 
     /// The versions of plugins that a run of the workflow keeps, as far as they are loaded.
@@ -233,16 +247,8 @@ impl Service {
         plugins.filter_map(|plugin| Some((plugin.clone(), digest(&plugin)?))).collect()
     }
 
-    /// What a run's context is: that of the run whose task starts it, or what it is given.
-    fn context_of(
-        &mut self,
-        parent: Option<&Parent>,
-        given: Option<Arc<str>>,
-    ) -> Result<Option<PayloadRef>, StartError> {
-        if let Some(parent) = parent {
-            let resident = self.runs.get(&parent.run);
-            return Ok(resident.and_then(|resident| resident.state.start.context.clone()));
-        }
+    /// Keeps the context that a run is given.
+    fn keep_context(&mut self, given: Option<Arc<str>>) -> Result<Option<PayloadRef>, StartError> {
         let Some(text) = given else { return Ok(None) };
         let (context, kept) = self
             .performer
@@ -340,6 +346,15 @@ impl Service {
         let state = RunState::replay(run, workflow, &entries).map_err(|error| error.to_string())?;
         Ok(Resident::read(state))
     }
+}
+
+/// The event that says what a run was given as its context, if its tasks may write to it.
+fn given_context(definition: &Definition, text: Option<&str>) -> Option<RunEvent> {
+    if !definition.workflow.writes_context() {
+        return None;
+    }
+    let values = serde_json::from_str(text?).ok()?;
+    Some(RunEvent::ContextSet { task: None, values: Arc::new(values) })
 }
 
 /// The time before which a run does not begin, if that is not now.

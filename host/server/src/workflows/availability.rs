@@ -1,7 +1,8 @@
-//! Whether a workflow can run with the plugins that are loaded.
+//! Whether a workflow can run with the plugins that are loaded and the values of this host.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde_json::Value;
 use taskloom_core::definition::{Definition, KnownVersions};
 use taskloom_core::document::Problem;
 use taskloom_core::id::{Digest, PluginName};
@@ -51,6 +52,7 @@ impl Verdict {
         definition: &Definition,
         names: &[PluginName],
         catalog: &Catalog,
+        values: &Value,
     ) -> Availability {
         let now = Plugins {
             // First: what settles in between would otherwise be missed.
@@ -66,14 +68,19 @@ impl Verdict {
         {
             return availability.clone();
         }
-        let availability = judge(definition, now.settled, catalog);
+        let availability = judge(definition, now.settled, catalog, values);
         *last = Some((now, availability.clone()));
         availability
     }
 }
 
 /// The answer, without asking what the last one was.
-pub(super) fn judge(definition: &Definition, settled: bool, catalog: &Catalog) -> Availability {
+pub(super) fn judge(
+    definition: &Definition,
+    settled: bool,
+    catalog: &Catalog,
+    values: &Value,
+) -> Availability {
     let plugins: Vec<_> =
         catalog.list().iter().filter_map(|entry| catalog.current(&entry.stem)).collect();
     let version = |plugin: &Arc<Plugin>| {
@@ -85,6 +92,7 @@ pub(super) fn judge(definition: &Definition, settled: bool, catalog: &Catalog) -
         plugins.iter().flat_map(|plugin| &plugin.manifest().task_types).collect();
     let mut problems = definition.check_types(&known);
     problems.extend(definition.check_versions(&versions));
+    problems.extend(definition.check_values(values));
     problems.extend(definition.unperformed());
     if settled {
         return match problems.is_empty() {

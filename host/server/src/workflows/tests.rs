@@ -35,7 +35,7 @@ impl Folder {
 impl Folder {
     fn shared(&self, folder: PathBuf) -> Shared {
         let store = Store::open(self.1.path(), taskloom_store::Options::default());
-        Shared::new(folder, store.expect("a store")).expect("an empty journal")
+        Shared::new(folder, store.expect("a store"), Arc::default()).expect("an empty journal")
     }
 }
 
@@ -149,7 +149,8 @@ fn every_text_of_a_file_is_written_down_once() {
     }
     assert_eq!(written(&shared), ["1.0.0", "1.1.0", "1.0.0"]);
     let store = shared.store.clone();
-    let again = Shared::new(folder.0.path().to_owned(), store).expect("the journal is sound");
+    let again = Shared::new(folder.0.path().to_owned(), store, Arc::default())
+        .expect("the journal is sound");
     again.read().expect("readable");
     assert_eq!(written(&again), ["1.0.0", "1.1.0", "1.0.0"], "a start writes nothing");
 }
@@ -170,7 +171,8 @@ fn what_was_put_is_there_at_the_next_start_and_behind_a_file() {
     };
     put(&workflow("a", "1.0.0"));
     assert_eq!(shown(&shared), ["a 1.0.0 -"]);
-    let again = Shared::new(folder.0.path().to_owned(), shared.store.clone()).expect("sound");
+    let again = Shared::new(folder.0.path().to_owned(), shared.store.clone(), Arc::default())
+        .expect("sound");
     again.read().expect("readable");
     assert_eq!(shown(&again), ["a 1.0.0 -"]);
     folder.write("a.toml", &workflow("a", "2.0.0"));

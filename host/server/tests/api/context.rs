@@ -100,3 +100,60 @@ fn the_same_key_with_another_context_is_another_request() {
     let problem = post(path, &headers, &json!({ "context": {} })).expect(422);
     assert_eq!(problem["code"], "idempotency-key-reused");
 }
+
+#[test]
+fn tasks_set_what_others_read() {
+    let context = json!({ "tenant": { "name": "acme" } });
+    let run = finished("writes-context", &context);
+    assert_eq!(run["outcome"], "succeeded", "{run:#}");
+    let found = json!({ "first": "hello", "second": "hello!" });
+    let reads = &run["output"]["reads"];
+    assert_eq!((&reads["found"], &reads["below"]), (&found, &found), "{run:#}");
+    assert_eq!(
+        reads["tenant"],
+        json!({ "name": "acme", "checked": true }),
+        "merged with the start"
+    );
+    let value = |name: &str| &run["context"][name];
+    assert_eq!(value("found")["value"], found);
+    let from = &value("found")["from"];
+    assert_eq!(
+        (&from["source"], &from["task"], &from["writes"]),
+        (&json!("task"), &json!("asked"), &json!(2))
+    );
+    assert_eq!(value("tenant")["from"]["attempt"], 1);
+    assert_eq!(value("below")["from"]["task"], "child");
+    assert_eq!(value("items")["from"]["writes"], 2);
+    let child = child_of(&run, "child");
+    assert_eq!(child["context"]["found"]["from"]["source"], "parent");
+    assert_eq!(child["context"]["below"]["from"]["task"], "inner");
+}
+
+#[test]
+fn what_does_not_fit_the_context_fails_its_task() {
+    let path = "/workflows/sets-too-much/runs";
+    let large = json!({ "input": { "text": "x".repeat(40_000) } });
+    let run = post(path, &[WAIT], &large).expect(200);
+    let failure = &run["tasks"][0]["failure"];
+    assert_eq!(
+        (&failure["code"], &failure["class"]),
+        (&json!("context-too-large"), &json!("limit"))
+    );
+    let run = post(path, &[WAIT], &json!({ "input": { "text": "short" } })).expect(200);
+    let failure = &run["tasks"][1]["failure"];
+    assert_eq!(failure["code"], "context-conflict", "{run:#}");
+    assert_eq!(failure["details"], json!({ "name": "text", "task": "large" }));
+    assert_eq!(run["context"]["text"]["value"], "short");
+}
+
+#[test]
+fn a_rerun_reads_what_was_set_before() {
+    let path = "/workflows/sets-too-much/runs";
+    let first = post(path, &[WAIT], &json!({ "input": { "text": "kept" } })).expect(200);
+    let path = format!("/runs/{}/rerun", first["id"].as_str().expect("an id"));
+    let second = post(&path, &[], &json!({ "from": "failed" })).expect(201);
+    let id = second["id"].as_str().expect("an id");
+    let second = until(&format!("/runs/{id}"), |run| !run["outcome"].is_null());
+    assert_eq!(second["context"]["text"]["value"], "kept", "{second:#}");
+    assert_eq!(second["context"]["text"]["from"]["task"], "large");
+}

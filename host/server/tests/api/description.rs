@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::host::get;
 
-const OPERATIONS: [&str; 38] = [
+const OPERATIONS: [&str; 42] = [
+    "delete /api/v1/runs/{id}",
     "delete /api/v1/templates/{id}",
     "delete /api/v1/workflows/{id}",
     "get /api/v1/health",
@@ -15,6 +16,8 @@ const OPERATIONS: [&str; 38] = [
     "get /api/v1/ready",
     "get /api/v1/runs",
     "get /api/v1/runs/{id}",
+    "get /api/v1/runs/{id}/artefacts",
+    "get /api/v1/runs/{id}/artefacts/{artefact}",
     "get /api/v1/runs/{id}/events",
     "get /api/v1/runs/{id}/logs",
     "get /api/v1/runs/{id}/tasks",
@@ -26,6 +29,7 @@ const OPERATIONS: [&str; 38] = [
     "get /api/v1/workflows",
     "get /api/v1/workflows/{id}",
     "get /api/v1/workflows/{id}/diff",
+    "post /api/v1/runs/rerun",
     "get /api/v1/workflows/{id}/versions",
     "get /api/v1/workflows/{id}/versions/{digest}",
     "post /api/v1/runs/{id}/cancel",

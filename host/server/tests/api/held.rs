@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::host::{Answer, Own, get, post, started, until};
+use crate::host::{Answer, get, post, started, until};
+use crate::own::{Host, Place};
 
 /// File names and sources. Each run waits for the signal `go`; its key is `input.k`.
-pub const WORKFLOWS: [(&str, &str); 6] = [
+pub const WORKFLOWS: [(&str, &str); 7] = [
     (
         "queues.toml",
         r#"
@@ -53,6 +54,19 @@ id = "takes-over"
 version = "1.0.0"
 [config]
 concurrency = { key = "${input.k}", when_full = "cancel-running" }
+[[tasks]]
+id = "go"
+kind = "wait"
+signal = "go"
+"#,
+    ),
+    (
+        "takes-over-two.toml",
+        r#"
+id = "takes-over-two"
+version = "1.0.0"
+[config]
+concurrency = { key = "all", limit = 2, when_full = "cancel-running" }
 [[tasks]]
 id = "go"
 kind = "wait"
@@ -183,6 +197,31 @@ fn a_new_run_takes_the_key_of_the_old() {
 }
 
 #[test]
+fn only_as_many_as_are_too_many_are_cancelled() {
+    let ids: Vec<String> = (0..3).map(|_| started("takes-over-two", json!({}))).collect();
+    assert_eq!(ended(&ids[0])["outcome"], "cancelled");
+    begun(&ids[2]);
+    for id in &ids[1..] {
+        go(id);
+        assert_eq!(ended(id)["outcome"], "succeeded");
+    }
+}
+
+#[test]
+fn a_rerun_of_what_is_busy_is_refused() {
+    let first = started("rejects", json!({ "k": "again" }));
+    post(&format!("/runs/{first}/cancel"), &[], &json!({})).expect(202);
+    ended(&first);
+    let second = started("rejects", json!({ "k": "again" }));
+    let problem = post(&format!("/runs/{first}/rerun"), &[], &json!({})).expect(409);
+    assert_eq!(
+        (&problem["code"], &problem["run"]),
+        (&json!("concurrency-key-busy"), &json!(second))
+    );
+    go(&second);
+}
+
+#[test]
 fn a_held_run_is_cancelled_at_once_and_the_next_takes_its_place() {
     let ids: Vec<String> = (0..3).map(|_| started("queues", json!({ "k": "cancel" }))).collect();
     post(&format!("/runs/{}/pause", ids[2]), &[], &json!({})).expect(202);
@@ -201,20 +240,30 @@ fn a_held_run_is_cancelled_at_once_and_the_next_takes_its_place() {
 
 #[test]
 fn a_run_begins_when_its_delay_is_over() {
-    let body = json!({ "input": { "k": "delay" }, "delay": "300ms" });
-    let held = start("queues", &body).expect(201);
-    let id = held["id"].as_str().expect("an id");
-    assert_eq!(held["status"], "waiting");
-    let until = held["held"]["until"].as_str().expect("a time").to_owned();
-    // The key is free until then: a delayed run takes no place.
-    let quick = started("queues", json!({ "k": "delay" }));
-    assert_eq!(run(&quick)["held"], Value::Null);
-    go(&quick);
-    ended(&quick);
+    let body = json!({ "input": { "k": "delay" }, "delay": "200ms" });
+    let accepted = start("queues", &body).expect(201);
+    let id = accepted["id"].as_str().expect("an id");
     let run = begun(id);
-    assert!(run["admitted_at"].as_str().expect("a time") >= until.as_str(), "{run:#}");
+    let time = |name: &str| {
+        let text = run[name].as_str().expect("a time");
+        text.parse::<jiff::Timestamp>().expect("RFC 3339").as_millisecond()
+    };
+    assert!(time("admitted_at") - time("started_at") >= 200, "{run:#}");
     go(id);
     assert_eq!(ended(id)["outcome"], "succeeded");
+}
+
+#[test]
+fn a_delayed_run_takes_no_place_before_its_time() {
+    let body = json!({ "input": { "k": "later" }, "delay": "1h" });
+    let later = start("queues", &body).expect(201);
+    assert_eq!(later["status"], "waiting");
+    let quick = started("queues", json!({ "k": "later" }));
+    assert_eq!(run(&quick)["held"], Value::Null);
+    go(&quick);
+    assert_eq!(ended(&quick)["outcome"], "succeeded");
+    let later = later["id"].as_str().expect("an id");
+    post(&format!("/runs/{later}/cancel"), &[], &json!({})).expect(202);
 }
 
 #[test]
@@ -286,16 +335,18 @@ fn a_child_waits_for_its_key_but_never_for_its_parent() {
 
 #[test]
 fn held_runs_are_held_after_a_restart() {
-    let own = Own::start("held-restart", &WORKFLOWS);
-    let start = |own: &Own, body: &Value| {
+    let place = Place::new(&[], &WORKFLOWS, &[]);
+    let own = place.start();
+    let start = |own: &Host, body: &Value| {
         let run = own.post("/workflows/queues/runs", body).expect(201);
         run["id"].as_str().expect("an id").to_owned()
     };
     let body = json!({ "input": { "k": 1 } });
     let later = start(&own, &json!({ "input": { "k": 1 }, "delay": "1h" }));
     let ids: Vec<String> = (0..3).map(|_| start(&own, &body)).collect();
-    let own = own.restart();
-    let held = |own: &Own, id: &str| own.get(&format!("/runs/{id}"))["held"].clone();
+    own.stop();
+    let own = place.start();
+    let held = |own: &Host, id: &str| own.get(&format!("/runs/{id}"))["held"].clone();
     assert_eq!(held(&own, &ids[0]), Value::Null);
     assert_eq!(held(&own, &ids[2])["behind"], json!(ids[..2]));
     assert!(held(&own, &later)["until"].is_string());
@@ -303,7 +354,8 @@ fn held_runs_are_held_after_a_restart() {
     own.post(&format!("/runs/{}/signals", ids[0]), &signal).expect(202);
     own.until(&format!("/runs/{}", ids[1]), |run| run["held"].is_null());
     assert_eq!(held(&own, &ids[2])["behind"], json!([ids[1]]));
-    let own = own.restart();
+    own.stop();
+    let own = place.start();
     own.post(&format!("/runs/{}/signals", ids[1]), &signal).expect(202);
     let last = own.until(&format!("/runs/{}", ids[2]), |run| run["held"].is_null());
     assert!(last["deadline"].is_string(), "{last:#}");

@@ -16,9 +16,7 @@ use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 
 use crate::service::SERVICE;
-use crate::{held, steering_workflows};
-
-pub use crate::own::Own;
+use crate::{attempt_workflows, held, steering_workflows};
 
 /// Bytes of a body that the host reads.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -127,6 +125,16 @@ type = "noop.rnu"
     ("broken.toml", "id = \"broken\"\nversoin = \"1.0.0\"\n"),
 ];
 
+/// What workflows read as `config`.
+const VALUES: &str = "
+[values]
+region = 'north'
+retries = 3
+[values.mail]
+from = 'tasks@example.org'
+to = ['a@example.org', 'b@example.org']
+";
+
 struct Host {
     runtime: Runtime,
     router: Router,
@@ -153,9 +161,9 @@ fn start() -> Host {
     )
     .expect("written");
     fs::write(root.join("plugins/http.policy.toml"), SERVICE.policy()).expect("written");
-    for (name, source) in
-        WORKFLOWS.into_iter().chain(steering_workflows::WORKFLOWS).chain(held::WORKFLOWS)
-    {
+    fs::write(root.join("taskloom.toml"), VALUES).expect("written");
+    let workflows = WORKFLOWS.into_iter().chain(steering_workflows::WORKFLOWS);
+    for (name, source) in workflows.chain(held::WORKFLOWS).chain(attempt_workflows::WORKFLOWS) {
         fs::write(root.join("workflows").join(name), source).expect("written");
     }
     fs::write(root.join("workflows/wide.toml"), wide()).expect("written");
@@ -171,6 +179,7 @@ fn start() -> Host {
             ("server.allowed_hosts", "tasks.example.org".to_owned()),
             ("slots.cpu", "4".to_owned()),
         ],
+        file: Some(root.join("taskloom.toml")),
         ..Sources::default()
     };
     let config = Arc::new(Config::load(&sources).expect("a configuration"));
@@ -202,7 +211,7 @@ fn wide() -> String {
 }
 
 /// A built component, a plugin that ships or a test guest.
-fn component(name: &str) -> PathBuf {
+pub fn component(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let shipped = root.join("plugins").join(format!("{name}.wasm"));
     let guest = root.join("target/guests/components").join(format!("{name}.wasm"));
@@ -235,12 +244,12 @@ impl Answer {
 
 /// Asks with a method and a path, `GET /runs`, relative to the API unless the path begins with `//`.
 pub fn ask(line: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
-    let request = request(line, headers, body.into());
-    HOST.runtime.block_on(answered(&HOST.router, request))
+    HOST.runtime.block_on(asked(&HOST.router, line, headers, body.into()))
 }
 
-/// What a host says to a request.
-pub async fn answered(router: &Router, request: Request<Body>) -> Answer {
+/// Asks a router as [`ask`] does.
+pub async fn asked(router: &Router, line: &str, headers: &[(&str, &str)], body: Body) -> Answer {
+    let request = request(line, headers, body);
     let response = router.clone().oneshot(request).await.expect("an answer");
     let (parts, body) = response.into_parts();
     let bytes = body.collect().await.expect("a whole body").to_bytes();
@@ -248,7 +257,7 @@ pub async fn answered(router: &Router, request: Request<Body>) -> Answer {
     Answer { status: parts.status.as_u16(), headers: parts.headers, text }
 }
 
-pub fn request(line: &str, headers: &[(&str, &str)], body: Body) -> Request<Body> {
+fn request(line: &str, headers: &[(&str, &str)], body: Body) -> Request<Body> {
     let (method, path) = line.split_once(' ').expect("a method and a path");
     let path = match path.strip_prefix('/') {
         Some(whole) if whole.starts_with('/') => whole.to_owned(),

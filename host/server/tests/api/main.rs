@@ -4,19 +4,26 @@
 
 #![allow(unreachable_pub, reason = "one program: what its modules share is public to each other")]
 
+mod artefacts;
+mod attempt_workflows;
+mod attempts;
 mod context;
 mod description;
 mod events;
+mod full;
 mod held;
 mod host;
+mod late_plugins;
 mod own;
 mod pages;
 mod refusals;
 mod registry;
+mod rerun;
 mod runs;
 mod service;
 mod shipped_templates;
 mod start;
+mod states;
 mod steering;
 mod steering_workflows;
 mod templates;

@@ -1,53 +1,74 @@
-//! A host of one test's own, on a folder of its own, that can be started again. It has no plugins.
+//! A host of a test's own: with its own settings, and started again on the same folder.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use serde_json::Value;
 use taskloom::api;
 use taskloom::app::App;
 use taskloom::config::{Config, Sources};
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use crate::host::{Answer, answered, request, wait_for};
+use crate::host::{Answer, asked, component, wait_for};
 
-/// A host of one test's own.
-pub struct Own {
-    root: PathBuf,
-    app: Arc<App>,
-    router: Router,
-    runtime: Runtime,
+/// Plugins and workflows in a folder that is removed at the end of the test.
+pub struct Place {
+    folder: TempDir,
+    settings: Vec<(&'static str, String)>,
 }
 
-impl Own {
-    /// Starts a host with these workflow files on an empty folder.
-    pub fn start(name: &str, workflows: &[(&str, &str)]) -> Self {
-        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("api-own").join(name);
-        // What an earlier test run left.
-        let _ = fs::remove_dir_all(&root);
-        for folder in ["plugins", "workflows"] {
-            fs::create_dir_all(root.join(folder)).expect("made");
+impl Place {
+    /// With these plugins, workflow files and settings.
+    pub fn new(
+        plugins: &[&str],
+        workflows: &[(&str, &str)],
+        settings: &[(&'static str, &str)],
+    ) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let settings = settings.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
+        let place = Self { folder, settings };
+        for name in ["plugins", "workflows"] {
+            fs::create_dir(place.path(name)).expect("made");
         }
-        for (file, source) in workflows {
-            fs::write(root.join("workflows").join(file), source).expect("written");
+        for plugin in plugins {
+            let to = place.path("plugins").join(format!("{plugin}.wasm"));
+            fs::copy(component(plugin), to).expect("copied");
         }
-        Self::open(root)
+        for (name, source) in workflows {
+            fs::write(place.path("workflows").join(name), source).expect("written");
+        }
+        place
     }
 
-    fn open(root: PathBuf) -> Self {
-        let folder = |name: &str| root.join(name).display().to_string();
-        let sources = Sources {
-            flags: vec![
-                ("data.folder", folder("data")),
-                ("plugins.folder", folder("plugins")),
-                ("workflows.folder", folder("workflows")),
-            ],
-            ..Sources::default()
-        };
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Starts a host here and waits until its plugins are loaded.
+    pub fn start(&self) -> Host {
+        let host = self.start_unsettled();
+        host.runtime.block_on(async {
+            while !host.app.catalog.is_settled() {
+                tokio::task::yield_now().await;
+            }
+        });
+        host
+    }
+
+    /// Starts a host here, while its plugins are being loaded.
+    pub fn start_unsettled(&self) -> Host {
+        let folder = |name: &str| self.path(name).display().to_string();
+        let mut flags = vec![
+            ("data.folder", folder("data")),
+            ("plugins.folder", folder("plugins")),
+            ("workflows.folder", folder("workflows")),
+        ];
+        flags.extend(self.settings.iter().cloned());
+        let sources = Sources { flags, ..Sources::default() };
         let config = Arc::new(Config::load(&sources).expect("a configuration"));
         let runtime = Runtime::new().expect("a runtime");
         let app = {
@@ -55,30 +76,40 @@ impl Own {
             Arc::new(App::start(config).expect("a host"))
         };
         let router = api::router(Arc::clone(&app));
-        Self { root, app, router, runtime }
+        Host { runtime, router, app }
     }
+}
 
-    /// Stops the host, and starts another one on its folder.
-    pub fn restart(self) -> Self {
-        let Self { root, app, router, runtime } = self;
-        runtime.block_on(app.shut_down(Duration::ZERO)).expect("it stops");
-        drop((router, app, runtime));
-        Self::open(root)
+/// A host that runs.
+pub struct Host {
+    runtime: Runtime,
+    router: Router,
+    app: Arc<App>,
+}
+
+impl Host {
+    pub fn ask(&self, line: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+        let mut all = vec![("content-type", "application/json")];
+        all.extend(headers);
+        let text = if body.is_null() { String::new() } else { body.to_string() };
+        self.runtime.block_on(asked(&self.router, line, &all, text.into()))
     }
 
     pub fn get(&self, path: &str) -> Value {
-        let request = request(&format!("GET {path}"), &[], Body::empty());
-        self.runtime.block_on(answered(&self.router, request)).expect(200)
+        self.ask(&format!("GET {path}"), &[], &Value::Null).expect(200)
     }
 
     pub fn post(&self, path: &str, body: &Value) -> Answer {
-        let json = [("content-type", "application/json")];
-        let request = request(&format!("POST {path}"), &json, body.to_string().into());
-        self.runtime.block_on(answered(&self.router, request))
+        self.ask(&format!("POST {path}"), &[], body)
     }
 
-    /// Waits until `holds` of what the API says at a path.
+    /// Asks until `holds` of the answer.
     pub fn until(&self, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
         wait_for(path, || self.get(path), holds)
+    }
+
+    /// Ends it in an orderly way.
+    pub fn stop(self) {
+        self.runtime.block_on(self.app.shut_down(Duration::ZERO)).expect("it stops");
     }
 }

@@ -1,6 +1,119 @@
 //! The workflows of the tests of steering: file names and sources.
 
-pub const WORKFLOWS: [(&str, &str); 14] = [
+pub const WORKFLOWS: [(&str, &str); 20] = [
+    (
+        "leaves.toml",
+        r#"
+id = "leaves"
+version = "1.0.0"
+[[tasks]]
+id = "leave"
+type = "hostile.leave"
+input = "${input}"
+retry = { max_attempts = 2, initial = "1ms", jitter = "none" }
+[[tasks]]
+id = "read"
+type = "hostile.read-file"
+input = { given = "${tasks.leave.output.left[0]}", wanted = "${tasks.leave.output.left[0].artefact}" }
+"#,
+    ),
+    (
+        "reads-file.toml",
+        r#"
+id = "reads-file"
+version = "1.0.0"
+[[tasks]]
+id = "read"
+type = "hostile.read-file"
+input = "${input}"
+"#,
+    ),
+    (
+        "lingers.toml",
+        r#"
+id = "lingers"
+version = "1.0.0"
+[[tasks]]
+id = "sure"
+kind = "approval"
+prompt = "Go on?"
+[[finally]]
+id = "last"
+kind = "wait"
+signal = "done"
+"#,
+    ),
+    (
+        "writes-context.toml",
+        r#"
+id = "writes-context"
+version = "1.0.0"
+[config]
+context_merge = "deep"
+[[tasks]]
+id = "first"
+type = "hostile.echo"
+input = { text = "hello" }
+set = { found = { first = "${output.text}" }, tenant = { checked = true } }
+[[tasks]]
+id = "each"
+kind = "parallel"
+for_each = "[1, 2]"
+[[tasks.tasks]]
+id = "one"
+type = "hostile.echo"
+set = { items = { "n" = "${item}" } }
+[[tasks]]
+id = "asked"
+kind = "wait"
+for = "1ms"
+set = { found = { second = "${context.found.first + '!'}" } }
+[[tasks]]
+id = "child"
+kind = "workflow"
+workflow = "sets-context"
+context = "return"
+needs = ["asked"]
+[[tasks]]
+id = "reads"
+type = "hostile.echo"
+input = "${context}"
+"#,
+    ),
+    (
+        "sets-context.toml",
+        r#"
+id = "sets-context"
+version = "1.0.0"
+[[tasks]]
+id = "inner"
+type = "hostile.echo"
+input = "${context.found}"
+set = { below = "${output}" }
+"#,
+    ),
+    (
+        "sets-too-much.toml",
+        r#"
+id = "sets-too-much"
+version = "1.0.0"
+[config]
+context_merge = "fail"
+[input]
+type = "object"
+[[tasks]]
+id = "large"
+type = "hostile.echo"
+input = "${input}"
+set = { text = "${output.text}", copy = "${output.text}" }
+[[tasks]]
+id = "after"
+type = "hostile.echo"
+needs = ["large"]
+input = { text = "other" }
+set = { text = "${output.text}" }
+"#,
+    ),
     (
         "reads-context.toml",
         r#"

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{ECHO, Host, Place};
+use crate::place::{ECHO, Host, Place};
 
 #[test]
 fn workflows_are_put_switched_and_deleted_and_outlive_the_host() {

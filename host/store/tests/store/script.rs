@@ -113,6 +113,7 @@ impl Script {
             parent: None,
             rerun: None,
             traceparent: None,
+            no_cache: false,
         };
         self.append(vec![RunEvent::RunStarted(Box::new(start))])
     }
@@ -137,6 +138,7 @@ impl Script {
             number,
             output: output.clone(),
             usage: usage(),
+            cached_from: None,
         };
         self.ended(task, number, "succeeded", event)
     }

@@ -103,13 +103,18 @@ fn a_result_is_taken_over_while_it_is_young() {
         output: json(output),
         run: run_id(1),
         task: task_id("fetch"),
+        attempt: 2,
         made_at: Timestamp::from_ms(at),
     };
     for (output, at) in [("1", 10), ("2", 20)] {
         let cached = vec![result(output, at)];
         store.commit_and_wait(Batch { cached, ..Batch::default() }).expect("commits");
     }
+    drop(store);
+    // A restart changes nothing.
+    let store = place.open();
     let found = |at| store.cached(&key, Timestamp::from_ms(at)).expect("reads");
+    assert_eq!(found(20).expect("is young").attempt, 2);
     assert_eq!(found(20).expect("is young").output.inline_text(), Some("2"));
     assert!(found(21).is_none());
     assert!(store.cached(&Digest::of(b"other"), Timestamp::from_ms(0)).expect("reads").is_none());

@@ -103,6 +103,7 @@ pub(crate) fn call(short: &str, input: &str) -> (Call, Arc<Heard>) {
             traceparent: None,
         },
         limits,
+        heartbeat: None,
         cancel: CancelToken::new(),
         observer: Arc::clone(&heard) as Arc<dyn CallObserver>,
     };

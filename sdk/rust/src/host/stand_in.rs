@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::Result as Answered;
+use crate::artefact::Artefact;
 use crate::http::{Error, Request, Response};
 use crate::log::Level;
 use crate::testing::{Line, with_host};
@@ -57,5 +59,16 @@ pub(crate) fn send(request: Request) -> Result<Response, Error> {
     with_host(|host| {
         host.record.requests.push(request.clone());
         host.answer(&request)
+    })
+}
+
+pub(crate) fn put_artefact(name: &str, media_type: &str, content: &[u8]) -> Answered<Artefact> {
+    Ok(with_host(|host| host.leave(name, media_type, content)))
+}
+
+pub(crate) fn read_artefact(digest: &str) -> Answered<Vec<u8>> {
+    with_host(|host| host.content(digest)).ok_or_else(|| {
+        let message = format!("the input refers to no artefact `{digest}`");
+        crate::Error::permanent("unknown-artefact", message)
     })
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use taskloom_sdk::artefact::{self, Artefact};
 use taskloom_sdk::http::{Method, Request};
 use taskloom_sdk::log::{self, Level};
-use taskloom_sdk::{Result, check_cancelled, is_cancelled, progress, task};
+use taskloom_sdk::{Error, Result, check_cancelled, is_cancelled, progress, task};
 
 use crate::exhaust::{Anything, Nothing, compute_a_while};
 
@@ -122,4 +123,59 @@ pub(crate) fn identity(_: Anything) -> Result<Identity> {
         remaining_ms: task.remaining().as_millis().try_into().unwrap_or(u64::MAX),
         traceparent: task.traceparent(),
     })
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Leave {
+    /// Names of files, each with its text.
+    files: Vec<(String, String)>,
+    /// `text/plain` if nothing is said.
+    media_type: Option<String>,
+    /// Leaves a file of so many bytes as well.
+    bytes: Option<usize>,
+    /// Fails until this attempt.
+    succeed_on: Option<u32>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct LeftFiles {
+    left: Vec<Artefact>,
+}
+
+pub(crate) fn leave(input: Leave) -> Result<LeftFiles> {
+    let media_type = input.media_type.as_deref().unwrap_or("text/plain");
+    let mut left = Vec::new();
+    for (name, text) in &input.files {
+        left.push(artefact::put(name, media_type, text)?);
+    }
+    if let Some(bytes) = input.bytes {
+        left.push(artefact::put("large", media_type, vec![b'x'; bytes])?);
+    }
+    if input.succeed_on.is_some_and(|number| task().attempt() < number) {
+        return Err(Error::retryable("not-yet", "the input asks for a failure"));
+    }
+    Ok(LeftFiles { left })
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReadFile {
+    /// What is handed in.
+    #[allow(dead_code, reason = "the host looks for references in the input")]
+    given: Option<Artefact>,
+    /// What is read.
+    wanted: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ReadText {
+    text: String,
+}
+
+pub(crate) fn read_file(input: ReadFile) -> Result<ReadText> {
+    let wanted =
+        Artefact { digest: input.wanted, name: String::new(), media_type: String::new(), bytes: 0 };
+    let text = String::from_utf8_lossy(&artefact::read(&wanted)?).into_owned();
+    Ok(ReadText { text })
 }

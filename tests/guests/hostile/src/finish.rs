@@ -5,6 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use taskloom_sdk::log::{self, Level};
 use taskloom_sdk::{Error, Result, task};
 
 use crate::exhaust::{Anything, Nothing};
@@ -82,7 +83,10 @@ pub(crate) struct Succeeded {
 pub(crate) fn flaky(input: Flaky) -> Result<Succeeded> {
     let attempt = task().attempt();
     if attempt < input.succeed_on {
-        return Err(Error::retryable("flaky", format!("attempt {attempt} was too early")));
+        let message = format!("attempt {attempt} was too early");
+        log::write(Level::Warn, &message, None);
+        let details = serde_json::json!({ "partial": { "attempt": attempt } });
+        return Err(Error::retryable("flaky", message).with_details(details));
     }
     Ok(Succeeded { attempt })
 }

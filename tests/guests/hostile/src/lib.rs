@@ -74,6 +74,8 @@ task_types! {
     "park" => ask::park, Reads, Io, "Waits for the answer of a URL.";
     "talk" => ask::talk, Reads, Cpu, "Logs lines and says how far it is.";
     "identity" => ask::identity, Reads, Cpu, "Gives what the host says about the attempt.";
+    "leave" => ask::leave, Reads, Cpu, "Leaves files as its input says, then fails if it says so.";
+    "read-file" => ask::read_file, Reads, Cpu, "Gives the text of a file that its input refers to.";
     "noop" => finish::noop, Pure, Cpu, "Does nothing.";
     "echo" => finish::echo, Pure, Cpu, "Gives its input.";
     "panic" => finish::panic, Pure, Cpu, "Panics.";

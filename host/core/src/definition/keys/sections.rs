@@ -47,9 +47,14 @@ pub(in crate::definition) static CONFIG: Section = Section {
             "Whether tasks that do not need a failed one go on; `stop` when absent.",
         ),
         Key::new(
+            "context_merge",
+            Shape::Choice(&["last", "first", "deep", "fail"]),
+            "What becomes of a name of the context that two tasks set; `last` when absent.",
+        ),
+        Key::new(
             "concurrency",
             Shape::Table(&CONCURRENCY),
-            "How many runs of one key may be live at the same time.",
+            "How many runs of one key may be at work at the same time.",
         ),
     ],
 };
@@ -67,7 +72,7 @@ pub(in crate::definition) static CONCURRENCY: Section = Section {
         Key::new(
             "limit",
             Shape::Number(1, CONCURRENCY_MAX),
-            "Live runs of one key; 1 when absent.",
+            "Runs of one key at work at the same time; 1 when absent.",
         ),
         Key::new(
             "when_full",

@@ -23,6 +23,7 @@ pub(in crate::definition) static TASK: Section = Section {
         Key::new("allow_failure", Shape::Truth, "Whether what needs it goes on when it failed."),
         Key::new("input", Shape::Value, "What the handler, the run or the person is given.")
             .of(&["task", "approval", "workflow"]),
+        Key::new("set", Shape::Value, "What it sets in the context; may read its `output`."),
         Key::new("timeout", Shape::Duration, "The time of one attempt, or of a wait for a signal.")
             .of(&["task", "wait"]),
         Key::new("queue_timeout", Shape::Duration, "From ready to started, of each attempt.")
@@ -89,6 +90,12 @@ pub(in crate::definition) static TASK: Section = Section {
         .of(&["approval"]),
         Key::new("workflow", Shape::Text, "The workflow to run.").of(&["workflow"]).required(),
         Key::new("detached", Shape::Truth, "Whether its end is not waited for.").of(&["workflow"]),
+        Key::new(
+            "context",
+            Shape::Choice(&["keep", "return"]),
+            "Whether what its tasks set in its context is set in this one; `keep` when absent.",
+        )
+        .of(&["workflow"]),
     ],
 };
 

@@ -29,14 +29,14 @@ fn a_hundred_thousand_tasks_are_read_quickly() {
     let definition = definition.expect("it has no problems");
     assert!(definition.check_types(&types.iter().collect()).is_empty());
     assert_eq!(definition.workflow.graph.depth(NodeIndex::new(0)), 100_000);
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 
     // Every reference wrong: as many problems, and no search for each among all.
     let broken = source.replace("tasks.t", "tasks.x");
     let started = Instant::now();
     let problems = read("w.toml", &broken).problems;
     assert!(problems.len() <= crate::document::PROBLEMS_MAX + 1);
-    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_large_broken_text_costs_no_more_than_a_large_sound_one() {
     ] {
         let started = Instant::now();
         assert!(!read("w.toml", &garbage).problems.is_empty());
-        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
     }
     let large = format!("#{}", "x".repeat(crate::document::SOURCE_BYTES_MAX));
     assert_eq!(read("w.toml", &large).problems[0].code, "too-large");

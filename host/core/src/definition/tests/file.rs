@@ -200,7 +200,7 @@ run_if = "true"
             [invalid-value] w.toml:8:6: tasks[1].id: `a.b` is no id for a task; dots and brackets are for tasks that the host makes
             [unknown-key] w.toml:10:1: tasks[1].need: unknown key `need`; did you mean `needs`?
             [wrong-type] w.toml:11:15: tasks[1].needs[1]: a string is expected, not a whole number
-            [unknown-key] w.toml:15:1: tasks[2].when: unknown key `when`; known: `id`, `kind`, `type`, `needs`, `run_if`, `allow_failure`, `input`, `timeout`, `queue_timeout`, `total_timeout`, `heartbeat`, `retry`, `limits`, `cache`, `compensate`
+            [unknown-key] w.toml:15:1: tasks[2].when: unknown key `when`; known: `id`, `kind`, `type`, `needs`, `run_if`, `allow_failure`, `input`, `set`, `timeout`, `queue_timeout`, `total_timeout`, `heartbeat`, `retry`, `limits`, `cache`, `compensate`
             [no-json] w.toml:16:16: tasks[2].input: 2026-01-01 is a TOML date or time, which JSON has not; put it into quotes
             [no-json] w.toml:16:32: tasks[2].input: nan is no JSON number
             [out-of-range] w.toml:17:11: tasks[2].timeout: 8d is out of range; it must be from 1ms to 7d

@@ -232,7 +232,7 @@ tasks = [{ id = "l", type = "a.b@^x" }]
             [invalid-value] w.toml:13:8: tasks[1].then[0].type: `a` is no task type: it must be `plugin.name`, both of lower-case letters, digits, `-` and `_`, of at most 128 bytes
             [wrong-kind] w.toml:18:11: tasks[2].timeout: `timeout` is for a wait for a `signal`
             [wrong-kind] w.toml:19:1: tasks[2].retry: `retry` belongs to kind `task`; this is of kind `wait`
-            [unknown-key] w.toml:20:1: tasks[2].thne: unknown key `thne`; known: `id`, `kind`, `needs`, `run_if`, `allow_failure`, `timeout`, `for`, `until`, `signal`, `on_timeout`
+            [unknown-key] w.toml:20:1: tasks[2].thne: unknown key `thne`; known: `id`, `kind`, `needs`, `run_if`, `allow_failure`, `set`, `timeout`, `for`, `until`, `signal`, `on_timeout`
             [unknown-value] w.toml:23:8: tasks[3].kind: unknown value `brnch`; did you mean `branch`?
             [wrong-kind] w.toml:28:10: tasks[4].output: a `parallel` of fixed members has the merge of their outputs; say `merge`, or put a `group` with an `output` around it
             [wrong-kind] w.toml:29:31: tasks[4].merge.count: `count` belongs to strategy `quorum`; this is of strategy `array`

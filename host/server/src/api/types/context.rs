@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use taskloom_core::journal::RunStarted;
+use taskloom_core::run::{RunState, Setter};
 use utoipa::ToSchema;
 
 /// A value of a run's context.
@@ -25,9 +26,15 @@ pub struct ContextSource {
     /// The run it was taken over from: the parent, or the run that this one runs again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
-    /// The task of that run that started this one.
+    /// The task of that run that started this one, or the task of this run that set the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
+    /// The attempt of the task that set it, if it was an attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// How many tasks have set it, if more than one: a merged value is of all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writes: Option<u32>,
     /// When this run got it.
     pub at: String,
 }
@@ -42,37 +49,65 @@ pub enum ContextSourceKind {
     Parent,
     /// The run that it runs again.
     Rerun,
+    /// A task of the run.
+    Task,
 }
 
 impl ContextSource {
     /// Where the context of a run is from that began with `start` at the time `at`.
     fn of(start: &RunStarted, at: &str) -> Self {
-        let at = at.to_owned();
+        let known = Self {
+            source: ContextSourceKind::Start,
+            run: None,
+            task: None,
+            attempt: None,
+            writes: None,
+            at: at.to_owned(),
+        };
         if let Some(parent) = &start.parent {
             let (run, task) = (Some(parent.run.to_string()), Some(parent.task.to_string()));
-            return Self { source: ContextSourceKind::Parent, run, task, at };
+            return Self { source: ContextSourceKind::Parent, run, task, ..known };
         }
         match &start.rerun {
             Some(rerun) => {
-                let run = Some(rerun.run.to_string());
-                Self { source: ContextSourceKind::Rerun, run, task: None, at }
+                Self { source: ContextSourceKind::Rerun, run: Some(rerun.run.to_string()), ..known }
             }
-            None => Self { source: ContextSourceKind::Start, run: None, task: None, at },
+            None => known,
+        }
+    }
+
+    /// A task of the run itself.
+    fn task(setter: &Setter) -> Self {
+        Self {
+            source: ContextSourceKind::Task,
+            run: None,
+            task: Some(setter.task.to_string()),
+            attempt: setter.attempt,
+            writes: (setter.writes > 1).then_some(setter.writes),
+            at: setter.at.to_string(),
         }
     }
 }
 
-/// The values of `context`, an object, each with where it is from.
+/// The values of the context of a run, each with where it is from. `given` is what the run was given,
+/// an object, if its tasks have set nothing.
 ///
 /// # Errors
-/// When it is no object.
+/// When `given` is no object.
 pub(crate) fn context_values(
-    start: &RunStarted,
-    at: &str,
-    context: &RawValue,
+    state: &RunState,
+    given: Option<&RawValue>,
 ) -> Result<BTreeMap<String, ContextValue>, serde_json::Error> {
-    let values: BTreeMap<String, Box<RawValue>> = serde_json::from_str(context.get())?;
-    let from = ContextSource::of(start, at);
-    let known = |value| ContextValue { value, from: from.clone() };
-    Ok(values.into_iter().map(|(name, value)| (name, known(value))).collect())
+    let values: BTreeMap<String, Box<RawValue>> = match (state.context().values(), given) {
+        (Some(values), _) => serde_json::from_str(&serde_json::to_string(&**values)?)?,
+        (None, Some(given)) => serde_json::from_str(given.get())?,
+        (None, None) => BTreeMap::new(),
+    };
+    let from_start = ContextSource::of(&state.start, &state.started_at.to_string());
+    let known = |(name, value): (String, Box<RawValue>)| {
+        let setter = state.context().setter(&name);
+        let from = setter.map_or_else(|| from_start.clone(), ContextSource::task);
+        (name, ContextValue { value, from })
+    };
+    Ok(values.into_iter().map(known).collect())
 }

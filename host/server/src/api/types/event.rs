@@ -131,6 +131,10 @@ impl Event {
             | E::RunResumed
             | E::FinallyTimedOut
             | E::RunTimedOut => self,
+            E::ContextSet { values, .. } => {
+                let names: Vec<&String> = values.keys().collect();
+                self.detailed(json!({ "names": names }))
+            }
             E::RunIfDecided { runs, .. } => self.detailed(json!({ "runs": runs })),
             E::BranchChosen { branch, .. } => {
                 self.detailed(json!({ "branch": branch_word(branch) }))

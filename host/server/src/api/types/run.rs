@@ -12,33 +12,47 @@ use utoipa::ToSchema;
 use super::{ContextValue, Failure, Held, Outcome, RunStatus, Task};
 
 /// Starts a run.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StartRun {
     /// The run's input, checked against the workflow's schema; an empty object when left out.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Value)]
     pub input: Option<Box<RawValue>>,
     /// The run's context, an object of up to 64 KiB and 256 names; an empty one when left out. It is
     /// handed down to the runs that tasks of the run start.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Object)]
     pub context: Option<Box<RawValue>>,
     /// Instead of the workflow's own priority, from -100 to 100; higher goes first.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = -100, maximum = 100)]
     pub priority: Option<i32>,
-    /// The version that the run gets, a digest (`sha256:…`) out of the workflow's versions; the
-    /// current one when left out.
-    #[serde(default)]
-    pub definition: Option<String>,
     /// When the run begins, a time (RFC 3339) at most 366 days ahead; at once when left out. Until
     /// then it is `waiting`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_at: Option<String>,
     /// Instead of `start_at`: how long after this request, such as `90m`; at most 366 days.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay: Option<String>,
+    /// The version that the run gets, a digest (`sha256:…`) out of the workflow's versions; the
+    /// current one when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<String>,
+    /// `off`: no task of the run, nor of the runs they start, takes over the output of an earlier
+    /// attempt, nor leaves one, whatever its `cache` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheUse>,
+}
+
+/// Whether outputs of earlier attempts are taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheUse {
+    /// Where a task says so.
+    On,
+    /// Never.
+    Off,
 }
 
 /// Stops a run.

@@ -64,36 +64,3 @@ pub struct Skip {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
-
-/// Where a rerun begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RerunStart {
-    /// Everything runs again.
-    Start,
-    /// What did not succeed runs again, and all that depends on it.
-    Failed,
-    /// The named tasks run again, what did not succeed, and all that depends on them.
-    Tasks,
-}
-
-/// What of a run is to run again.
-#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Rerun {
-    /// Where to begin; `failed` when left out, `tasks` when `tasks` is given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<RerunStart>,
-    /// The tasks, such as `classify` or `checks[3].lint`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tasks: Option<Vec<String>>,
-}
-
-/// What a rerun would do.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct RerunPreview {
-    /// Tasks whose output, choice or list is taken over.
-    pub reused: Vec<String>,
-    /// Tasks that run again.
-    pub again: Vec<String>,
-}

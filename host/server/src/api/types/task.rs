@@ -9,7 +9,8 @@ use taskloom_core::journal::Branch;
 use taskloom_core::run::{RunState, TaskIndex};
 use utoipa::ToSchema;
 
-use super::{Outcome, TaskStatus};
+use super::{Artefact, Outcome, TaskStatus};
+use crate::engine;
 
 /// One task of a run.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -51,8 +52,35 @@ pub struct Task {
     pub ready_at: Option<String>,
     /// When it ended.
     pub ended_at: Option<String>,
+    /// How far its attempt is, as the handler said last; only while it is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
     /// Its attempts, the first one first.
     pub attempts: Vec<Attempt>,
+}
+
+/// How far an attempt is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Progress {
+    /// From 0 to 1.
+    pub fraction: f64,
+    /// What the handler says to it.
+    pub note: String,
+    /// When it said so.
+    pub at: String,
+}
+
+/// The attempt whose output another one took over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CachedFrom {
+    /// Its run, which may have been deleted since.
+    pub run: String,
+    /// Its task in that run.
+    pub task: String,
+    /// Its number.
+    pub attempt: u32,
+    /// When it had succeeded.
+    pub at: String,
 }
 
 /// A task with what went in and came out.
@@ -96,6 +124,9 @@ pub struct Attempt {
     pub outcome: Option<Outcome>,
     /// Why it did not succeed.
     pub failure: Option<Failure>,
+    /// The attempt whose output it took over: the handler was not called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached: Option<CachedFrom>,
     /// When the task became ready for it.
     pub ready_at: String,
     /// When it was claimed.
@@ -142,6 +173,9 @@ pub struct Attempt {
     pub requests: Option<u64>,
     /// Bytes of responses received.
     pub response_bytes: Option<u64>,
+    /// The files that it left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artefacts: Vec<Artefact>,
     /// The slots it occupied: `cpu`, `io`, `ai` or `github`.
     pub resource_class: String,
     /// The rank it was dispatched with: higher goes first.
@@ -190,6 +224,7 @@ impl Task {
             failure: state.failure().map(Failure::from),
             ready_at: state.ready_at.map(|at| at.to_string()),
             ended_at: state.ended_at.map(|at| at.to_string()),
+            progress: None,
             attempts: state.attempts.iter().map(Attempt::from).collect(),
         }
     }
@@ -215,6 +250,7 @@ impl From<&attempt::Attempt> for Attempt {
             counted: attempt.counted,
             outcome,
             failure: failure.flatten(),
+            cached: attempt.cached_from.as_deref().map(CachedFrom::from),
             ready_at: attempt.ready_at.to_string(),
             claimed_at: attempt.claimed_at.to_string(),
             started_at: attempt.started_at.map(|at| at.to_string()),
@@ -238,6 +274,7 @@ impl From<&attempt::Attempt> for Attempt {
             host_calls_limit: used(|usage| usage.host_calls_limit),
             requests: used(|usage| usage.requests),
             response_bytes: used(|usage| usage.response_bytes),
+            artefacts: attempt.usage.artefacts.iter().map(Artefact::from).collect(),
             resource_class: attempt.class.as_str().to_owned(),
             rank: attempt.rank,
             host: attempt.host.to_string(),
@@ -262,6 +299,24 @@ pub(super) fn failed(failure: &failure::Failure) -> Outcome {
     match failure.class {
         FailureClass::Timeout => Outcome::TimedOut,
         _ => Outcome::Failed,
+    }
+}
+
+impl From<&attempt::CachedFrom> for CachedFrom {
+    fn from(from: &attempt::CachedFrom) -> Self {
+        Self {
+            run: from.run.to_string(),
+            task: from.task.to_string(),
+            attempt: from.attempt,
+            at: from.at.to_string(),
+        }
+    }
+}
+
+impl From<engine::Progress> for Progress {
+    fn from(progress: engine::Progress) -> Self {
+        let engine::Progress { fraction, note, at } = progress;
+        Self { fraction, note, at: at.to_string() }
     }
 }
 

@@ -1,0 +1,241 @@
+//! Every workflow that ships, run for real: with an input, and with what people and other programs
+//! do meanwhile.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::host::{Folders, Host, repository};
+
+/// Plugins that the workflows use.
+const PLUGINS: [&str; 4] = ["github", "http", "json", "text"];
+
+/// Workflows that this version does not perform, with the code of the problem that says so.
+const WAITING: [&str; 1] = ["example-triggers"];
+
+/// How a workflow that ships is run.
+struct Case {
+    workflow: &'static str,
+    /// The body of the start.
+    start: Value,
+    /// What is done once a task waits: the task, the path behind the run's, the body.
+    then: Option<(&'static str, &'static str, Value)>,
+    outcome: &'static str,
+    /// The output, or a part of it.
+    output: Value,
+}
+
+fn case(workflow: &'static str, input: Value, output: Value) -> Case {
+    let start = json!({ "input": input });
+    Case { workflow, start, then: None, outcome: "succeeded", output }
+}
+
+/// Every way to run them. `url` answers requests.
+fn cases(url: &str) -> Vec<Case> {
+    let input = fs::read_to_string(repository().join("workflows/inputs/issue-analysis.json"));
+    let payload: Value = serde_json::from_str(&input.expect("it ships")).expect("JSON");
+    let issue = payload["issue"].clone();
+    let plain = json!({ "number": 7, "title": "A question", "body": "How does it work?" });
+    vec![
+        case("issue-analysis", payload, json!({ "facts": { "kind": "bug" } })),
+        Case {
+            then: Some((
+                "review",
+                "/tasks/review/approve",
+                json!({ "by": "Ada", "input": { "comment": "Well said." } }),
+            )),
+            ..case(
+                "example-approval",
+                json!({ "text": "News" }),
+                json!({ "publish": { "text": "Published: News" } }),
+            )
+        },
+        Case {
+            then: Some(("review", "/tasks/review/approve", json!({ "approved": false }))),
+            ..case("example-approval", json!({ "text": "News" }), json!({}))
+        },
+        case("example-artefacts", json!({ "title": "All well" }), json!("report.md has 10 bytes")),
+        case("example-branch", json!({ "issue": issue }), json!("Thank you for the 1 traces.")),
+        case("example-branch", json!({ "issue": plain }), json!("Thank you. Is there a trace?")),
+        case("example-cache", json!({ "issue": plain.clone() }), json!({})),
+        case(
+            "example-concurrency",
+            json!({ "customer": "Ada" }),
+            json!({ "work": { "text": "for Ada" } }),
+        ),
+        case(
+            "example-concurrency",
+            json!({ "customer": "Ada" }),
+            json!({ "work": { "text": "for Ada" } }),
+        ),
+        case("example-compensation", json!({ "amount": 3 }), json!({ "charge": { "value": 3 } })),
+        Case { outcome: "failed", ..case("example-compensation", json!({}), Value::Null) },
+        case("example-config-values", json!({}), json!("Signed by nobody in particular")),
+        case("example-heartbeat", json!({}), json!("Done in time.")),
+        Case {
+            start: json!({ "context": { "team": "docs", "dry_run": true } }),
+            ..case(
+                "example-context",
+                json!({}),
+                json!("Dear docs team,\nthis is written for you (dry run)"),
+            )
+        },
+        case("example-finally", json!({ "value": 1 }), json!({ "work": { "value": 1 } })),
+        Case { outcome: "failed", ..case("example-finally", json!({}), Value::Null) },
+        case(
+            "example-for-each",
+            json!({ "issues": [{ "title": "One" }, { "title": "Two" }] }),
+            json!(["1. One", "2. Two"]),
+        ),
+        case(
+            "example-nested-groups",
+            json!({ "days": [{ "name": "Mon", "hours": [9, 10] }, { "name": "Tue", "hours": [] }] }),
+            json!("Mon 9, Mon 10\n\n"),
+        ),
+        case(
+            "example-parallel-merge",
+            json!({ "order": { "customer": "Ada", "items": [1, 2] } }),
+            json!({ "customer": "Ada", "items": 2 }),
+        ),
+        case(
+            "example-quorum",
+            json!({ "first": 1, "third": 3 }),
+            json!([{ "found": true, "value": 1 }, { "found": true, "value": 3 }]),
+        ),
+        Case { outcome: "failed", ..case("example-quorum", json!({ "first": 1 }), Value::Null) },
+        case("example-retry", json!({ "url": url }), json!(200)),
+        case(
+            "example-run-if-and-allow-failure",
+            json!({ "title": "x" }),
+            json!("title: succeeded, explained: skipped"),
+        ),
+        case(
+            "example-run-if-and-allow-failure",
+            json!({}),
+            json!("title: failed, explained: succeeded"),
+        ),
+        case("example-sub-workflow", json!({ "names": ["Ada"] }), json!(["Bonjour, Ada"])),
+        case("example-switch", json!({ "name": "Ada", "language": "de" }), json!("Guten Tag, Ada")),
+        case("example-switch", json!({ "name": "Ada" }), json!("Hello, Ada")),
+        Case {
+            then: Some((
+                "payment",
+                "/signals",
+                json!({ "name": "payment", "payload": { "amount": 5 } }),
+            )),
+            ..case("example-wait-signal", json!({}), json!("Paid: 5"))
+        },
+        case("example-wait-time", json!({ "at": "2026-01-01T00:00:00Z" }), json!("It is time.")),
+    ]
+}
+
+#[test]
+fn every_workflow_that_ships_runs() {
+    let url = answering();
+    let folders = folders();
+    let port = url.rsplit(':').next().and_then(|rest| rest.strip_suffix('/')).expect("a port");
+    let policy = format!(
+        "[[http]]\nhost = \"127.0.0.1\"\nport = {port}\nschemes = [\"http\"]\nmethods = [\"GET\"]\n"
+    );
+    folders.file("plugins/http.policy.toml", &policy);
+    let host = Host::start(&folders);
+    let cases = cases(&url);
+    let started: Vec<_> = cases.iter().map(|case| (case, started(&host, case))).collect();
+    for (case, run) in started {
+        if let Some((task, path, body)) = &case.then {
+            host.when(&run, |run| waits(run, task));
+            let (status, answer) = host.post(&format!("/runs/{run}{path}"), body, &[]);
+            assert_eq!(status, 202, "{}: {answer:#}", case.workflow);
+        }
+        let run = host.finished(&run);
+        assert_eq!(run["outcome"], case.outcome, "{}: {run:#}", case.workflow);
+        let (output, expected) = (&run["output"], &case.output);
+        assert!(holds(output, expected), "{}: {output:#} lacks {expected:#}", case.workflow);
+    }
+    let run: BTreeSet<_> = cases.iter().map(|case| case.workflow).chain(WAITING).collect();
+    let listed = host.get("/workflows");
+    let listed = listed["workflows"].as_array().expect("a list");
+    let shipped: BTreeSet<_> = listed.iter().filter_map(|one| one["id"].as_str()).collect();
+    assert_eq!(shipped, run, "every workflow that ships is run here, and nothing else");
+}
+
+#[test]
+fn what_is_not_performed_yet_says_so() {
+    let folders = folders();
+    let host = Host::start(&folders);
+    for workflow in WAITING {
+        let (status, problem) = host.post(&format!("/workflows/{workflow}/runs"), &json!({}), &[]);
+        assert_eq!(status, 409, "{workflow}: take it off the list, and run it");
+        assert!(problem["detail"].is_string(), "{problem:#}");
+    }
+}
+
+fn started(host: &Host, case: &Case) -> String {
+    let path = format!("/workflows/{}/runs", case.workflow);
+    let (status, run) = host.post(&path, &case.start, &[]);
+    assert_eq!(status, 201, "{}: {run:#}", case.workflow);
+    run["id"].as_str().expect("an id").to_owned()
+}
+
+fn waits(run: &Value, task: &str) -> bool {
+    let tasks = run["tasks"].as_array().expect("a list");
+    tasks.iter().any(|found| found["id"] == task && found["status"] == "waiting")
+}
+
+/// Whether `value` has everything that `part` has.
+fn holds(value: &Value, part: &Value) -> bool {
+    match (value, part) {
+        (Value::Object(value), Value::Object(part)) => {
+            part.iter().all(|(key, part)| value.get(key).is_some_and(|value| holds(value, part)))
+        }
+        _ => value == part,
+    }
+}
+
+fn folders() -> Folders {
+    let files = shipped();
+    let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    Folders::new(&PLUGINS, &files)
+}
+
+/// The workflow files that ship: names and texts.
+fn shipped() -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    for folder in ["workflows", "workflows/examples"] {
+        for entry in fs::read_dir(repository().join(folder)).expect("the folder") {
+            let path = entry.expect("an entry").path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                let name = path.file_name().map(Path::new).expect("a name");
+                let text = fs::read_to_string(&path).expect("a text");
+                files.push((name.display().to_string(), text));
+            }
+        }
+    }
+    files
+}
+
+/// Answers every request on a port of its own, the first one with a failure that passes.
+fn answering() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    thread::spawn(move || {
+        for (n, connection) in listener.incoming().enumerate() {
+            let Ok(mut connection) = connection else { continue };
+            let lines = BufReader::new(&connection).lines();
+            lines
+                .take_while(|line| line.as_ref().is_ok_and(|line| !line.is_empty()))
+                .for_each(drop);
+            let status = if n == 0 { "503 Service Unavailable" } else { "200 OK" };
+            let answer =
+                format!("HTTP/1.1 {status}\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
+            // Whoever asked may be gone.
+            let _ = connection.write_all(answer.as_bytes());
+        }
+    });
+    format!("http://127.0.0.1:{port}/")
+}
