@@ -47,8 +47,8 @@ fn a_run_reads_what_another_has_published() {
     let events = get(&format!("/runs/{id}/events"));
     let events = events["events"].as_array().expect("a list");
     let of = |kind: &str| events.iter().find(|event| event["kind"] == kind).expect("the event");
-    assert_eq!(of("shared-context-read")["details"], json!({ "context": "notes", "seq": 1 }));
-    assert_eq!(of("context-published")["details"], json!({ "context": "notes", "seq": 2 }));
+    assert_eq!(of("shared-context-read")["detail"], json!({ "context": "notes", "seq": 1 }));
+    assert_eq!(of("context-published")["detail"], json!({ "context": "notes", "seq": 2 }));
 }
 
 #[test]

@@ -222,6 +222,13 @@ id = "a"
 type = "a.b"
 input = { fine = "${shared.notes.x}", wrong = "${shared.note}" }
 "#,
-        expect![[r#""#]],
+        expect![[r#"
+            [invalid-value] w.toml:5:20: context.shared[1]: `Wrong` is no context name: it must be lower-case letters, digits, `-` and `_`, beginning with a letter, of at most 128 bytes
+            [unknown-value] w.toml:6:9: context.merge: unknown value `best`; it must be one of `last`, `first`, `deep`, `fail`
+            [out-of-scope] w.toml:7:55: context.publish.notes.b: `item` is there only inside a `parallel` with `for_each`
+            [invalid-value] w.toml:7:77: context.publish."no name": `no name` is no context name: it must be lower-case letters, digits, `-` and `_`, beginning with a letter, of at most 128 bytes
+            [unknown-key] w.toml:8:1: context.keep: unknown key `keep`; known: `shared`, `publish`, `merge`
+            [unknown-context] w.toml:12:50: tasks[0].input.wrong: no shared context `note` is read by this workflow; did you mean `notes`?
+        "#]],
     );
 }

@@ -106,10 +106,11 @@ fn the_json_schema_refuses_what_the_reader_refuses() {
 }
 
 /// A text in which a table of each section stands, by a path to it, with what makes it one.
-const SECTIONS: [(&str, &str); 13] = [
+const SECTIONS: [(&str, &str); 14] = [
     ("workflow", ""),
     ("config", "[config]"),
     ("concurrency", "[config.concurrency]"),
+    ("context", "[context]"),
     ("defaults", "[defaults]"),
     ("retry", "[defaults.retry]"),
     ("limits", "[defaults.limits]"),

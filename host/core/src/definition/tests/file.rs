@@ -226,7 +226,7 @@ fn syntax_errors_are_reported_together_with_the_rest() {
         "id = \"w\"\nid = \"w\"\n[a\n",
         expect![[r#"
             [toml-syntax] w.toml:2:1: TOML syntax: duplicate key
-            [unknown-key] w.toml:3:2: a: unknown key `a`; known: `id`, `name`, `description`, `version`, `enabled`, `input`, `params`, `output`, `config`, `defaults`, `triggers`, `tasks`, `finally`
+            [unknown-key] w.toml:3:2: a: unknown key `a`; known: `id`, `name`, `description`, `version`, `enabled`, `input`, `params`, `output`, `config`, `context`, `defaults`, `triggers`, `tasks`, `finally`
             [toml-syntax] w.toml:3:3: TOML syntax: unclosed table, expected `]`
         "#]],
     );
