@@ -17,7 +17,7 @@ pub(crate) fn random_spec(luck: &mut fastrand::Rng) -> String {
     let _ = write!(graph.spec, " | retries={retries}");
     let merges = ["", " merge=first", " merge=deep", " merge=fail"];
     graph.spec.push_str(merges[graph.luck.usize(0..4)]);
-    for option in ["continue", "output", "timeout=500", "finally=40"] {
+    for option in ["continue", "output", "publish", "timeout=500", "finally=40"] {
         if graph.luck.u8(0..3) == 0 {
             let _ = write!(graph.spec, " {option}");
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use taskloom_core::attempt::{AttemptEnd, ReleaseReason};
 use taskloom_core::failure::{FailureClass, Outcome};
-use taskloom_core::run::{Answer, Command, Question, TaskIndex, TaskStatus, WaitFor};
+use taskloom_core::run::{Answer, Command, Published, Question, TaskIndex, TaskStatus, WaitFor};
 use taskloom_core::time::Timestamp;
 
 use crate::promises::check;
@@ -46,7 +46,10 @@ pub(crate) fn finish(world: &mut World, luck: &mut fastrand::Rng, mut crashes: u
             _ => {}
         }
         if world.resolve_output && world.state.finish.is_none() {
-            let _ = world.give(Command::OutputResolved(Ok(Some(json("0"))), Vec::new()));
+            let publishes = world.workflow.config.sharing.publishes.iter();
+            let published =
+                publishes.map(|(name, _)| Published { name: name.clone(), seq: 2 }).collect();
+            let _ = world.give(Command::OutputResolved(Ok(Some(json("0"))), published));
         }
         if world.journal.len() != checked {
             checked = world.journal.len();

@@ -90,7 +90,11 @@ impl World {
         hold: Option<Option<Timestamp>>,
     ) -> Self {
         let now = Timestamp::from_ms(0);
-        let (rerun, reuse) = plan.map_or((None, Vec::new()), |plan| (Some(plan.of), plan.reuse));
+        let (rerun, mut after) =
+            plan.map_or((None, Vec::new()), |plan| (Some(plan.of), plan.reuse));
+        after.extend(workflow.config.sharing.names().into_iter().map(|name| {
+            RunEvent::SharedContextRead { name: name.clone(), seq: 1, value: Some(json("{}")) }
+        }));
         let started = Box::new(RunStarted {
             workflow: workflow.id.clone(),
             version: workflow.version.clone(),
@@ -111,7 +115,7 @@ impl World {
             no_cache: false,
         });
         let (state, reaction) =
-            start(id, Arc::clone(&workflow), started, reuse, now).expect("a legal start");
+            start(id, Arc::clone(&workflow), started, after, now).expect("a legal start");
         let mut world = Self::around(workflow, state, 1, now);
         world.take_in(reaction);
         world

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! a; b<-a ?; route<-b branch { x } { y; z<-y }; all parallel quorum=2 max=1 { p; q; r }
-//!    | continue retries=2 timeout=60 output finally=5
+//!    | continue retries=2 timeout=60 output publish finally=5
 //! ```
 //!
 //! A task is its id, what it needs, and words: a kind (`branch`, `switch`, `default`, `group`,
@@ -20,12 +20,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use taskloom_core::context::ContextMerge;
 use taskloom_core::expression::{Expression, Template};
-use taskloom_core::id::{Digest, TaskId, TaskType, WorkflowId};
+use taskloom_core::id::{ContextName, Digest, TaskId, TaskType, WorkflowId};
 use taskloom_core::retry::{Jitter, RetryPolicy};
 use taskloom_core::workflow::{
     Approval, Block, BlockIndex, BodyIndex, Case, ChildWorkflow, Conflicts, Graph, Members, Merge,
-    NodeIndex, OnDeadline, OnFailure, OnTimeout, Parts, RunConfig, Task, TaskKind, Timeouts, Wait,
-    WaitUntil, Workflow,
+    NodeIndex, OnDeadline, OnFailure, OnTimeout, Parts, RunConfig, Sharing, Task, TaskKind,
+    Timeouts, Wait, WaitUntil, Workflow,
 };
 
 /// A workflow from a line.
@@ -54,6 +54,7 @@ pub fn workflow(spec: &str) -> Arc<Workflow> {
             Some("fail") => ContextMerge::Fail,
             _ => ContextMerge::Last,
         },
+        sharing: if options.has("publish") { sharing() } else { Sharing::default() },
         ..RunConfig::default()
     };
     Arc::new(Workflow::assemble(Parts {
@@ -71,6 +72,16 @@ pub fn workflow(spec: &str) -> Arc<Workflow> {
         finally: builder.finally,
         output: options.has("output").then(|| Template::constant(Value::Null)),
     }))
+}
+
+/// One shared context is read, another one is set.
+fn sharing() -> Sharing {
+    let name = |text: &str| text.parse::<ContextName>().expect("a name");
+    Sharing {
+        reads: vec![name("read")],
+        publishes: vec![(name("set"), Template::constant(json!({ "n": 1 })))],
+        ..Sharing::default()
+    }
 }
 
 /// The words after a task's id, or after the tasks.
