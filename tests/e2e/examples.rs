@@ -86,6 +86,16 @@ fn cases(url: &str) -> Vec<Case> {
                 json!("Dear docs team,\nthis is written for you (dry run)"),
             )
         },
+        case(
+            "example-shared-context",
+            json!({ "title": "Emma" }),
+            json!("Emma comes after 0 others"),
+        ),
+        case(
+            "example-shared-context",
+            json!({ "title": "Persuasion" }),
+            json!("Persuasion comes after 1 others"),
+        ),
         case("example-finally", json!({ "value": 1 }), json!({ "work": { "value": 1 } })),
         Case { outcome: "failed", ..case("example-finally", json!({}), Value::Null) },
         case(

@@ -97,11 +97,7 @@ impl Service {
                 }
                 Release::StartChild(child) => self.start_child(child),
                 Release::CancelChild { task, child } => self.cancel_child(run, task, child),
-                Release::ResolveOutput => {
-                    if let Some(resident) = self.runs.get(&run) {
-                        self.performer.resolve_output(&resident.state);
-                    }
-                }
+                Release::ResolveOutput => self.resolve_output(run),
                 Release::Finish => self.finish(run),
                 // Whoever asked may be gone; the run goes on.
                 Release::Started(reply) => {

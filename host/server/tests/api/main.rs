@@ -14,6 +14,7 @@ mod full;
 mod held;
 mod host;
 mod late_plugins;
+mod merge_types;
 mod own;
 mod pages;
 mod refusals;
