@@ -64,14 +64,14 @@ fn shared_contexts_are_set_shown_and_deleted() {
     set.says(&["notes  at 1", "by  \"Ada\"  by a caller at "]);
     let words = ["contexts", "set", "notes", "-", "--seq", "1", "--server", &host.address];
     place.taskloom_words(&words, "{\"by\": \"Bob\"}").expect(0).says(&["notes  at 2"]);
-    place.taskloom_words(&words, "{\"by\": \"Cy\"}").expect(1).says(&["at 2"]);
+    place.taskloom_words(&words, "{\"by\": \"Cy\"}").expect(1).says(&["is at \"2\" by now"]);
     let shown = place.taskloom(&format!("contexts show notes --json {on}")).expect(0).json();
     assert_eq!((&shown["seq"], &shown["values"]["by"]["value"]), (&json!(2), &json!("Bob")));
     place.taskloom(&format!("contexts list {on}")).expect(0).says(&["CONTEXT", "notes", "by"]);
     let history = place.taskloom(&format!("contexts history notes {on}")).expect(0);
     history.says(&["a caller set by, count", "a caller set by"]);
     place.taskloom(&format!("contexts delete notes --seq 2 {on}")).expect(0).says(&["deleted"]);
-    place.taskloom(&format!("contexts show notes {on}")).expect(1).says(&["no shared context"]);
+    place.taskloom(&format!("contexts show notes {on}")).expect(1).says(&["no context `notes`"]);
     let all = place.taskloom(&format!("contexts history notes --json {on}")).expect(0).json();
     assert_eq!(all["events"][2]["kind"], "context-deleted");
     for (text, why) in [("[1]", "holds no object"), ("{", "is not JSON")] {
