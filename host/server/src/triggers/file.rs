@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(names("./in/"), ["in/a", "in/deep/b"]);
         assert_eq!(names("."), ["in/a", "in/deep/b", "other"]);
         assert_eq!(names("other"), ["other"]);
-        assert_eq!(names("in/link"), [String::new(); 0]);
-        assert_eq!(names("nowhere"), [String::new(); 0]);
+        assert!(names("in/link").is_empty());
+        assert!(names("nowhere").is_empty());
     }
 }
