@@ -19,6 +19,15 @@ pub const CONTEXT_NAMES_MAX: usize = 256;
 /// as the run is in memory.
 pub const WRITTEN_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// The longest context that runs share, in bytes of JSON.
+pub const SHARED_BYTES_MAX: usize = 256 * 1024;
+
+/// The most names in a context that runs share.
+pub const SHARED_NAMES_MAX: usize = 256;
+
+/// The most contexts that one workflow reads, and that it publishes to.
+pub const SHARED_CONTEXTS_MAX: usize = 16;
+
 /// What becomes of a name that is set twice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ContextMerge {
@@ -64,6 +73,18 @@ fn merge_deep(into: &mut Value, from: &Value) {
             }
         }
     }
+}
+
+/// The names of `new` that `before` has with another value, and with `policy` cannot be set.
+pub fn conflicts<'n>(
+    before: &Map<String, Value>,
+    new: &'n Map<String, Value>,
+    policy: ContextMerge,
+) -> Vec<&'n str> {
+    let merges = |name: &str, new: &Value| {
+        before.get(name).is_none_or(|before| policy.merge(before, new).is_some())
+    };
+    new.iter().filter(|(name, new)| !merges(name, new)).map(|(name, _)| name.as_str()).collect()
 }
 
 /// The bytes of JSON that a name with its value takes.

@@ -32,6 +32,7 @@ mod pause;
 mod policy;
 mod reach;
 mod scopes;
+mod sharing;
 mod site;
 mod task;
 pub mod template;
@@ -159,6 +160,7 @@ fn read_workflow(
     let map = Map::new(&raw);
     paths::check(document, &head.input_schema, &raw, &formulas);
     scopes::check(document, &map, &formulas);
+    sharing::check(document, &raw, &head.config.sharing, &formulas);
     let graph = links::link(document, &map, &formulas)?;
     let (id, finally) = (head.id?, raw.finally);
     let (tasks, blocks, sites) = raw.into_parts()?;

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{ContextName, PluginName, RunId, TemplateId, TriggerName, WorkflowId};
 use crate::time::Timestamp;
 
-pub use context::{Author, ContextEvent};
+pub use context::{Author, ContextEvent, ContextSource};
 pub use event::{Branch, Reused, RunEvent};
 pub use plugin::PluginEvent;
 pub use registry::{Origin, TemplateEvent, WorkflowEvent};

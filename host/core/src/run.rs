@@ -52,8 +52,8 @@ use crate::workflow::{Task, Workflow};
 
 pub use apply::IllegalEvent;
 pub use closing::{Closing, Phase};
-pub use command::{AttemptResult, Command, LossLimits};
-pub use context::{ContextState, Setter, Write};
+pub use command::{AttemptResult, Command, LossLimits, Published};
+pub use context::{ContextState, Setter, SharedRead, Write};
 pub use effect::{Effect, StopReason};
 pub use frame::{Frame, ItemEnd};
 pub use group::{GroupState, ITEMS_AT_WORK_MAX, ITEMS_MAX, Member};

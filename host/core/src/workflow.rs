@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::context::ContextMerge;
 use crate::expression::{Expression, Template};
-use crate::id::{Digest, PluginName, TaskId, TaskType, WorkflowId};
+use crate::id::{ContextName, Digest, PluginName, TaskId, TaskType, WorkflowId};
 use crate::plugin::LimitsWish;
 use crate::retry::RetryPolicy;
 use crate::trigger::Trigger;
@@ -130,6 +130,11 @@ impl Workflow {
         self.block(self.task(index).block).owner
     }
 
+    /// Whether something is computed when all tasks of a run have succeeded.
+    pub fn ends_with_a_value(&self) -> bool {
+        self.output.is_some() || !self.config.sharing.publishes.is_empty()
+    }
+
     /// Whether its tasks may write to the context.
     pub fn writes_context(&self) -> bool {
         self.tasks.iter().any(|task| {
@@ -166,6 +171,26 @@ pub struct RunConfig {
     pub concurrency: Option<Concurrency>,
     /// What becomes of a name of the context that two tasks set.
     pub context_merge: ContextMerge,
+    /// What its runs share with others.
+    pub sharing: Sharing,
+}
+
+/// Contexts that runs share: what they read, and what they leave.
+#[derive(Debug, Clone, Default)]
+pub struct Sharing {
+    /// The contexts that a run reads at its start.
+    pub reads: Vec<ContextName>,
+    /// What a run that succeeds sets, an object each.
+    pub publishes: Vec<(ContextName, Template)>,
+    /// What becomes of a name that is there already.
+    pub merge: ContextMerge,
+}
+
+impl Sharing {
+    /// Every context that a run has to do with, once.
+    pub fn names(&self) -> BTreeSet<&ContextName> {
+        self.reads.iter().chain(self.publishes.iter().map(|(name, _)| name)).collect()
+    }
 }
 
 /// What a failed task means for tasks that do not need it.
@@ -299,6 +324,7 @@ impl Default for RunConfig {
             on_failure: OnFailure::Stop,
             concurrency: None,
             context_merge: ContextMerge::Last,
+            sharing: Sharing::default(),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! decides: requests become commands of the engine or questions to the reader.
 
 mod artefacts;
+mod contexts;
 pub(crate) mod delay;
 mod error;
 mod events;
@@ -88,6 +89,7 @@ impl Api {
         (name = "templates", description = "What workflows can be made of."),
         (name = "runs", description = "Executions of a workflow: their tasks, attempts, logs and events."),
         (name = "triggers", description = "What starts runs by itself, and the requests that do."),
+        (name = "contexts", description = "What runs share with each other."),
         (name = "plugins", description = "What offers task types."),
         (name = "host", description = "Whether the host is well."),
     )
@@ -166,6 +168,9 @@ fn operations() -> OpenApiRouter<Api> {
         .routes(routes!(triggers::fire))
         .routes(routes!(hooks::github))
         .routes(routes!(hooks::webhook))
+        .routes(routes!(contexts::list))
+        .routes(routes!(contexts::show, contexts::set, contexts::delete))
+        .routes(routes!(contexts::history))
         .routes(routes!(plugins::list))
         .routes(routes!(plugins::show))
         .routes(routes!(health::health))

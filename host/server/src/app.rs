@@ -20,6 +20,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::contexts::Contexts;
 use crate::definitions::Definitions;
 use crate::engine::{self, Clock, Engine, Settings};
 use crate::finished::FinishedRuns;
@@ -46,6 +47,8 @@ pub struct App {
     pub catalog: Arc<Catalog>,
     /// The workflows.
     pub workflows: Workflows,
+    /// The contexts that runs share.
+    pub contexts: Contexts,
     /// The templates of workflows.
     pub templates: Templates,
     /// What it was started with.
@@ -103,6 +106,7 @@ impl App {
             tracing::info!(runs = launched.resumed, "going on with unfinished runs");
         }
         let stopped = CancellationToken::new();
+        let contexts = Contexts::new(store.clone(), payloads.clone(), Clock::start());
         let reader = Reader::new(store.clone(), payloads, definitions, finished.clone());
         let triggers = Triggers::new(triggers::Parts {
             engine: launched.engine.clone(),
@@ -116,6 +120,7 @@ impl App {
         });
         Ok(Self {
             engine: launched.engine,
+            contexts,
             reader,
             triggers,
             catalog,

@@ -9,6 +9,7 @@ mod backup;
 mod client;
 mod compile;
 mod config;
+mod contexts;
 mod diff;
 mod doctor;
 mod embedded;
@@ -71,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::Workflows(arguments) => workflows::workflows(arguments),
         Command::Templates(arguments) => templates::templates(arguments),
         Command::Plugin(arguments) => plugins::plugins(arguments),
+        Command::Contexts(arguments) => contexts::contexts(arguments),
         Command::Diff(arguments) => diff::diff(&arguments),
         Command::Triggers(arguments) => triggers::triggers(arguments),
         Command::Config(arguments) => config::print(&arguments),

@@ -19,6 +19,7 @@ mod clock;
 mod commit;
 mod concurrency;
 mod desk;
+mod ending;
 mod handle;
 mod inquiry;
 mod keys;

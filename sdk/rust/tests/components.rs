@@ -9,10 +9,13 @@ use wit_parser::WorldItem;
 
 #[test]
 fn a_component_imports_only_what_it_uses() {
-    for component in
-        ["target/guests/components/noop.wasm", "plugins/json.wasm", "plugins/text.wasm"]
-    {
-        assert_eq!(imports(component), ["taskloom:plugin/runtime@0.1.0"], "{component}");
+    let (runtime, artefacts) = ("taskloom:plugin/runtime@0.1.0", "taskloom:plugin/artefacts@0.1.0");
+    for (component, expected) in [
+        ("target/guests/components/noop.wasm", &[runtime][..]),
+        ("plugins/json.wasm", &[runtime]),
+        ("plugins/text.wasm", &[runtime, artefacts]),
+    ] {
+        assert_eq!(imports(component), expected, "{component}");
     }
 }
 

@@ -16,6 +16,14 @@ pub const RUN_TIMEOUT_MAX: Duration = DURATION_MAX;
 /// The most live runs of one concurrency key.
 pub const CONCURRENCY_MAX: i64 = 10_000;
 
+/// What may become of a name that is set twice.
+pub(super) const MERGES: [(&str, ContextMerge); 4] = [
+    ("last", ContextMerge::Last),
+    ("first", ContextMerge::First),
+    ("deep", ContextMerge::Deep),
+    ("fail", ContextMerge::Fail),
+];
+
 /// Reads `[config]`, and adds what is computed in it to `formulas`.
 pub(super) fn read(
     root: &mut Table<'_>,
@@ -37,17 +45,7 @@ pub(super) fn read(
     config.on_failure = table
         .choice("on_failure", &[("stop", OnFailure::Stop), ("continue", OnFailure::Continue)])
         .unwrap_or(OnFailure::Stop);
-    config.context_merge = table
-        .choice(
-            "context_merge",
-            &[
-                ("last", ContextMerge::Last),
-                ("first", ContextMerge::First),
-                ("deep", ContextMerge::Deep),
-                ("fail", ContextMerge::Fail),
-            ],
-        )
-        .unwrap_or_default();
+    config.context_merge = table.choice("context_merge", &MERGES).unwrap_or_default();
     if let Some(mut inner) = table.table("concurrency") {
         config.concurrency = read_concurrency(&mut inner, templates);
         keys::finish(&inner, &keys::CONCURRENCY);

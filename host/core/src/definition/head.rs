@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::formula::{Formula, Reader, What, read_template};
-use super::{DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX, config, is_version, step_of};
+use super::{DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX, config, is_version, sharing, step_of};
 use crate::document::{Step, Table};
 use crate::expression::{PathStep, Template, TemplateReader};
 use crate::id::WorkflowId;
@@ -37,7 +37,10 @@ impl Head {
             version: read_version(root),
             enabled: root.boolean("enabled").unwrap_or(true),
             input_schema: read_schema(root, "input").unwrap_or(Value::Bool(true)),
-            config: config::read(root, templates, formulas),
+            config: RunConfig {
+                sharing: sharing::read(root, templates, formulas),
+                ..config::read(root, templates, formulas)
+            },
             output: read_template(root, "output", templates),
         };
         if let Some(output) = &head.output {

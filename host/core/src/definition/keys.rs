@@ -10,7 +10,7 @@ mod tasks;
 use crate::document::Table;
 
 pub(super) use sections::{
-    CACHE, CONCURRENCY, CONFIG, DEFAULTS, HEAD, LIMITS, RATE, RETRY, TRIGGER,
+    CACHE, CONCURRENCY, CONFIG, CONTEXT, DEFAULTS, HEAD, LIMITS, RATE, RETRY, TRIGGER,
 };
 pub(super) use tasks::{CASE, COMPENSATE, MERGE, TASK};
 

@@ -81,6 +81,7 @@ impl Place {
             found.push(refusal("output", "`output` is there in `set` only", Some(help)));
         }
         found.extend(outside("context", references.context));
+        found.extend(outside("shared", references.shared));
         found.extend(outside("config", references.config));
         if references.input && self.reader == Reader::Trigger {
             found.push(self.only("input"));

@@ -16,9 +16,9 @@ pub const RUN_FIELDS: [&str; 6] = ["id", "workflow", "version", "started_at", "o
 pub const RUN_END_FIELDS: [&str; 2] = ["outcome", "failure"];
 
 /// The names an expression may begin with.
-const ROOTS: [&str; 12] = [
+const ROOTS: [&str; 13] = [
     "input", "tasks", "run", "item", "index", "items", "indexes", "context", "config", "event",
-    "params", "output",
+    "params", "output", "shared",
 ];
 
 /// What `tasks.<id>.failure` is of a task that has not failed.
@@ -56,6 +56,8 @@ pub enum Root {
     IndexOf(TaskId),
     /// `output`: of the task itself, in what it sets.
     OwnOutput,
+    /// `shared`: contexts that runs share, by name.
+    Shared,
     /// `context`
     Context,
     /// `config`
@@ -95,6 +97,7 @@ impl Path {
             "item" => Root::Item,
             "index" => Root::Index,
             "output" => Root::OwnOutput,
+            "shared" => Root::Shared,
             "context" => Root::Context,
             "config" => Root::Config,
             "event" => Root::Event,
@@ -217,6 +220,7 @@ impl Path {
             Root::Input => &scope.input,
             Root::Run => &scope.run,
             Root::OwnOutput => &scope.output,
+            Root::Shared => &scope.shared,
             Root::Context => &scope.context,
             Root::Config => &scope.config,
             Root::Event => &scope.event,
@@ -275,6 +279,7 @@ impl fmt::Display for Path {
             Root::ItemOf(group) => write!(f, "items.{group}")?,
             Root::IndexOf(group) => write!(f, "indexes.{group}")?,
             Root::OwnOutput => f.write_str("output")?,
+            Root::Shared => f.write_str("shared")?,
             Root::Context => f.write_str("context")?,
             Root::Config => f.write_str("config")?,
             Root::Event => f.write_str("event")?,

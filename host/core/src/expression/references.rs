@@ -24,6 +24,10 @@ pub struct References {
     pub loops: BTreeSet<TaskId>,
     /// Whether it reads `output`, of the task itself.
     pub own_output: bool,
+    /// Whether it reads `shared`.
+    pub shared: bool,
+    /// The names of `shared` that it reads.
+    pub shared_names: BTreeSet<String>,
     /// Whether it reads `context`.
     pub context: bool,
     /// The names of `context` that it reads.
@@ -58,6 +62,12 @@ impl References {
                 self.loops.insert(group.clone());
             }
             Root::OwnOutput => self.own_output = true,
+            Root::Shared => {
+                self.shared = true;
+                if let Some(PathStep::Key(name)) = path.steps.first() {
+                    self.shared_names.insert(name.clone());
+                }
+            }
             Root::Context => {
                 self.context = true;
                 match path.steps.first() {
@@ -82,6 +92,8 @@ impl References {
         self.index |= other.index;
         self.loops.extend(other.loops.iter().cloned());
         self.own_output |= other.own_output;
+        self.shared |= other.shared;
+        self.shared_names.extend(other.shared_names.iter().cloned());
         self.context |= other.context;
         self.context_names.extend(other.context_names.iter().cloned());
         self.context_whole |= other.context_whole;
@@ -98,6 +110,7 @@ impl References {
             || self.index
             || !self.loops.is_empty()
             || self.own_output
+            || self.shared
             || self.context
             || self.config
             || self.event

@@ -23,6 +23,8 @@ pub struct Scope {
     pub items: BTreeMap<TaskId, Item>,
     /// `output`: of the task itself.
     pub output: Value,
+    /// `shared`: an object by name of all shared contexts that the run reads.
+    pub shared: Value,
     /// `context`
     pub context: Value,
     /// `config`

@@ -1,10 +1,13 @@
 //! What happens to contexts that runs share.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::StreamEvent;
 use crate::id::{RunId, TaskId};
 use crate::payload::PayloadRef;
+use crate::time::Timestamp;
 
 /// Something that happened to a shared context. Its stream is its history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,6 +18,9 @@ pub enum ContextEvent {
         value: PayloadRef,
         /// Who set it.
         by: Author,
+        /// Who set each of its names, as it was when this was written: so the last event says it all.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        sources: BTreeMap<String, ContextSource>,
     },
     /// It is gone; whoever reads it finds an empty object.
     ContextDeleted {
@@ -29,6 +35,11 @@ pub enum ContextEvent {
 pub enum Author {
     /// Whoever called the API or the command line.
     Caller,
+    /// A run that succeeded, by what its workflow publishes.
+    Run {
+        /// The run.
+        run: RunId,
+    },
     /// A task of a run.
     Task {
         /// The run.
@@ -36,6 +47,17 @@ pub enum Author {
         /// The task.
         task: TaskId,
     },
+}
+
+/// Who set a name of a shared context.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContextSource {
+    /// Who.
+    pub by: Author,
+    /// The number of the event by which it was set.
+    pub seq: u64,
+    /// When.
+    pub at: Timestamp,
 }
 
 impl StreamEvent for ContextEvent {

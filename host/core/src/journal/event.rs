@@ -8,7 +8,7 @@ use super::RunStarted;
 use crate::attempt::{AttemptUse, CachedFrom, ReleaseReason};
 use crate::context::Values;
 use crate::failure::{Failure, Next, Outcome};
-use crate::id::{Digest, PluginName, RunId, TaskId, WorkflowId};
+use crate::id::{ContextName, Digest, PluginName, RunId, TaskId, WorkflowId};
 use crate::payload::PayloadRef;
 use crate::plugin::ResourceClass;
 use crate::time::Timestamp;
@@ -152,6 +152,23 @@ pub enum RunEvent {
         task: Option<TaskId>,
         /// The values by name, as they were set: what becomes of them follows from those before.
         values: Values,
+    },
+    /// What a shared context held when the run started, which is what the run reads of it to its end.
+    SharedContextRead {
+        /// The context.
+        name: ContextName,
+        /// The number of its last event; 0 when it has none.
+        seq: u64,
+        /// Its value; `None` when there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<PayloadRef>,
+    },
+    /// What the run publishes was set in a shared context.
+    ContextPublished {
+        /// The context.
+        name: ContextName,
+        /// The number of the event by which it was set.
+        seq: u64,
     },
     /// A task that was waiting or between attempts was cancelled.
     TaskCancelled {

@@ -5,7 +5,7 @@ use crate::id::TaskId;
 
 impl RunEvent {
     /// Every event's name, in the order of the definition.
-    pub const KINDS: [&str; 47] = [
+    pub const KINDS: [&str; 49] = [
         "run-started",
         "run-admitted",
         "plugin-pinned",
@@ -20,6 +20,8 @@ impl RunEvent {
         "backoff-elapsed",
         "task-skipped",
         "context-set",
+        "shared-context-read",
+        "context-published",
         "task-cancelled",
         "cancel-requested",
         "run-timed-out",
@@ -72,6 +74,8 @@ impl RunEvent {
             Self::BackoffElapsed { .. } => "backoff-elapsed",
             Self::TaskSkipped { .. } => "task-skipped",
             Self::ContextSet { .. } => "context-set",
+            Self::SharedContextRead { .. } => "shared-context-read",
+            Self::ContextPublished { .. } => "context-published",
             Self::TaskCancelled { .. } => "task-cancelled",
             Self::CancelRequested { .. } => "cancel-requested",
             Self::RunTimedOut => "run-timed-out",
@@ -146,6 +150,8 @@ impl RunEvent {
             | Self::CompensationOpened { task, .. } => Some(task),
             Self::ContextSet { task, .. } => task.as_ref(),
             Self::RunStarted(_)
+            | Self::SharedContextRead { .. }
+            | Self::ContextPublished { .. }
             | Self::RunAdmitted { .. }
             | Self::PluginPinned { .. }
             | Self::CancelRequested { .. }

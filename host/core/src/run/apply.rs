@@ -155,6 +155,7 @@ impl RunState {
             | E::MergeDecided { .. }
             | E::ReduceOpened { .. } => self.fold_group(event, at),
             E::ContextSet { task, values } => self.fold_context(task.as_ref(), values, at),
+            E::SharedContextRead { .. } | E::ContextPublished { .. } => self.fold_shared(event),
             E::RunStarted(_)
             | E::RunAdmitted { .. }
             | E::PluginPinned { .. }

@@ -6,7 +6,7 @@ use super::{Answer, Question, TaskIndex, Timer};
 use crate::attempt::{AttemptEnd, AttemptUse};
 use crate::context::Values;
 use crate::failure::{Failure, Outcome};
-use crate::id::{Digest, PluginName, RunId};
+use crate::id::{ContextName, Digest, PluginName, RunId};
 use crate::payload::PayloadRef;
 use crate::plugin::ResourceClass;
 use crate::time::Timestamp;
@@ -139,8 +139,18 @@ pub enum Command {
     Deadline,
     /// The time of compensation and `finally` is over.
     ClosingDeadline,
-    /// The value of the workflow's `output`, or why it has none.
-    OutputResolved(Result<PayloadRef, Failure>),
+    /// The value of the workflow's `output`, if it has one, or why the run has none; what it publishes
+    /// is set.
+    OutputResolved(Result<Option<PayloadRef>, Failure>, Vec<Published>),
+}
+
+/// Something that a run has set in a context of others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The context.
+    pub name: ContextName,
+    /// The number of the event by which it was set.
+    pub seq: u64,
 }
 
 /// An attempt's way back to the planner.

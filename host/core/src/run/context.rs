@@ -8,13 +8,15 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::apply::elsewhere;
 use super::{RunState, TaskIndex, TaskStatus, WaitFor};
 use crate::context::{
     CONTEXT_BYTES_MAX, CONTEXT_NAMES_MAX, ContextMerge, Values, WRITTEN_BYTES_MAX, entry_bytes,
 };
 use crate::failure::{Failure, FailureClass};
-use crate::id::TaskId;
+use crate::id::{ContextName, TaskId};
 use crate::journal::RunEvent;
+use crate::payload::PayloadRef;
 use crate::time::Timestamp;
 use crate::workflow::TaskKind;
 
@@ -31,6 +33,19 @@ pub struct ContextState {
     bytes: usize,
     /// The bytes of JSON of all writes.
     written: usize,
+    /// The contexts of others that the run reads or sets, as they were at its start.
+    shared: BTreeMap<ContextName, SharedRead>,
+    /// What the run has set in them: the number of the event each time.
+    published: BTreeMap<ContextName, u64>,
+}
+
+/// A shared context as it was when a run started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedRead {
+    /// The number of its last event; 0 when it had none.
+    pub seq: u64,
+    /// Its value, if it had one and the run reads it.
+    pub value: Option<PayloadRef>,
 }
 
 /// The task that set a value.
@@ -71,6 +86,16 @@ impl ContextState {
         let values = self.values.iter().flat_map(|values| values.iter());
         let written = values.filter(|(name, _)| self.setters.contains_key(*name));
         Arc::new(written.map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+
+    /// The contexts of others that the run reads or sets, as they were at its start.
+    pub const fn shared(&self) -> &BTreeMap<ContextName, SharedRead> {
+        &self.shared
+    }
+
+    /// What the run has set in contexts of others: the number of the event each time.
+    pub const fn published(&self) -> &BTreeMap<ContextName, u64> {
+        &self.published
     }
 
     fn value(&self, name: &str) -> Option<&Value> {
@@ -175,6 +200,21 @@ impl RunState {
             }
         }
         found.into_iter().filter_map(|(task, merged)| Some((task, merged.values?))).collect()
+    }
+
+    /// Notes what a shared context held at the start, or what was set in it at the end.
+    pub(super) fn fold_shared(&mut self, event: &RunEvent) -> Result<(), String> {
+        match event {
+            RunEvent::SharedContextRead { name, seq, value } => {
+                let read = SharedRead { seq: *seq, value: value.clone() };
+                self.context.shared.insert(name.clone(), read);
+            }
+            RunEvent::ContextPublished { name, seq } => {
+                self.context.published.insert(name.clone(), *seq);
+            }
+            other => return elsewhere(other),
+        }
+        Ok(())
     }
 
     pub(super) fn fold_context(

@@ -76,7 +76,8 @@ pub enum Effect {
     },
     /// Let the run's offers go before or after those of others from now on.
     Prioritise(i32),
-    /// Compute the workflow's `output` and send [`super::Command::OutputResolved`].
+    /// Compute the workflow's `output`, if it has one, set what it publishes in contexts of others, once,
+    /// and send [`super::Command::OutputResolved`].
     ResolveOutput,
     /// Tell whoever waits for the end of the run.
     Finish,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::answer::answered;
 use super::attempts::{attempt_ended, host_lost};
-use super::command::{Command, LossLimits};
+use super::command::{Command, LossLimits, Published};
 use super::held::admission;
 use super::settle::settle;
 use super::{Effect, Phase};
@@ -155,7 +155,7 @@ fn decide(
         Command::Answered { task, question, answer } => {
             answered(state, task, question, answer, now)
         }
-        Command::OutputResolved(result) => output_resolved(state, result),
+        Command::OutputResolved(result, published) => output_resolved(state, result, published),
         command => steer::steer(state, command),
     }
 }
@@ -175,20 +175,25 @@ fn claim(state: &RunState, command: Command, now: Timestamp) -> Result<Vec<RunEv
 
 fn output_resolved(
     state: &RunState,
-    result: Result<PayloadRef, Failure>,
+    result: Result<Option<PayloadRef>, Failure>,
+    published: Vec<Published>,
 ) -> Result<Vec<RunEvent>, Refusal> {
     if !state.wants_output() {
         return Err(Refusal::LateOutput);
     }
     let (outcome, output, failure) = match result {
-        Ok(output) => (Outcome::Succeeded, Some(output), None),
+        Ok(output) => (Outcome::Succeeded, output, None),
         Err(failure) => (Outcome::Failed, None, Some(failure)),
     };
-    Ok(vec![RunEvent::RunFinished { outcome, output, failure }])
+    let published = published.into_iter();
+    let mut events: Vec<RunEvent> =
+        published.map(|Published { name, seq }| RunEvent::ContextPublished { name, seq }).collect();
+    events.push(RunEvent::RunFinished { outcome, output, failure });
+    Ok(events)
 }
 
 impl RunState {
-    /// Whether everything has ended well and only the run's output is missing.
+    /// Whether everything has ended well and only the run's output, or what it publishes, is missing.
     pub(super) fn wants_output(&self) -> bool {
         let last = match self.closing.phase {
             Phase::Main => self.workflow.finally.is_none(),
@@ -196,7 +201,7 @@ impl RunState {
             Phase::Finally => true,
         };
         last && self.finish.is_none()
-            && self.workflow.output.is_some()
+            && self.workflow.ends_with_a_value()
             && self.phase_is_over()
             && self.end_failure().is_none()
     }

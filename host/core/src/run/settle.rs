@@ -198,7 +198,7 @@ impl Ledger<'_> {
     fn finished(&self) -> Option<RunEvent> {
         let (outcome, failure) = match self.state.end_failure() {
             Some((outcome, failure)) => (outcome, Some(failure)),
-            None if self.state.workflow.output.is_some() => return None,
+            None if self.state.workflow.ends_with_a_value() => return None,
             None => (Outcome::Succeeded, None),
         };
         Some(RunEvent::RunFinished { outcome, output: None, failure })

@@ -258,7 +258,7 @@ fn an_output_is_computed_before_the_run_ends() {
         play(&mut world, step);
     }
     assert!(world.resolve_output, "a start asks again");
-    world.give(Command::OutputResolved(Ok(json("42")))).expect("taken");
+    world.give(Command::OutputResolved(Ok(Some(json("42"))), Vec::new())).expect("taken");
     assert_eq!(world.journal.last().map(line).expect("an event"), "0s run succeeded");
 }
 

@@ -184,7 +184,7 @@ fn what_a_run_cannot_do_is_refused_with_a_reason() {
         refused("a", "claim a; cancel", cancel()),
         refused("a; finally { f }", "run a", cancel()),
         refused("a", "run a", cancel()),
-        refused("a", "", Command::OutputResolved(Ok(json("1")))),
+        refused("a", "", Command::OutputResolved(Ok(Some(json("1"))), Vec::new())),
         refused("a", "", Command::ClosingDeadline),
     ];
     expect![[r#"

@@ -46,7 +46,7 @@ pub(crate) fn finish(world: &mut World, luck: &mut fastrand::Rng, mut crashes: u
             _ => {}
         }
         if world.resolve_output && world.state.finish.is_none() {
-            let _ = world.give(Command::OutputResolved(Ok(json("0"))));
+            let _ = world.give(Command::OutputResolved(Ok(Some(json("0"))), Vec::new()));
         }
         if world.journal.len() != checked {
             checked = world.journal.len();

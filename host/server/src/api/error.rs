@@ -223,6 +223,7 @@ impl ApiError {
                 "task" => Kind(S::NOT_FOUND, "task-not-found", "Unknown task"),
                 "trigger" => Kind(S::NOT_FOUND, "trigger-not-found", "Unknown trigger"),
                 "webhook" => Kind(S::NOT_FOUND, "webhook-not-found", "Unknown webhook"),
+                "context" => Kind(S::NOT_FOUND, "context-not-found", "Unknown context"),
                 "artefact" => Kind(S::NOT_FOUND, "artefact-not-found", "Unknown artefact"),
                 "template" => Kind(S::NOT_FOUND, "template-not-found", "Unknown template"),
                 "version" => Kind(S::NOT_FOUND, "version-not-found", "Unknown version"),

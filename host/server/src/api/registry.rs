@@ -8,11 +8,12 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use taskloom_core::definition;
 use taskloom_core::id::{Digest, WorkflowId};
 use taskloom_core::journal::Origin;
+use taskloom_wasm::give_memory_back;
 
 use super::error::ApiError;
 use super::types::{ProblemDetails, Workflow};
 use super::{Api, BASE, request, workflows};
-use crate::workflows::{ChangeError, Condition, Put, Registered};
+use crate::workflows::{ChangeError, Condition, LONG_TEXT, Put, Registered};
 
 /// Put a workflow
 ///
@@ -60,6 +61,9 @@ pub(super) async fn store(
     let workflows = api.app.workflows.clone();
     let (put, registered) = blocking(move || {
         let reading = definition::read_as("request", &source, &id);
+        if source.len() > LONG_TEXT {
+            give_memory_back();
+        }
         let Some(definition) = reading.definition else {
             return Err(ApiError::InvalidWorkflow { id, problems: reading.problems });
         };

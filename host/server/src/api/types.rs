@@ -10,6 +10,7 @@ mod plugin;
 mod problem;
 mod rerun;
 mod run;
+mod shared;
 mod steer;
 mod task;
 mod template;
@@ -31,6 +32,10 @@ pub use problem::{Problem, ProblemDetails};
 pub use rerun::{Rerun, RerunMany, RerunOfOne, RerunPreview, RerunStart, RerunsOfMany, RunFilter};
 pub use run::{CacheUse, Cancel, LogLine, LogPage, ParentTask, Run, RunPage, RunSummary, StartRun};
 pub(crate) use run::{tasks, visible};
+pub use shared::{
+    SetContext, SharedChange, SharedContext, SharedContextPage, SharedContextSummary,
+    SharedHistory, SharedSource, SharedValue,
+};
 pub use steer::{Approve, Pause, Priority, Signal, Skip};
 pub use task::{Attempt, CachedFrom, Failure, Progress, Task, TaskDetail, TaskPage};
 pub use template::{

@@ -48,6 +48,9 @@ pub(super) enum Command {
     Plugin(Plugins),
     /// List or show what starts runs by itself, or fire it by hand.
     Triggers(Triggers),
+    /// List, show, set or delete the contexts that the runs of a host share.
+    #[command(visible_alias = "context")]
+    Contexts(Contexts),
     /// Print the configuration that a host would have, and where each value comes from.
     Config(Config),
     /// Check a data folder: the journal, its files, the disk. A host may be running.
@@ -316,6 +319,53 @@ pub(super) enum PluginsCommand {
         /// The plugin's name
         #[arg(value_name = "PLUGIN")]
         name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Contexts {
+    #[command(flatten)]
+    pub(super) remote: Remote,
+    #[command(subcommand)]
+    pub(super) command: ContextsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ContextsCommand {
+    /// List shared contexts.
+    List,
+    /// Show the values of a shared context, and who set each.
+    Show {
+        /// The context's name
+        #[arg(value_name = "CONTEXT")]
+        name: String,
+    },
+    /// Show who has changed a shared context, also one that was deleted.
+    History {
+        /// The context's name
+        #[arg(value_name = "CONTEXT")]
+        name: String,
+    },
+    /// Give a shared context the values of a file, and no others.
+    Set {
+        /// The context's name
+        #[arg(value_name = "CONTEXT")]
+        name: String,
+        /// A JSON file with an object; `-` reads it from standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Only if this is its last change by now; 0 for a context that is new
+        #[arg(long, value_name = "SEQ")]
+        seq: Option<u64>,
+    },
+    /// Delete a shared context. Its history stays.
+    Delete {
+        /// The context's name
+        #[arg(value_name = "CONTEXT")]
+        name: String,
+        /// Only if this is its last change by now
+        #[arg(long, value_name = "SEQ")]
+        seq: Option<u64>,
     },
 }
 

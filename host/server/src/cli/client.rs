@@ -53,6 +53,11 @@ impl Request {
         Ok(Self { body, ..Self::new(Method::PUT, path) })
     }
 
+    /// Deletes what is at `path`.
+    pub(super) fn delete(path: &[&str]) -> Self {
+        Self::new(Method::DELETE, path)
+    }
+
     /// With a header.
     ///
     /// # Errors
@@ -154,7 +159,7 @@ impl Client {
     /// # Errors
     /// As [`Self::get`].
     pub(super) async fn delete(&self, path: &[&str]) -> Result<()> {
-        self.send(Request::new(Method::DELETE, path)).await.map(drop)
+        self.send(Request::delete(path)).await.map(drop)
     }
 
     /// The bytes that the API gives at `path`.

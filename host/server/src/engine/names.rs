@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use taskloom_core::context::Values;
 use taskloom_core::expression::{Item, References, Scope, TaskScope};
 use taskloom_core::failure::{Failure, FailureClass, Outcome};
-use taskloom_core::id::{Digest, TaskId};
+use taskloom_core::id::{ContextName, Digest, TaskId};
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::run::{FrameIndex, Phase, RunState, TaskIndex};
 
@@ -21,6 +21,8 @@ const LISTS_MAX: usize = 8;
 pub(super) struct Names {
     input: Option<PayloadRef>,
     context: NamedContext,
+    /// The shared contexts that are read; `None` where there is nothing.
+    shared: Vec<(String, Option<PayloadRef>)>,
     /// The output of the task itself, where it is known before the names are read.
     output: Option<PayloadRef>,
     tasks: Vec<NamedTask>,
@@ -62,6 +64,7 @@ impl Names {
         Self {
             input: references.input.then(|| state.start.input.clone()),
             context: NamedContext::of(state, references),
+            shared: if references.shared { shared_of(state) } else { Vec::new() },
             output: None,
             tasks: references.tasks.iter().map(|id| named_task(state, frame, id)).collect(),
             items: if reads_items { items_around(state, frame) } else { Vec::new() },
@@ -78,10 +81,8 @@ impl Names {
     /// Whether nothing of them can differ from run to run, or from one start of the host to another.
     pub(super) fn is_empty(&self) -> bool {
         let named = self.input.is_some() || !self.tasks.is_empty() || !self.items.is_empty();
-        !named
-            && !self.reads_config
-            && self.run.is_null()
-            && matches!(self.context, NamedContext::Unread)
+        let named = named || !self.shared.is_empty() || self.reads_config || !self.run.is_null();
+        !named && matches!(self.context, NamedContext::Unread)
     }
 
     /// What `config` stands for, if somebody reads it.
@@ -118,6 +119,15 @@ impl Names {
             NamedContext::Known(values) => Value::Object((**values).clone()),
             NamedContext::Unread | NamedContext::Empty => json!({}),
         };
+        let mut shared = serde_json::Map::new();
+        for (name, payload) in &self.shared {
+            let value = match payload {
+                Some(payload) => payloads.value(payload).await.map_err(lost_payload)?,
+                None => json!({}),
+            };
+            shared.insert(name.clone(), value);
+        }
+        let shared = Value::Object(shared);
         let output = match &self.output {
             Some(payload) => payloads.value(payload).await.map_err(lost_payload)?,
             None => Value::Null,
@@ -125,6 +135,7 @@ impl Names {
         let (run, config) = (self.run.clone(), self.config(known));
         Ok(Scope {
             output,
+            shared,
             input,
             tasks,
             run,
@@ -172,6 +183,15 @@ impl Handed {
             }
         })
     }
+}
+
+/// The shared contexts that a run reads, as they were at its start.
+fn shared_of(state: &RunState) -> Vec<(String, Option<PayloadRef>)> {
+    let read = |name: &ContextName| {
+        let known = state.context().shared().get(name);
+        (name.to_string(), known.and_then(|known| known.value.clone()))
+    };
+    state.workflow.config.sharing.reads.iter().map(read).collect()
 }
 
 fn named_task(state: &RunState, frame: FrameIndex, id: &TaskId) -> NamedTask {

@@ -14,7 +14,7 @@ use taskloom_core::failure::{Failure, FailureClass};
 use taskloom_core::id::{Digest, RunId, TaskId};
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::plugin::ResourceClass;
-use taskloom_core::run::{AttemptResult, FrameIndex, RunState, TaskIndex};
+use taskloom_core::run::{AttemptResult, RunState, TaskIndex};
 use taskloom_core::time::Timestamp;
 use taskloom_core::workflow::{NodeIndex, Workflow};
 use taskloom_store::{CachedRow, LogLine, Store};
@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 
 use super::clock::Clock;
 use super::desk::Desk;
+use super::ending::RunEnding;
 use super::inquiry::{self, Inquiry, Part};
 use super::names::{Known, Names, lost_payload};
 use super::progress::Progresses;
@@ -32,14 +33,12 @@ use super::resident::Resident;
 use super::reuse;
 use super::service::Input;
 use super::starts::{Start, Starts};
+use crate::contexts::Contexts;
 use crate::payloads::{Kept, Payloads};
 use crate::reader::Reader;
 
 /// Why an attempt is stopped that waited too long for its start.
 pub(super) const QUEUE_TIMEOUT_REASON: &str = "the task waited longer than its `queue_timeout`";
-
-/// The value of a workflow's `output`, or why it has none, and what the store must keep for it.
-pub(super) type ResolvedOutput = (Result<PayloadRef, Failure>, Option<Kept>);
 
 /// A claimed attempt, with everything that is needed to perform it.
 pub(super) struct Job {
@@ -99,6 +98,7 @@ struct Shared {
     payloads: Payloads,
     known: Known,
     reader: Reader,
+    contexts: Contexts,
     store: Store,
     /// Where results go; set once the engine is complete.
     desk: OnceLock<Weak<Desk>>,
@@ -161,11 +161,13 @@ impl Performer {
         let slots = slots.map(|count| Arc::new(Semaphore::new(count as usize)));
         let stopping = AtomicBool::new(false);
         let (known, payloads) = (Known::new(values), reader.payloads().clone());
+        let contexts = Contexts::new(store.clone(), payloads.clone(), clock);
         let shared = Shared {
             runtime,
             payloads,
             known,
             reader,
+            contexts,
             store,
             desk: OnceLock::new(),
             starts,
@@ -187,19 +189,14 @@ impl Performer {
         });
     }
 
-    /// Computes the `output` of a run all of whose tasks have succeeded.
+    /// Computes the `output` of a run all of whose tasks have succeeded, and sets what it publishes.
     pub(super) fn resolve_output(&self, state: &RunState) {
-        let (run, workflow) = (state.id, Arc::clone(&state.workflow));
-        let Some(references) = workflow.output.as_ref().map(Template::references) else { return };
-        let names = Names::of(state, FrameIndex::ROOT, references);
+        let (run, ending) = (state.id, RunEnding::of(state));
         let shared = Arc::clone(&self.shared);
         self.shared.runtime.threads(ResourceClass::Io).spawn(async move {
-            let template = workflow.output.as_ref().expect("just looked at");
-            let output = match shared.compute(template, &names).await {
-                Ok((payload, kept)) => (Ok(payload), kept),
-                Err(failure) => (Err(failure), None),
-            };
-            shared.deliver(Input::OutputResolved(run, output));
+            let Shared { payloads, known, contexts, .. } = &*shared;
+            let resolved = ending.resolve(payloads, known, contexts).await;
+            shared.deliver(Input::OutputResolved(run, resolved));
         });
     }
 

@@ -18,11 +18,12 @@ use tokio::sync::oneshot;
 use super::batch::{OpenBatch, Part, Release};
 use super::children::{ChildNews, ChildStart};
 use super::clock::Clock;
+use super::ending::ResolvedOutput;
 use super::handle::{CommandError, StartError, StartRun, Started};
 use super::inquiry::Answered;
 use super::keys::Keys;
 use super::names::Handed;
-use super::perform::{Left, Performed, Performer, ResolvedOutput};
+use super::perform::{Left, Performed, Performer};
 use super::progress::Progresses;
 use super::resident::Resident;
 use super::starts::{Start, Starts};
@@ -279,8 +280,8 @@ impl Service {
     }
 
     fn output_resolved(&mut self, run: RunId, output: ResolvedOutput) {
-        let (result, kept) = output;
-        match self.command(run, Command::OutputResolved(result)) {
+        let ResolvedOutput { output, published, kept } = output;
+        match self.command(run, Command::OutputResolved(output, published)) {
             Ok(()) => {
                 if let Some((digest, text)) = kept {
                     self.batch.payload(digest, text);

@@ -7,7 +7,9 @@ use std::thread;
 use taskloom_core::definition::Definition;
 use taskloom_core::dispatch::Dispatcher;
 use taskloom_core::id::{Digest, PluginName, RunId};
-use taskloom_core::journal::{ConcurrencyKey, Entry, Parent, RunEvent, RunStarted};
+use taskloom_core::journal::{
+    ConcurrencyKey, ContextEvent, Entry, Parent, RunEvent, RunStarted, StreamId,
+};
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::run::{self, RunState, resume};
 use taskloom_core::time::Timestamp;
@@ -227,7 +229,8 @@ impl Service {
         if let Some((digest, text)) = kept {
             self.batch.payload(digest, text);
         }
-        let first = given.into_iter().chain(reuse.unwrap_or_default()).collect();
+        let shared = self.read_shared(&workflow)?;
+        let first = given.into_iter().chain(shared).chain(reuse.unwrap_or_default()).collect();
         let (state, reaction) = run::start(run, workflow, start, first, now)
             .map_err(|error| StartError::Store(error.to_string()))?;
         self.admit(Resident::new(state));
@@ -260,6 +263,24 @@ impl Service {
             self.batch.payload(digest, text);
         }
         Ok(Some(context))
+    }
+
+    /// What the shared contexts hold that a run of `workflow` reads or sets. What is on disk is read: a
+    /// run sees what had been set before it was asked for.
+    fn read_shared(&self, workflow: &Workflow) -> Result<Vec<RunEvent>, StartError> {
+        let mut events = Vec::new();
+        for name in workflow.config.sharing.names() {
+            let last = self.store.last_event::<ContextEvent>(&StreamId::Context(name.clone()));
+            let last = last.map_err(|error| StartError::Store(error.to_string()))?;
+            let reads = workflow.config.sharing.reads.contains(name);
+            let value = last.as_ref().and_then(|stored| match &stored.entry.event {
+                ContextEvent::ContextSet { value, .. } if reads => Some(value.clone()),
+                _ => None,
+            });
+            let (name, seq) = (name.clone(), last.map_or(0, |stored| stored.seq));
+            events.push(RunEvent::SharedContextRead { name, seq, value });
+        }
+        Ok(events)
     }
 
     /// Gives the store the source that the run refers to; it keeps each once.

@@ -55,7 +55,8 @@ fn what_is_left_is_bounded_and_named_like_a_file() {
     let many: Vec<_> = (0..33).map(|n| json!([format!("f{n}"), ""])).collect();
     for (input, code) in [
         (json!({ "files": many }), "too-many-artefacts"),
-        (json!({ "files": [], "bytes": 20_000_000 }), "artefact-too-large"),
+        (json!({ "files": [], "bytes": 16 * 1024 * 1024 + 1 }), "artefact-too-large"),
+        (json!({ "files": [], "bytes": 20_000_000 }), "output-too-large"),
         (json!({ "files": [["../x", ""]] }), "invalid-artefact"),
         (json!({ "files": [["x", ""]], "media_type": "text\r\nx: y" }), "invalid-artefact"),
     ] {

@@ -6,10 +6,14 @@ use serde_json::Value;
 
 use crate::host::get;
 
-const OPERATIONS: [&str; 47] = [
+const OPERATIONS: [&str; 52] = [
+    "delete /api/v1/contexts/{name}",
     "delete /api/v1/runs/{id}",
     "delete /api/v1/templates/{id}",
     "delete /api/v1/workflows/{id}",
+    "get /api/v1/contexts",
+    "get /api/v1/contexts/{name}",
+    "get /api/v1/contexts/{name}/history",
     "get /api/v1/health",
     "get /api/v1/plugins",
     "get /api/v1/plugins/{name}",
@@ -51,6 +55,7 @@ const OPERATIONS: [&str; 47] = [
     "post /api/v1/workflows/{id}/enable",
     "post /api/v1/workflows/{id}/runs",
     "post /api/v1/workflows/{id}/template",
+    "put /api/v1/contexts/{name}",
     "put /api/v1/runs/{id}/priority",
     "put /api/v1/templates/{id}",
     "put /api/v1/workflows/{id}",

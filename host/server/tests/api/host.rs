@@ -218,6 +218,11 @@ fn start() -> Host {
     host
 }
 
+/// The host itself, for what a client cannot do.
+pub fn app() -> &'static App {
+    &HOST.app
+}
+
 /// Writes another version of a workflow's file.
 pub fn rewrite(file: &str, source: &str) {
     let folder = &HOST.app.config.workflows_folder;

@@ -21,6 +21,7 @@ mod registry;
 mod rerun;
 mod runs;
 mod service;
+mod shared_contexts;
 mod shipped_templates;
 mod start;
 mod states;

@@ -85,6 +85,27 @@ fn a_list_is_fanned_out_with_retries_and_a_summary() {
 }
 
 #[test]
+fn a_report_is_fetched_rendered_and_sent() {
+    let params = json!({
+        "source": SERVICE.url("/data"), "deliver_to": SERVICE.url("/inbox/report"),
+        "path": "$.stars[*].n", "schedule": "0 0 29 2 *",
+    });
+    let body = json!({ "id": "http-report", "params": params });
+    let made = post("/templates/http-report/workflows", &[], &body).expect(201);
+    let problems = made["problems"].as_array().expect("a list");
+    if !problems.is_empty() {
+        // As long as triggers are not performed, that is all that keeps it from running.
+        let unperformed = |problem: &Value| problem["code"] == "not-performed";
+        assert!(problems.iter().all(unperformed), "{made:#}");
+        return;
+    }
+    let run = ended(&started("http-report", json!({})));
+    let report = run["output"].as_str().expect("a report");
+    assert!(report.contains("- `1`") && report.contains("- `2`"), "{report}");
+    assert_eq!(SERVICE.posted("report"), [json!({ "text": report })]);
+}
+
+#[test]
 fn a_call_waits_for_its_approval() {
     make("approval-gate", json!({ "url": SERVICE.url("/inbox/gate"), "prompt": "Really?" }));
     for (approved, sent) in [(false, 0), (true, 1)] {

@@ -1,6 +1,49 @@
 //! The workflows of the tests of steering: file names and sources.
 
-pub const WORKFLOWS: [(&str, &str); 19] = [
+pub const WORKFLOWS: [(&str, &str); 22] = [
+    (
+        "publishes.toml",
+        r#"
+id = "publishes"
+version = "1.0.0"
+[context]
+shared = ["notes"]
+merge = "deep"
+[context.publish.notes]
+last = "${tasks.say.output.text}"
+all = { latest = "${run.id}" }
+[[tasks]]
+id = "say"
+type = "hostile.echo"
+input = { text = "${input.text}", before = '${shared["notes"]}' }
+"#,
+    ),
+    (
+        "publishes-once.toml",
+        r#"
+id = "publishes-once"
+version = "1.0.0"
+output = "done"
+[context]
+merge = "fail"
+publish = { first-only = { text = "${input.text}" }, beside = { text = "${input.text}" } }
+[[tasks]]
+id = "say"
+type = "noop.run"
+"#,
+    ),
+    (
+        "publishes-nothing.toml",
+        r#"
+id = "publishes-nothing"
+version = "1.0.0"
+[context]
+publish = { nothing = "${input.text}" }
+[[tasks]]
+id = "say"
+type = "noop.run"
+"#,
+    ),
     (
         "leaves.toml",
         r#"

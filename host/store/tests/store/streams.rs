@@ -1,5 +1,7 @@
 //! Part of the suite: streams that are not a run's.
 
+use std::collections::BTreeMap;
+
 use taskloom_core::id::{Digest, WorkflowId};
 use taskloom_core::journal::{
     Author, ContextEvent, Entry, Origin, PluginEvent, StreamId, TemplateEvent, TriggerEvent,
@@ -36,6 +38,7 @@ pub(crate) fn streams_are_kept_apart_by_kind_and_name(open: Opener) {
     let set = ContextEvent::ContextSet {
         value: PayloadRef::of("{}").expect("is JSON"),
         by: Author::Caller,
+        sources: BTreeMap::new(),
     };
     for append in [
         plugin_removed("text", 0),

@@ -18,6 +18,7 @@ pub(in crate::definition) static HEAD: Section = Section {
         Key::new("params", Shape::JsonSchema, "JSON Schema of parameters: makes it a template."),
         Key::new("output", Shape::Value, "The output of a run that succeeded."),
         Key::new("config", Shape::Table(&CONFIG), "How a run behaves as a whole."),
+        Key::new("context", Shape::Table(&CONTEXT), "What its runs share with others."),
         Key::new("defaults", Shape::Table(&DEFAULTS), "What tasks have that do not say otherwise."),
         Key::new("triggers", Shape::Tables(&TRIGGER), "What starts runs."),
         Key::new("tasks", Shape::Tables(&TASK), "The tasks.").required(),
@@ -78,6 +79,24 @@ pub(in crate::definition) static CONCURRENCY: Section = Section {
             "when_full",
             Shape::Choice(&["queue", "reject", "cancel-running"]),
             "What happens to a start beyond the limit; `queue` when absent.",
+        ),
+    ],
+};
+
+pub(in crate::definition) static CONTEXT: Section = Section {
+    name: "context",
+    tag: None,
+    keys: &[
+        Key::new("shared", Shape::Texts, "The shared contexts that a run reads at its start."),
+        Key::new(
+            "publish",
+            Shape::Value,
+            "What a run that succeeds sets in shared contexts: an object for each name.",
+        ),
+        Key::new(
+            "merge",
+            Shape::Choice(&["last", "first", "deep", "fail"]),
+            "What becomes of a name that is there already; `last` when absent.",
         ),
     ],
 };

@@ -207,3 +207,21 @@ set = { y = 1 }
         "#]],
     );
 }
+
+#[test]
+fn what_is_shared_is_named_in_the_file() {
+    check_tasks(
+        r#"
+[context]
+shared = ["notes", "Wrong"]
+merge = "best"
+publish = { notes = { a = "${tasks.a.output}", b = "${item}" }, "no name" = {} }
+keep = true
+[[tasks]]
+id = "a"
+type = "a.b"
+input = { fine = "${shared.notes.x}", wrong = "${shared.note}" }
+"#,
+        expect![[r#""#]],
+    );
+}

@@ -131,6 +131,9 @@ impl Event {
             | E::RunResumed
             | E::FinallyTimedOut
             | E::RunTimedOut => self,
+            E::SharedContextRead { name, seq, .. } | E::ContextPublished { name, seq } => {
+                self.detailed(json!({ "context": name.as_str(), "seq": seq }))
+            }
             E::ContextSet { values, .. } => {
                 let names: Vec<&String> = values.keys().collect();
                 self.detailed(json!({ "names": names }))

@@ -1,0 +1,132 @@
+//! The end of a run all of whose tasks have succeeded: its output, and what it sets in contexts that
+//! others read.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use taskloom_core::context::ContextMerge;
+use taskloom_core::expression::Template;
+use taskloom_core::failure::{Failure, FailureClass};
+use taskloom_core::id::{ContextName, RunId};
+use taskloom_core::payload::PayloadRef;
+use taskloom_core::run::{FrameIndex, Published, RunState};
+use taskloom_core::workflow::Workflow;
+
+use super::inquiry::expression_failed;
+use super::names::{Known, Names};
+use crate::contexts::{Contexts, Publication};
+use crate::payloads::{Kept, Payloads};
+
+/// What is needed to end a run.
+pub(super) struct RunEnding {
+    run: RunId,
+    workflow: Arc<Workflow>,
+    output: Option<Names>,
+    /// What each publication reads, and what its context ended with when the run started.
+    publishes: Vec<(Names, u64)>,
+}
+
+/// What a run ends with.
+pub(super) struct ResolvedOutput {
+    /// The value of its workflow's `output`, if that has one, or why the run does not succeed.
+    pub(super) output: Result<Option<PayloadRef>, Failure>,
+    /// What was set in contexts of others.
+    pub(super) published: Vec<Published>,
+    /// What the store must keep for it.
+    pub(super) kept: Option<Kept>,
+}
+
+impl RunEnding {
+    pub(super) fn of(state: &RunState) -> Self {
+        let workflow = Arc::clone(&state.workflow);
+        let names = |template: &Template| Names::of(state, FrameIndex::ROOT, template.references());
+        let output = workflow.output.as_ref().map(names);
+        let publish = |(name, template): &(ContextName, Template)| {
+            let since = state.context().shared().get(name).map_or(0, |read| read.seq);
+            (names(template), since)
+        };
+        let publishes = workflow.config.sharing.publishes.iter().map(publish).collect();
+        Self { run: state.id, output, publishes, workflow }
+    }
+
+    /// Computes the output, then sets what is published.
+    pub(super) async fn resolve(
+        self,
+        payloads: &Payloads,
+        known: &Known,
+        contexts: &Contexts,
+    ) -> ResolvedOutput {
+        let failed =
+            |failure, published| ResolvedOutput { output: Err(failure), published, kept: None };
+        let output = match self.output(payloads, known).await {
+            Ok(output) => output,
+            Err(failure) => return failed(failure, Vec::new()),
+        };
+        let publications = match self.publications(payloads, known).await {
+            Ok(publications) => publications,
+            Err(failure) => return failed(failure, Vec::new()),
+        };
+        let (mut published, policy) = (Vec::new(), self.workflow.config.sharing.merge);
+        if !publications.is_empty() {
+            let result = publish(contexts.clone(), self.run, publications, policy).await;
+            published = result.1;
+            if let Err(failure) = result.0 {
+                return failed(failure, published);
+            }
+        }
+        let (output, kept) = output.unzip();
+        ResolvedOutput { output: Ok(output), published, kept: kept.flatten() }
+    }
+
+    async fn output(
+        &self,
+        payloads: &Payloads,
+        known: &Known,
+    ) -> Result<Option<(PayloadRef, Option<Kept>)>, Failure> {
+        let (Some(template), Some(names)) = (&self.workflow.output, &self.output) else {
+            return Ok(None);
+        };
+        let value = computed(template, names, payloads, known).await?;
+        Ok(Some(payloads.keep(value.to_string()).expect("a JSON value prints as JSON")))
+    }
+
+    async fn publications(
+        &self,
+        payloads: &Payloads,
+        known: &Known,
+    ) -> Result<Vec<Publication>, Failure> {
+        let mut publications = Vec::with_capacity(self.publishes.len());
+        let plans = self.workflow.config.sharing.publishes.iter().zip(&self.publishes);
+        for ((name, template), (names, since)) in plans {
+            let Value::Object(values) = computed(template, names, payloads, known).await? else {
+                let message = format!(
+                    "what is published to shared context `{name}` is no object; write \
+                     `{{ name = \"${{…}}\" }}`"
+                );
+                return Err(Failure::new(FailureClass::Permanent, "not-an-object", message));
+            };
+            publications.push(Publication { name: name.clone(), since: *since, values });
+        }
+        Ok(publications)
+    }
+}
+
+async fn publish(
+    contexts: Contexts,
+    run: RunId,
+    publications: Vec<Publication>,
+    policy: ContextMerge,
+) -> (Result<(), Failure>, Vec<Published>) {
+    let work = move || contexts.publish(run, publications, policy);
+    tokio::task::spawn_blocking(work).await.expect("publishing does not panic")
+}
+
+async fn computed(
+    template: &Template,
+    names: &Names,
+    payloads: &Payloads,
+    known: &Known,
+) -> Result<Value, Failure> {
+    let scope = names.read(payloads, known).await?;
+    template.evaluate(&scope).map_err(expression_failed)
+}
