@@ -4,6 +4,7 @@
 
 mod calls;
 mod catalog;
+mod corpus;
 mod fixture;
 mod http;
 mod loading;
