@@ -90,6 +90,11 @@ fn cases(url: &str) -> Vec<Case> {
                 json!("Dear docs team,\nthis is written for you (dry run)"),
             )
         },
+        case(
+            "example-shared-context",
+            json!({ "title": "Emma" }),
+            json!("Emma comes after 0 others"),
+        ),
         case("example-finally", json!({ "value": 1 }), json!({ "work": { "value": 1 } })),
         Case { outcome: "failed", ..case("example-finally", json!({}), Value::Null) },
         case(
@@ -163,8 +168,8 @@ fn every_workflow_that_ships_runs() {
     let host = Host::start_with(&folders, &[("TASKLOOM_CONFIG", &configuration)]);
     let mut cases = cases(&url);
     cases.retain(|case| missing.iter().all(|(_, workflow, _)| *workflow != case.workflow));
-    let started: Vec<_> = cases.iter().map(|case| (case, started(&host, case))).collect();
-    for (case, run) in started {
+    let runs: Vec<_> = cases.iter().map(|case| (case, started(&host, case))).collect();
+    for (case, run) in runs {
         if let Some((task, path, body)) = &case.then {
             host.when(&run, |run| waits(run, task));
             let (status, answer) = host.post(&format!("/runs/{run}{path}"), body, &[]);
@@ -175,6 +180,13 @@ fn every_workflow_that_ships_runs() {
         let (output, expected) = (&run["output"], &case.output);
         assert!(holds(output, expected), "{}: {output:#} lacks {expected:#}", case.workflow);
     }
+    // What runs share is there for the next ones.
+    let start = json!({ "title": "Persuasion" });
+    let next = case("example-shared-context", start, json!("Persuasion comes after 1 others"));
+    let run = host.finished(&started(&host, &next));
+    assert_eq!(run["output"], next.output, "{run:#}");
+    let shared = host.get("/contexts/reading-list");
+    assert_eq!(shared["values"]["titles"]["value"], json!(["Emma", "Persuasion"]), "{shared:#}");
     let run: BTreeSet<_> = cases.iter().map(|case| case.workflow).collect();
     let listed = host.get("/workflows");
     let listed = listed["workflows"].as_array().expect("a list");
