@@ -8,6 +8,7 @@ mod demo;
 mod fuzz;
 mod gate;
 mod guests;
+mod languages;
 mod packages;
 mod setup;
 mod soak;

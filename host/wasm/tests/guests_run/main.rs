@@ -4,6 +4,7 @@
 
 mod calls;
 mod catalog;
+mod conformance;
 mod corpus;
 mod fixture;
 mod http;
