@@ -173,6 +173,7 @@ fn operations() -> OpenApiRouter<Api> {
         .routes(routes!(contexts::history))
         .routes(routes!(plugins::list))
         .routes(routes!(plugins::show))
+        .routes(routes!(plugins::events))
         .routes(routes!(health::health))
         .routes(routes!(health::ready));
     OpenApiRouter::with_openapi(Description::openapi()).nest(BASE, operations)

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use taskloom_core::definition::Definition;
-use taskloom_core::id::{Digest, RunId, WorkflowId};
-use taskloom_core::journal::RunEvent;
+use taskloom_core::id::{Digest, PluginName, RunId, WorkflowId};
+use taskloom_core::journal::{PluginEvent, RunEvent, StreamId};
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::run::{FrameIndex, RunState};
 use taskloom_core::time::Timestamp;
 use taskloom_core::workflow::BlockIndex;
 use taskloom_store::{
     ArtefactRow, LogFilter, LogLine, Page, Retained, Retention, RunFilter, RunRow, Store,
-    StoredRunEvent,
+    StoredEvent, StoredRunEvent,
 };
 
 use crate::definitions::{DefinitionError, Definitions};
@@ -133,6 +133,29 @@ impl Reader {
     ) -> Result<Vec<StoredRunEvent>, ReadError> {
         let store = self.store.clone();
         blocking(move || Ok(store.run_events(id, after, limit)?)).await
+    }
+
+    /// Up to `limit` events of a plugin before the `before`-th, the newest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn plugin_events(
+        &self,
+        name: &PluginName,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<StoredEvent<PluginEvent>>, ReadError> {
+        let (store, stream) = (self.store.clone(), StreamId::Plugin(name.clone()));
+        let read = move || {
+            let last = store.last_event::<PluginEvent>(&stream)?.map_or(0, |last| last.seq);
+            let end = before.map_or(last, |before| last.min(before.saturating_sub(1)));
+            let start = end.saturating_sub(limit as u64);
+            let wanted = usize::try_from(end - start).unwrap_or(limit);
+            let mut events = store.stream_events(&stream, start, wanted)?;
+            events.reverse();
+            Ok(events)
+        };
+        blocking(read).await
     }
 
     /// Deletes a run that has ended.

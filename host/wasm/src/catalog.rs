@@ -61,6 +61,10 @@ pub enum CatalogEvent {
         version: String,
         /// What it offers.
         task_types: Vec<TaskType>,
+        /// The length of its file in bytes.
+        bytes: u64,
+        /// How long loading took.
+        took: Duration,
     },
     /// A file was not taken; a version loaded before stays.
     Refused {

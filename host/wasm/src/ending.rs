@@ -49,12 +49,9 @@ pub(crate) fn of(outcome: Outcome, guest: &Guest, output_schema: &Schema) -> End
     }
 }
 
-/// The text that `describe` returned; else why not, or `None` when the host is busy.
-pub(crate) fn of_text(
-    outcome: Result<wasmtime::Result<String>, Stop>,
-    guest: &Guest,
-) -> Result<String, Option<Failure>> {
-    let outcome = outcome.map(|returned| returned.map(Ok));
+/// The text that a call returned while the plugin was loaded; else why not, or `None` when the host
+/// is busy.
+pub(crate) fn of_text(outcome: Outcome, guest: &Guest) -> Result<String, Option<Failure>> {
     match of(outcome, guest, &Schema::compile(&Value::Bool(true)).expect("a schema")) {
         Ending::Succeeded(text) => Ok(text),
         Ending::Failed { failure, .. } | Ending::Cancelled(failure) => Err(Some(failure)),

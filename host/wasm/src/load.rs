@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, mpsc};
 
 use taskloom_connectors::egress::Egress;
-use taskloom_core::failure::Failure;
+use taskloom_core::failure::{Failure, FailureClass};
 use taskloom_core::id::{Digest, PluginName, RunId, TaskId, TaskType, WorkflowId};
 use taskloom_core::plugin::{Effects, ResourceClass};
 use taskloom_core::time::Timestamp;
@@ -34,6 +34,9 @@ const HANDLER: &str = "taskloom:plugin/handler";
 
 /// The package of the contract.
 const PACKAGE: &str = "taskloom:plugin/";
+
+/// The task type of the smoke call: no plugin can offer it, since it is no name.
+const SMOKE_TASK_TYPE: &str = "?";
 
 /// The file is no plugin that this host can run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,6 +83,17 @@ pub enum LoadError {
     /// `describe` did not work.
     #[error("its `describe` failed: {}: {}", failure.code, failure.message)]
     Describe {
+        /// How.
+        failure: Box<Failure>,
+    },
+    /// It crashed, or found no end, when it was called for the first time.
+    #[error(
+        "its smoke call failed: {}: {}: `execute` must answer a task type that the plugin does not \
+         offer, such as `{SMOKE_TASK_TYPE}`, with an error",
+        failure.code,
+        failure.message
+    )]
+    Smoke {
         /// How.
         failure: Box<Failure>,
     },
@@ -147,6 +161,7 @@ impl Loader {
         };
         let text = self.describe(threads, stem, &pre, parts(Effects::Pure))?;
         let described = manifest::read(stem, &text).map_err(LoadError::Manifest)?;
+        self.smoke(threads, stem, &pre, parts(Effects::Pure))?;
         let offers = offers(&described.manifest, described.schemas, &parts);
         let manifest = described.manifest;
         let bytes = bytes.len() as u64;
@@ -177,7 +192,7 @@ impl Loader {
         }
     }
 
-    /// Calls `describe`, on the guests' threads, under limits.
+    /// What the plugin says about itself.
     fn describe(
         &self,
         threads: &tokio::runtime::Handle,
@@ -185,23 +200,70 @@ impl Loader {
         pre: &PluginPre<Guest>,
         outside: Arc<OutsideParts>,
     ) -> Result<String, LoadError> {
+        let said = self.first_call(FirstCall::Describe, threads, stem, pre, outside)?;
+        said.map_err(|failure| LoadError::Describe { failure: Box::new(failure) })
+    }
+
+    /// Calls `execute` for a task type that no plugin offers. Any answer will do: that there is one
+    /// shows that the handler can be reached, is given its input, and comes to an end.
+    fn smoke(
+        &self,
+        threads: &tokio::runtime::Handle,
+        stem: &PluginName,
+        pre: &PluginPre<Guest>,
+        outside: Arc<OutsideParts>,
+    ) -> Result<(), LoadError> {
+        match self.first_call(FirstCall::Smoke, threads, stem, pre, outside)? {
+            Err(failure) if !is_answer(&failure) => {
+                Err(LoadError::Smoke { failure: Box::new(failure) })
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Calls a plugin that is not loaded yet, on the guests' threads, under limits, with nothing
+    /// granted.
+    fn first_call(
+        &self,
+        what: FirstCall,
+        threads: &tokio::runtime::Handle,
+        stem: &PluginName,
+        pre: &PluginPre<Guest>,
+        outside: Arc<OutsideParts>,
+    ) -> Result<Result<String, Failure>, LoadError> {
         let (answer, answered) = mpsc::channel();
         let (stage, pre) = (self.stage.clone(), pre.clone());
-        let call = describe_call(stem);
+        let call = first_call(stem);
         threads.spawn(async move {
             let run = perform::run(&stage, &pre, &outside, call, async |plugin, store| {
-                plugin.taskloom_plugin_handler().call_describe(store).await
+                let handler = plugin.taskloom_plugin_handler();
+                match what {
+                    FirstCall::Describe => handler.call_describe(store).await.map(Ok),
+                    FirstCall::Smoke => handler.call_execute(store, SMOKE_TASK_TYPE, "null").await,
+                }
             });
             let (outcome, store, _) = run.await;
             // A loader that is gone needs no answer.
             let _ = answer.send(ending::of_text(outcome, store.data()));
         });
         match answered.recv() {
-            Ok(Ok(text)) => Ok(text),
-            Ok(Err(Some(failure))) => Err(LoadError::Describe { failure: Box::new(failure) }),
+            Ok(Ok(text)) => Ok(Ok(text)),
+            Ok(Err(Some(failure))) => Ok(Err(failure)),
             Ok(Err(None)) | Err(_) => Err(LoadError::HostBusy),
         }
     }
+}
+
+/// What a plugin is asked while it is loaded.
+#[derive(Debug, Clone, Copy)]
+enum FirstCall {
+    Describe,
+    Smoke,
+}
+
+/// Whether a handler failed by saying so.
+fn is_answer(failure: &Failure) -> bool {
+    matches!(failure.class, FailureClass::Permanent | FailureClass::Retryable)
 }
 
 fn offers(
@@ -254,7 +316,8 @@ fn check_contract(engine: &Engine, component: &Component) -> Result<(), LoadErro
     }
 }
 
-fn describe_call(stem: &PluginName) -> Call {
+/// What `describe` and the smoke call have for a call.
+fn first_call(stem: &PluginName) -> Call {
     let fixed = "describe";
     let run_id = "00000000-0000-7000-8000-000000000000".parse::<RunId>();
     Call {

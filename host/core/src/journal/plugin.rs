@@ -16,6 +16,14 @@ pub enum PluginEvent {
         version: String,
         /// The task types it offers.
         task_types: Vec<TaskType>,
+        /// The length of the file in bytes; zero in journals from before it was written down.
+        #[serde(default)]
+        bytes: u64,
+        /// How long it took from the look at the file until it was ready, in milliseconds: compiling
+        /// or reading the cache, describing, checking. Zero in journals from before it was written
+        /// down.
+        #[serde(default)]
+        load_ms: u64,
     },
     /// A file was not taken; the last good version, if any, stays.
     PluginRefused {

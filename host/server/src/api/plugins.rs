@@ -1,12 +1,17 @@
-//! Plugins: list, show.
+//! Plugins: list, show, what happened to them.
 
 use axum::Json;
 use axum::extract::{Path, State};
+use serde::Deserialize;
 use taskloom_core::document::suggest;
+use taskloom_core::id::PluginName;
 
 use super::Api;
 use super::error::ApiError;
-use super::types::{Plugin, PluginList, PluginSummary, ProblemDetails};
+use super::request::{self, Params};
+use super::types::{
+    Plugin, PluginEvent, PluginEventPage, PluginList, PluginSummary, ProblemDetails,
+};
 
 /// List plugins
 ///
@@ -40,17 +45,65 @@ pub(crate) async fn show(
 ) -> Result<Json<Plugin>, ApiError> {
     let catalog = &api.app.catalog;
     let entries = catalog.list();
-    let Some(entry) = entries.iter().find(|entry| entry.stem.as_str() == name) else {
-        let names = entries.iter().map(|entry| entry.stem.as_str());
-        let help = match suggest(&name, names) {
-            Some(similar) => format!("; did you mean `{similar}`?"),
-            None => "; `GET /api/v1/plugins` lists them".to_owned(),
-        };
-        return Err(ApiError::NotFound {
-            kind: "plugin",
-            name: name.chars().take(80).collect(),
-            help,
-        });
-    };
+    let entry = entries.iter().find(|entry| entry.stem.as_str() == name);
+    let entry = entry.ok_or_else(|| unknown(&api, &name))?;
     Ok(Json(Plugin::new(entry, catalog.current(&entry.stem).as_deref())))
+}
+
+/// Which part of the events to show.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PluginEventsQuery {
+    /// Events of the page, from 1 to 1,000; 100 when left out.
+    limit: Option<usize>,
+    /// Where it begins: `next_cursor` of the answer before.
+    cursor: Option<String>,
+}
+
+/// List what happened to a plugin
+///
+/// Each version that was loaded, each file that was refused and why, each removal; the newest first.
+/// Those of a plugin whose file is gone can still be read.
+#[utoipa::path(get, path = "/plugins/{name}/events", tag = "plugins", operation_id = "listPluginEvents",
+    params(
+        ("name" = String, Path, description = "The plugin's name: the stem of its file"),
+        PluginEventsQuery,
+    ),
+    responses(
+        (status = 200, body = PluginEventPage),
+        (status = 400, description = "A parameter is wrong", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown plugin", body = ProblemDetails, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn events(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    Params(query): Params<PluginEventsQuery>,
+) -> Result<Json<PluginEventPage>, ApiError> {
+    let limit = request::page_rows(query.limit)?;
+    let before = query.cursor.map(|cursor| cursor.parse::<u64>()).transpose();
+    let before = before.map_err(|_| {
+        ApiError::InvalidQuery("cursor: it is no `next_cursor` of this host".to_owned())
+    })?;
+    let plugin = PluginName::new(&name).map_err(|_| unknown(&api, &name))?;
+    let events = api.app.reader.plugin_events(&plugin, before, limit).await?;
+    let is_listed = || api.app.catalog.list().iter().any(|entry| entry.stem == plugin);
+    if events.is_empty() && before.is_none() && !is_listed() {
+        return Err(unknown(&api, &name));
+    }
+    let oldest = events.last().map_or(0, |event| event.seq);
+    Ok(Json(PluginEventPage {
+        events: events.into_iter().map(PluginEvent::from).collect(),
+        next_cursor: (oldest > 1).then(|| oldest.to_string()),
+    }))
+}
+
+/// No plugin has this name.
+fn unknown(api: &Api, name: &str) -> ApiError {
+    let entries = api.app.catalog.list();
+    let help = match suggest(name, entries.iter().map(|entry| entry.stem.as_str())) {
+        Some(similar) => format!("; did you mean `{similar}`?"),
+        None => "; `GET /api/v1/plugins` lists them".to_owned(),
+    };
+    ApiError::NotFound { kind: "plugin", name: name.chars().take(80).collect(), help }
 }

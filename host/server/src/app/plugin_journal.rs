@@ -44,7 +44,7 @@ impl PluginJournal {
                 }
             },
         };
-        if end.last.as_ref() == Some(&event) {
+        if end.last.as_ref().is_some_and(|last| says_the_same(last, &event)) {
             return;
         }
         self.append(&plugin, end.seq, event.clone(), self.clock.now());
@@ -69,13 +69,27 @@ impl PluginJournal {
     }
 }
 
+/// Whether `event` has nothing to say that `last` has not said: the same version loaded again is no
+/// news, however long it took.
+fn says_the_same(last: &PluginEvent, event: &PluginEvent) -> bool {
+    match (last, event) {
+        (
+            PluginEvent::PluginLoaded { digest: last, .. },
+            PluginEvent::PluginLoaded { digest, .. },
+        ) => last == digest,
+        _ => last == event,
+    }
+}
+
 fn journaled(event: &CatalogEvent) -> Option<(PluginName, PluginEvent)> {
     match event {
-        CatalogEvent::Loaded { plugin, digest, version, task_types } => {
+        CatalogEvent::Loaded { plugin, digest, version, task_types, bytes, took } => {
             let event = PluginEvent::PluginLoaded {
                 digest: *digest,
                 version: version.clone(),
                 task_types: task_types.clone(),
+                bytes: *bytes,
+                load_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             };
             Some((plugin.clone(), event))
         }

@@ -320,6 +320,15 @@ pub(super) enum PluginsCommand {
         #[arg(value_name = "PLUGIN")]
         name: String,
     },
+    /// Show what happened to a plugin's file, the newest first: loaded, refused and why, removed.
+    Events {
+        /// The plugin's name
+        #[arg(value_name = "PLUGIN")]
+        name: String,
+        /// How many, from 1 to 1,000
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: u32,
+    },
 }
 
 #[derive(Debug, Args)]

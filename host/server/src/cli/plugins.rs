@@ -10,7 +10,7 @@ use super::client::Client;
 use super::output::{harmless, one_line, print, print_json};
 use super::table::{Cell, Table};
 use super::{Done, Failed, runs, runtime, show};
-use crate::api::types::{Plugin, PluginList, PluginState};
+use crate::api::types::{Plugin, PluginEventPage, PluginList, PluginState};
 
 pub(super) fn plugins(arguments: Plugins) -> Result<Done, Failed> {
     let Plugins { remote, command } = arguments;
@@ -19,6 +19,7 @@ pub(super) fn plugins(arguments: Plugins) -> Result<Done, Failed> {
         match command {
             PluginsCommand::List => listed(&client, &remote).await,
             PluginsCommand::Show { name } => shown(&client, &remote, &name).await,
+            PluginsCommand::Events { name, limit } => events(&client, &remote, &name, limit).await,
         }
     })?;
     Ok(Done::Well)
@@ -57,6 +58,31 @@ async fn shown(client: &Client, remote: &Remote, name: &str) -> Result<()> {
         return Ok(print_json(&answer)?);
     }
     Ok(print(&told(&runs::read(answer)?))?)
+}
+
+async fn events(client: &Client, remote: &Remote, name: &str, limit: u32) -> Result<()> {
+    let query = [("limit", Some(limit.to_string()))];
+    let answer = client.get(&["plugins", name, "events"], &query).await?;
+    if remote.json {
+        return Ok(print_json(&answer)?);
+    }
+    let page: PluginEventPage = runs::read(answer)?;
+    if page.events.is_empty() {
+        return Ok(print("nothing has happened to it yet\n")?);
+    }
+    let mut table = Table::new(&["AT", "WHAT", "VERSION", "SIZE", "LOADED IN", "DIGEST OR REASON"]);
+    for event in &page.events {
+        let why = event.reason.as_deref().or(event.digest.as_deref());
+        table.row(vec![
+            event.at.as_str().into(),
+            event.kind.strip_prefix("plugin-").unwrap_or(&event.kind).into(),
+            event.version.as_deref().map_or("-".to_owned(), one_line).into(),
+            event.bytes.map_or("-".to_owned(), show::bytes).into(),
+            event.load_ms.map_or("-".to_owned(), show::duration).into(),
+            why.map_or("-".to_owned(), one_line).into(),
+        ]);
+    }
+    Ok(print(&table.print())?)
 }
 
 fn told(plugin: &Plugin) -> String {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::host::get;
 
-const OPERATIONS: [&str; 52] = [
+const OPERATIONS: [&str; 53] = [
     "delete /api/v1/contexts/{name}",
     "delete /api/v1/runs/{id}",
     "delete /api/v1/templates/{id}",
@@ -17,6 +17,7 @@ const OPERATIONS: [&str; 52] = [
     "get /api/v1/health",
     "get /api/v1/plugins",
     "get /api/v1/plugins/{name}",
+    "get /api/v1/plugins/{name}/events",
     "get /api/v1/ready",
     "get /api/v1/runs",
     "get /api/v1/runs/{id}",

@@ -18,6 +18,7 @@ mod late_plugins;
 mod merge_types;
 mod own;
 mod pages;
+mod plugin_events;
 mod refusals;
 mod registry;
 mod rerun;

@@ -158,6 +158,10 @@ fn a_host_is_asked_about_its_runs_and_plugins() {
     plugin.says(&["noop", "sha256:", "noop.run", "pure, cpu", "input"]);
     let plugin = place.taskloom(&format!("plugin show noop --json {on}")).expect(0).json();
     assert_eq!(plugin["name"], "noop");
+    let events = place.taskloom(&format!("plugin events noop {on}")).expect(0);
+    events.says(&["WHAT", "LOADED IN", "loaded", "sha256:"]);
+    let events = place.taskloom(&format!("plugin events noop --json {on}")).expect(0).json();
+    assert_eq!(events["events"][0]["kind"], "plugin-loaded");
 
     // Lines are written shortly after they were logged; closing the host writes the last ones.
     let logs = || place.taskloom(&format!("runs logs {talked} {on}")).expect(0);

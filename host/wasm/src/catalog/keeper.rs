@@ -194,14 +194,14 @@ impl Keeper {
                 }
                 file.phase = Phase::Done;
                 match outcome.result {
-                    Ok((plugin, policy)) => self.loaded(&plugin, &policy),
+                    Ok((plugin, policy)) => self.loaded(&plugin, &policy, outcome.took),
                     Err(refusal) => self.refused(&name, refusal),
                 }
             }
         }
     }
 
-    fn loaded(&mut self, plugin: &Arc<Plugin>, policy: &Arc<Policy>) {
+    fn loaded(&mut self, plugin: &Arc<Plugin>, policy: &Arc<Policy>, took: Duration) {
         self.shelf.activate(plugin, policy, now());
         let manifest = plugin.manifest();
         tracing::info!(
@@ -224,6 +224,8 @@ impl Keeper {
             digest: plugin.digest(),
             version: manifest.version.clone(),
             task_types: manifest.task_types.keys().cloned().collect(),
+            bytes: plugin.bytes(),
+            took,
         });
     }
 

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use taskloom_core::id::{Digest, PluginName};
 
@@ -35,6 +36,8 @@ pub(super) enum Job {
 /// What became of a job.
 pub(super) struct Outcome {
     pub(super) job: Job,
+    /// From the look at the file until this outcome.
+    pub(super) took: Duration,
     pub(super) result: Result<(Arc<Plugin>, Arc<Policy>), Refusal>,
 }
 
@@ -92,11 +95,13 @@ impl Loader {
         loop {
             let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(job) = job else { return };
+            let began = Instant::now();
             let result = match &job {
                 Job::File(name, _) => self.load_file(name),
                 Job::Version(name, digest) => self.load_version(name, digest),
             };
-            if outcomes.send(Message::Ended(Outcome { job, result })).is_err() {
+            let took = began.elapsed();
+            if outcomes.send(Message::Ended(Outcome { job, took, result })).is_err() {
                 return;
             }
         }

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use taskloom_core::id;
+use taskloom_core::journal::{self, StreamEvent as _};
 use taskloom_core::plugin::TaskTypeSpec;
+use taskloom_store::StoredEvent;
 use taskloom_wasm::{self as wasm, PluginEntry};
 use utoipa::ToSchema;
 
@@ -72,6 +74,38 @@ pub struct Plugin {
     pub policy_file: String,
     /// Its task types in full.
     pub task_type_details: Vec<TaskType>,
+}
+
+/// What happened to a plugin's file, the newest first.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PluginEventPage {
+    /// The events.
+    pub events: Vec<PluginEvent>,
+    /// Goes on with what was before, as `cursor`.
+    pub next_cursor: Option<String>,
+}
+
+/// Something that happened to a plugin's file.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PluginEvent {
+    /// Its number, from 1.
+    pub seq: u64,
+    /// When.
+    pub at: String,
+    /// `plugin-loaded`, `plugin-refused` or `plugin-removed`.
+    pub kind: String,
+    /// The digest of the file it is about.
+    pub digest: Option<String>,
+    /// The plugin's own version, when it was loaded.
+    pub version: Option<String>,
+    /// The task types that it offered, when it was loaded.
+    pub task_types: Vec<String>,
+    /// Bytes of the file, when it was loaded.
+    pub bytes: Option<u64>,
+    /// How long loading took: compiling or reading the cache, describing, checking.
+    pub load_ms: Option<u64>,
+    /// Why it was refused, and what to do.
+    pub reason: Option<String>,
 }
 
 /// Something a plugin asks for.
@@ -203,6 +237,39 @@ impl Plugin {
                 .iter()
                 .map(|(name, spec)| TaskType::new(name, spec))
                 .collect(),
+        }
+    }
+}
+
+impl From<StoredEvent<journal::PluginEvent>> for PluginEvent {
+    fn from(stored: StoredEvent<journal::PluginEvent>) -> Self {
+        let nothing = Self {
+            seq: stored.seq,
+            at: stored.entry.at.to_string(),
+            kind: stored.entry.event.kind().to_owned(),
+            digest: None,
+            version: None,
+            task_types: Vec::new(),
+            bytes: None,
+            load_ms: None,
+            reason: None,
+        };
+        match stored.entry.event {
+            journal::PluginEvent::PluginLoaded { digest, version, task_types, bytes, load_ms } => {
+                Self {
+                    digest: Some(digest.to_string()),
+                    version: Some(version),
+                    task_types: task_types.iter().map(id::TaskType::to_string).collect(),
+                    // Journals from before these were written down have zeros.
+                    bytes: (bytes > 0).then_some(bytes),
+                    load_ms: (bytes > 0).then_some(load_ms),
+                    ..nothing
+                }
+            }
+            journal::PluginEvent::PluginRefused { digest, reason } => {
+                Self { digest: Some(digest.to_string()), reason: Some(reason), ..nothing }
+            }
+            journal::PluginEvent::PluginRemoved => nothing,
         }
     }
 }

@@ -1,0 +1,56 @@
+//! What happened to a plugin's file, as the API tells it.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::own::Place;
+
+#[test]
+fn every_step_of_a_file_is_an_event() {
+    let place = Place::new(&["noop"], &[], &[]);
+    let host = place.start();
+    let file = place.path("plugins").join("noop.wasm");
+    let good = fs::metadata(&file).expect("a file").len();
+    let first = host.until("/plugins/noop/events", |page| page["events"][0]["seq"] == 1);
+    let event = &first["events"][0];
+    assert_eq!(event["kind"], "plugin-loaded");
+    assert_eq!((&event["bytes"], &event["task_types"][0]), (&good.into(), &"noop.run".into()));
+    assert!(event["load_ms"].is_u64() && event["digest"].as_str().is_some(), "{event}");
+    assert_eq!(first["next_cursor"], Value::Null);
+
+    // A core module replaces nothing and is refused with a reason.
+    fs::write(&file, b"\0asm\x01\0\0\0").expect("written");
+    let second = host.until("/plugins/noop/events", |page| page["events"][0]["seq"] == 2);
+    let event = &second["events"][0];
+    assert_eq!(event["kind"], "plugin-refused");
+    assert!(event["reason"].as_str().is_some_and(|why| why.contains("not a component")), "{event}");
+    assert_eq!(host.get("/plugins/noop")["digest"], first["events"][0]["digest"]);
+
+    fs::remove_file(&file).expect("removed");
+    let third = host.until("/plugins/noop/events?limit=2", |page| page["events"][0]["seq"] == 3);
+    assert_eq!(third["events"][0]["kind"], "plugin-removed");
+    let cursor = third["next_cursor"].as_str().expect("there is more");
+    let rest = host.get(&format!("/plugins/noop/events?cursor={cursor}"));
+    assert_eq!(rest["events"], first["events"]);
+    host.stop();
+
+    // After a start nobody has seen the file, but what happened to it is known.
+    let host = place.start();
+    assert_eq!(host.get("/plugins/noop/events")["events"].as_array().expect("events").len(), 3);
+    host.ask("GET /plugins/nope/events", &[], &Value::Null).expect(404);
+    host.ask("GET /plugins/noop/events?cursor=x", &[], &Value::Null).expect(400);
+    host.stop();
+}
+
+#[test]
+fn the_same_version_loaded_again_is_no_news() {
+    let place = Place::new(&["noop"], &[], &[]);
+    let host = place.start();
+    host.until("/plugins/noop/events", |page| page["events"][0]["seq"] == 1);
+    host.stop();
+    let host = place.start();
+    let page = host.get("/plugins/noop/events");
+    assert_eq!(page["events"].as_array().expect("events").len(), 1);
+    host.stop();
+}
