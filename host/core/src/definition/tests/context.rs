@@ -253,18 +253,24 @@ fn what_merges_values_of_shared_contexts_is_said_once() {
             [invalid-value] w.toml:5:15: context.merge_input: it is no table; write `merge_input = { arrays = "concat" }`
         "#]],
     );
-    check_tasks(&format!("[context]\nmerge_input = {{ arrays = \"x\" }}\n{tasks}"), expect![[r#"
+    check_tasks(
+        &format!("[context]\nmerge_input = {{ arrays = \"x\" }}\n{tasks}"),
+        expect![[r#"
         [unused-key] w.toml:4:15: context.merge_input: there is no task type that it could be for; say with `merge_type` whose input it is
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn what_merges_values_of_shared_contexts_fits_its_task_type() {
     let tasks = "[[tasks]]\nid = \"a\"\nkind = \"wait\"\nsignal = \"go\"\n";
     for (merge, problems) in [
-        ("merge_type = \"text.chose\"", expect![[r#"
+        (
+            "merge_type = \"text.chose\"",
+            expect![[r#"
             [unknown-task-type] w.toml:4:14: context.merge_type: unknown task type `text.chose`; did you mean `text.choose`?
-        "#]]),
+        "#]],
+        ),
         (
             "merge_type = \"text.render\"\nmerge_input = { mode = \"x\", template = \"abc\" }",
             expect![[r#"
