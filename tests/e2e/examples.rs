@@ -157,8 +157,8 @@ fn every_workflow_that_ships_runs() {
     let configuration = folders.file("taskloom.toml", CONFIGURATION).display().to_string();
     let host = Host::start_with(&folders, &[("TASKLOOM_CONFIG", &configuration)]);
     let cases = cases(&url);
-    let started: Vec<_> = cases.iter().map(|case| (case, started(&host, case))).collect();
-    for (case, run) in started {
+    let runs: Vec<_> = cases.iter().map(|case| (case, started(&host, case))).collect();
+    for (case, run) in runs {
         if let Some((task, path, body)) = &case.then {
             host.when(&run, |run| waits(run, task));
             let (status, answer) = host.post(&format!("/runs/{run}{path}"), body, &[]);

@@ -7,6 +7,7 @@
 mod artefacts;
 mod attempt_workflows;
 mod attempts;
+mod cached_restart;
 mod context;
 mod description;
 mod events;
