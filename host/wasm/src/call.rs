@@ -78,6 +78,12 @@ pub trait CallObserver: Send + Sync {
         Err("this host keeps no artefacts".to_owned())
     }
 
+    /// The time at which the handler's clocks stand still; its random numbers then follow from its input,
+    /// as those of a `pure` call do. `None`, unless somebody else says so, for clocks that go on.
+    fn clock(&self) -> Option<Timestamp> {
+        None
+    }
+
     /// The handler says how far it is: a fraction from 0 to 1 and a note. Nothing is done by default.
     fn progress(&self, fraction: f64, note: &str) {
         let _ = (fraction, note);

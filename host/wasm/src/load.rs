@@ -98,6 +98,25 @@ impl LoadError {
     }
 }
 
+/// The names of what a component imports and exports, such as `taskloom:plugin/handler@0.1.0`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interfaces {
+    /// What it needs of a host.
+    pub imports: Vec<String>,
+    /// What it offers.
+    pub exports: Vec<String>,
+}
+
+impl Interfaces {
+    /// The version of the contract that it was made for, if it speaks any.
+    pub fn contract(&self) -> Option<&str> {
+        let all = self.exports.iter().chain(&self.imports);
+        let contract = |name: &String| name.starts_with(PACKAGE);
+        let found = all.into_iter().find(|name| contract(name))?;
+        found.rsplit_once('@').map(|(_, version)| version)
+    }
+}
+
 /// What loading needs of the runtime.
 pub(crate) struct Loader {
     pub(crate) linker: Linker<Guest>,
@@ -122,11 +141,11 @@ impl Loader {
         Ok(Self { linker, cache, compiler, egress, stage })
     }
 
-    /// Loads the plugin in the file `stem`. Blocks.
+    /// Loads the plugin in the file `stem`; without a file, by the name that it has itself. Blocks.
     pub(crate) fn load(
         &self,
         threads: &tokio::runtime::Handle,
-        stem: &PluginName,
+        stem: Option<&PluginName>,
         bytes: &[u8],
         policy: Policy,
     ) -> Result<Plugin, LoadError> {
@@ -145,12 +164,28 @@ impl Loader {
             let (policy, egress) = (Arc::clone(&policy), self.egress.clone());
             Arc::new(OutsideParts { effects, policy, egress })
         };
-        let text = self.describe(threads, stem, &pre, parts(Effects::Pure))?;
-        let described = manifest::read(stem, &text).map_err(LoadError::Manifest)?;
+        let unnamed = PluginName::new("unnamed").expect("valid");
+        let outside = parts(Effects::Pure);
+        let text = self.describe(threads, stem.unwrap_or(&unnamed), &pre, outside)?;
+        let described = match stem {
+            Some(stem) => manifest::read(stem, &text),
+            None => manifest::own_name(&text).and_then(|name| manifest::read(&name, &text)),
+        };
+        let described = described.map_err(LoadError::Manifest)?;
         let offers = offers(&described.manifest, described.schemas, &parts);
         let manifest = described.manifest;
         let bytes = bytes.len() as u64;
         Ok(Plugin { digest, bytes, manifest, policy, imports, pre, offers })
+    }
+
+    /// What a component imports and exports, also when it is no plugin.
+    pub(crate) fn interfaces(&self, bytes: &[u8]) -> Result<Interfaces, LoadError> {
+        check_header(bytes)?;
+        let engine = &self.stage.engine;
+        let component_type = self.component(&Digest::of(bytes), bytes)?.component_type();
+        let imports = component_type.imports(engine).map(|(name, _)| name.to_owned()).collect();
+        let exports = component_type.exports(engine).map(|(name, _)| name.to_owned()).collect();
+        Ok(Interfaces { imports, exports })
     }
 
     /// The compiled component, from the cache if it is there.
