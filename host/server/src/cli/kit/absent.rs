@@ -1,0 +1,134 @@
+//! What a language has and a plugin has not: found in the sources, before it fails or is lost at run
+//! time.
+//!
+//! Looks at text, not at what it means: it gives notes and refuses nothing.
+
+use std::fs;
+use std::path::Path;
+
+use super::language::Language;
+
+/// The most notes on a project.
+const NOTES_MAX: usize = 10;
+
+/// The longest source file that is looked at, in bytes.
+const SOURCE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// The most files that are looked at.
+const FILES_MAX: usize = 1_000;
+
+/// A piece of source, and what it comes to in a plugin.
+type Absent = (&'static str, &'static str);
+
+const RUST: [Absent; 12] = [
+    ("println!(", "nobody sees what is printed: use `taskloom_sdk::log::info!`"),
+    ("print!(", "nobody sees what is printed: use `taskloom_sdk::log::info!`"),
+    ("dbg!(", "nobody sees what is printed: use `taskloom_sdk::log::debug!`"),
+    ("std::fs", "a plugin has no files: use `taskloom_sdk::artefact`, or the input"),
+    ("File::open(", "a plugin has no files: use `taskloom_sdk::artefact`, or the input"),
+    ("std::net", "a plugin has no sockets: use `taskloom_sdk::http`"),
+    ("env::var(", "a plugin has no environment: take it from the input, or have a secret granted"),
+    ("SystemTime::now(", "a plugin has no clock: take the time from the input"),
+    (
+        "Instant::now(",
+        "a plugin has no clock: `taskloom_sdk::task().remaining()` says what is left",
+    ),
+    ("thread::spawn(", "a plugin has no threads: do one thing after the other, or make more tasks"),
+    ("thread::sleep(", "a plugin does not sleep: return `Error::retry_after`"),
+    ("process::exit(", "return an error: a plugin that exits counts as crashed"),
+];
+
+impl Language {
+    const fn absent(self) -> &'static [Absent] {
+        match self {
+            Self::Rust => &RUST,
+        }
+    }
+
+    /// Whether a line begins what only tests have.
+    fn begins_tests(self, line: &str) -> bool {
+        match self {
+            Self::Rust => line == "#[cfg(test)]",
+        }
+    }
+
+    fn is_comment(self, line: &str) -> bool {
+        match self {
+            Self::Rust => line.starts_with("//"),
+        }
+    }
+
+    /// The folder of sources in a project, and how their names end.
+    const fn sources(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Rust => ("src", ".rs"),
+        }
+    }
+}
+
+/// Notes on the sources of a project, each with its file and line.
+pub(super) fn notes(language: Language, folder: &Path) -> Vec<String> {
+    let (sources, ending) = language.sources();
+    let mut files = Vec::new();
+    collect(&folder.join(sources), ending, &mut files);
+    files.sort();
+    let mut notes = Vec::new();
+    for file in files {
+        let Ok(text) = fs::read_to_string(&file) else { continue };
+        let name = file.strip_prefix(folder).unwrap_or(&file).display().to_string();
+        for (number, what) in in_text(language, &text) {
+            notes.push(format!("{name}:{number}: {what}"));
+        }
+    }
+    notes.truncate(NOTES_MAX);
+    notes
+}
+
+/// Lines, from 1, and what is said about them.
+fn in_text(language: Language, text: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for (place, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if language.begins_tests(line) {
+            break;
+        }
+        if language.is_comment(line) {
+            continue;
+        }
+        let absent = language.absent().iter().find(|(piece, _)| line.contains(piece));
+        if let Some((piece, what)) = absent {
+            let piece = piece.trim_end_matches('(');
+            found.push((place + 1, format!("`{piece}`: {what}")));
+        }
+    }
+    found
+}
+
+fn collect(folder: &Path, ending: &str, files: &mut Vec<std::path::PathBuf>) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let (path, is_folder) = (entry.path(), entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        let fits = path.to_string_lossy().ends_with(ending)
+            && entry.metadata().is_ok_and(|metadata| metadata.len() <= SOURCE_BYTES_MAX);
+        if is_folder {
+            collect(&path, ending, files);
+        } else if fits && files.len() < FILES_MAX {
+            files.push(path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_plugin_has_not_is_found_outside_of_tests_and_comments() {
+        let text = "// println!(\nfn a() {\n    println!(\"x\");\n    let t = \
+                    std::time::Instant::now();\n}\n#[cfg(test)]\nmod tests { dbg!(1) }\n";
+        let found = in_text(Language::Rust, text);
+        let lines: Vec<_> = found.iter().map(|(line, _)| *line).collect();
+        assert_eq!(lines, [3, 4]);
+        assert!(found[0].1.starts_with("`println!`: nobody sees"), "{found:?}");
+    }
+}

@@ -1,0 +1,144 @@
+//! A plugin whose every task type makes a mistake that authors make. Built by `kit_rust.rs`.
+
+use std::time::{Instant, SystemTime};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
+use taskloom_sdk::http::{self, Request};
+use taskloom_sdk::{Classify as _, Result, log, plugin};
+
+#[derive(Deserialize, JsonSchema)]
+struct Input {
+    #[serde(default)]
+    name: Option<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Output {
+    text: String,
+}
+
+/// Says in its schema that it is a number, and writes a text.
+#[derive(JsonSchema)]
+#[schemars(transparent)]
+struct Liar(u32);
+
+impl Serialize for Liar {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0.to_string())
+    }
+}
+
+fn text(text: impl Into<String>) -> Result<Output> {
+    Ok(Output { text: text.into() })
+}
+
+fn panics(_: Input) -> Result<Output> {
+    panic!("this cannot be")
+}
+
+fn unwraps(input: Input) -> Result<Output> {
+    text(input.name.unwrap())
+}
+
+fn indexes(_: Input) -> Result<Output> {
+    let names: Vec<String> = Vec::new();
+    text(&names[0])
+}
+
+fn lies(_: Input) -> Result<Liar> {
+    Ok(Liar(7))
+}
+
+fn reads_a_file(_: Input) -> Result<Output> {
+    text(std::fs::read_to_string("/etc/hosts").unwrap())
+}
+
+fn opens_a_socket(_: Input) -> Result<Output> {
+    text(format!("{:?}", std::net::TcpStream::connect("127.0.0.1:80").unwrap()))
+}
+
+fn reads_the_environment(_: Input) -> Result<Output> {
+    text(std::env::var("TOKEN").or_permanent("no-token")?)
+}
+
+fn looks_at_the_clock(_: Input) -> Result<Output> {
+    text(format!("{:?}", SystemTime::now()))
+}
+
+fn measures(_: Input) -> Result<Output> {
+    text(format!("{:?}", Instant::now()))
+}
+
+fn starts_a_thread(_: Input) -> Result<Output> {
+    text(std::thread::spawn(|| "done".to_owned()).join().unwrap())
+}
+
+fn prints(_: Input) -> Result<Output> {
+    println!("nobody sees this");
+    log::info!("somebody sees this");
+    text("printed")
+}
+
+fn never_ends(_: Input) -> Result<Output> {
+    let mut n: u64 = 1;
+    while n != 0 {
+        n = std::hint::black_box(n | 1);
+    }
+    text("never")
+}
+
+fn takes_all_memory(_: Input) -> Result<Output> {
+    let mut all: Vec<Vec<u8>> = Vec::new();
+    loop {
+        all.push(std::hint::black_box(vec![1; 1 << 20]));
+    }
+}
+
+fn recurses(_: Input) -> Result<Output> {
+    fn deeper(n: u64) -> u64 {
+        let frame = std::hint::black_box([n; 64]);
+        if n == u64::MAX { 0 } else { deeper(n + 1) + frame[3] }
+    }
+    text(deeper(0).to_string())
+}
+
+fn says_too_much(_: Input) -> Result<Output> {
+    text("x".repeat(2 << 20))
+}
+
+fn posts(_: Input) -> Result<Output> {
+    Request::post("https://api.example.org/items").json(&1)?.send()?.text().and_then(text)
+}
+
+fn asks_somebody_else(_: Input) -> Result<Output> {
+    http::get("https://other.example.org/")?.text().and_then(text)
+}
+
+fn asks_something_else(_: Input) -> Result<Output> {
+    http::get("https://api.example.org/unexpected")?.text().and_then(text)
+}
+
+plugin! {
+    http: ["api.example.org", "other.example.org"],
+
+    "panics" => panics {},
+    "unwraps" => unwraps {},
+    "indexes" => indexes {},
+    "lies" => lies {},
+    "file" => reads_a_file {},
+    "socket" => opens_a_socket {},
+    "environment" => reads_the_environment {},
+    "clock" => looks_at_the_clock {},
+    "measures" => measures {},
+    "thread" => starts_a_thread {},
+    "prints" => prints {},
+    "endless" => never_ends { fuel: 10_000_000 },
+    "memory" => takes_all_memory { memory_bytes: 8_388_608 },
+    "recurses" => recurses {},
+    "large" => says_too_much {},
+    "posts" => posts { effects: Reads },
+    "pure" => asks_something_else { effects: Pure },
+    "elsewhere" => asks_somebody_else { effects: Reads },
+    "unexpected" => asks_something_else { effects: Reads },
+}
