@@ -10,10 +10,14 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::host::{Folders, Host, repository};
+use crate::host::{Folders, Host, left_out, repository};
 
 /// Plugins that the workflows use.
 const PLUGINS: [&str; 4] = ["github", "http", "json", "text"];
+
+/// Workflows that need a plugin in a language that this machine may not have: the file, its id and the plugin.
+const LANGUAGES: [(&str, &str, &str); 1] =
+    [("plugin-javascript.toml", "example-plugin-javascript", "release")];
 
 /// What triggers need of a host: secrets, which are never read here, and a folder.
 const CONFIGURATION: &str = "[secrets]\ngithub = { env = \"NOT_SET\" }\n\
@@ -114,6 +118,11 @@ fn cases(url: &str) -> Vec<Case> {
             json!([{ "found": true, "value": 1 }, { "found": true, "value": 3 }]),
         ),
         Case { outcome: "failed", ..case("example-quorum", json!({ "first": 1 }), Value::Null) },
+        case(
+            "example-plugin-javascript",
+            json!({ "current": "1.4.2", "commits": [{ "message": "feat: speak JavaScript" }] }),
+            json!({ "version": "1.5.0", "ok": true }),
+        ),
         case("example-retry", json!({ "url": url }), json!(200)),
         case(
             "example-run-if-and-allow-failure",
@@ -148,7 +157,8 @@ fn cases(url: &str) -> Vec<Case> {
 #[test]
 fn every_workflow_that_ships_runs() {
     let url = answering();
-    let folders = folders();
+    let missing: Vec<_> = LANGUAGES.into_iter().filter(|(.., plugin)| left_out(plugin)).collect();
+    let folders = folders(&missing);
     let port = url.rsplit(':').next().and_then(|rest| rest.strip_suffix('/')).expect("a port");
     let policy = format!(
         "[[http]]\nhost = \"127.0.0.1\"\nport = {port}\nschemes = [\"http\"]\nmethods = [\"GET\"]\n"
@@ -156,7 +166,8 @@ fn every_workflow_that_ships_runs() {
     folders.file("plugins/http.policy.toml", &policy);
     let configuration = folders.file("taskloom.toml", CONFIGURATION).display().to_string();
     let host = Host::start_with(&folders, &[("TASKLOOM_CONFIG", &configuration)]);
-    let cases = cases(&url);
+    let mut cases = cases(&url);
+    cases.retain(|case| missing.iter().all(|(_, workflow, _)| *workflow != case.workflow));
     let runs: Vec<_> = cases.iter().map(|case| (case, started(&host, case))).collect();
     for (case, run) in runs {
         if let Some((task, path, body)) = &case.then {
@@ -205,10 +216,21 @@ fn holds(value: &Value, part: &Value) -> bool {
     }
 }
 
-fn folders() -> Folders {
+/// Folders of everything that ships, without the workflows of `missing` and their plugins.
+fn folders(missing: &[(&str, &str, &str)]) -> Folders {
     let files = shipped();
-    let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-    Folders::new(&PLUGINS, &files)
+    let there =
+        |name: &str| missing.iter().all(|(file, _, plugin)| *file != name && *plugin != name);
+    let files: Vec<_> = files
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .filter(|(name, _)| there(name))
+        .collect();
+    let others = LANGUAGES.into_iter().map(|(.., plugin)| plugin).filter(|plugin| there(plugin));
+    let plugins: Vec<_> = PLUGINS.into_iter().chain(others).collect();
+    let folders = Folders::new(&plugins, &files);
+    folders.share_compiled_code();
+    folders
 }
 
 /// The workflow files that ship: names and texts.

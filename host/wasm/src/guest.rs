@@ -24,13 +24,22 @@ pub(crate) struct Guest {
     pub(crate) host_calls: u64,
     pub(crate) deadline: Instant,
     pub(crate) pulse: Pulse,
-    /// The message of a panic, if the guest logged one.
-    pub(crate) panic: Option<String>,
+    /// What the guest logged last as its panic.
+    pub(crate) panic: Option<Panic>,
     /// The files that it left.
     pub(crate) artefacts: Artefacts,
     /// WASI and HTTP, made when the guest first asks for them: most guests never do.
     outside: Option<Box<Outside>>,
     parts: Arc<OutsideParts>,
+}
+
+/// What a handler says of its own sudden end: a panic, or an exception that nobody caught.
+#[derive(Debug)]
+pub(crate) struct Panic {
+    pub(crate) message: String,
+    /// Where it happened, in the terms of the handler's language: a line for each call, innermost first or
+    /// last as is usual there.
+    pub(crate) stack: Option<String>,
 }
 
 /// The guest asked the host more often than it may.
@@ -182,10 +191,14 @@ impl Guest {
         #[derive(serde::Deserialize)]
         struct Marked<'t> {
             code: Option<std::borrow::Cow<'t, str>>,
+            stack: Option<std::borrow::Cow<'t, str>>,
         }
         let marked = fields.and_then(|fields| serde_json::from_str::<Marked<'_>>(fields).ok());
-        if marked.and_then(|marked| marked.code).is_some_and(|code| code == PANIC_CODE) {
-            self.panic = Some(cut(message, LINE_BYTES_MAX).to_owned());
+        let Some(marked) = marked else { return };
+        if marked.code.is_some_and(|code| code == PANIC_CODE) {
+            let kept = |text: &str| cut(text, LINE_BYTES_MAX).to_owned();
+            let stack = marked.stack.as_deref().filter(|stack| !stack.is_empty()).map(kept);
+            self.panic = Some(Panic { message: kept(message), stack });
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod calls;
 mod catalog;
+mod conformance;
 mod fixture;
 mod http;
 mod loading;
