@@ -7,7 +7,7 @@ use std::{env, fs};
 
 /// Folders and files of the checkout that go into the program, by their paths from its root. What is
 /// not there yet is left out.
-const PARTS: [&str; 19] = [
+const PARTS: [&str; 20] = [
     "LICENSE",
     "wit/0.1.0",
     "plugins/Cargo.toml",
@@ -17,6 +17,7 @@ const PARTS: [&str; 19] = [
     "sdk/rust/src",
     "sdk/rust/wit",
     "sdk/rust/template",
+    "sdk/js/.npmrc",
     "sdk/js/package.json",
     "sdk/js/package-lock.json",
     "sdk/js/tsconfig.json",

@@ -29,7 +29,11 @@ fn a_project_is_made_once_and_under_a_name_that_can_be() {
 fn what_is_no_project_cannot_be_built() {
     let place = Place::new();
     let none = place.taskloom("plugin build plugins").expect(2);
-    none.says(&["no plugin project in `plugins`", "`Cargo.toml` (Rust)", "taskloom plugin new"]);
+    none.says(&[
+        "no plugin project in `plugins`",
+        "`Cargo.toml` (Rust), `package.json` (JavaScript)",
+        "taskloom plugin new",
+    ]);
     place.taskloom("plugin build nowhere").expect(2).says(&["no folder `nowhere`"]);
 }
 

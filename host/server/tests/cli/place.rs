@@ -167,6 +167,23 @@ pub fn component(name: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("no component `{name}`: run `cargo xtask plugins` first"))
 }
 
+/// Whether this machine cannot build guests in a language, which is said too.
+pub fn is_left_out(language: &str) -> bool {
+    let list = repository().join("target/guests/left-out.txt");
+    let list = fs::read_to_string(list).unwrap_or_default();
+    let reason = list.lines().find(|line| line.contains(&format!("guests in {language} ")));
+    if let Some(reason) = reason {
+        // Not by a macro: what those print is kept back when the test passes.
+        let _ = writeln!(std::io::stderr(), "\nLEFT OUT: {reason}");
+    }
+    reason.is_some()
+}
+
+/// The root of the repository.
+pub fn repository() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
 /// A running `taskloom serve`, stopped at the end of the test.
 pub struct Host {
     child: Child,

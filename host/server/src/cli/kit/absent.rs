@@ -4,7 +4,7 @@
 //! Looks at text, not at what it means: it gives notes and refuses nothing.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::language::Language;
 
@@ -16,6 +16,9 @@ const SOURCE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The most files that are looked at.
 const FILES_MAX: usize = 1_000;
+
+/// Folders of a project that hold nothing of the author's.
+const FOREIGN: [&str; 3] = ["taskloom", "node_modules", "target"];
 
 /// A piece of source, and what it comes to in a plugin.
 type Absent = (&'static str, &'static str);
@@ -38,10 +41,21 @@ const RUST: [Absent; 12] = [
     ("process::exit(", "return an error: a plugin that exits counts as crashed"),
 ];
 
+const JAVASCRIPT: [Absent; 4] = [
+    (
+        "process.env",
+        "a plugin has no environment: take it from the input, or have a secret granted",
+    ),
+    ("require(", "a plugin is a module: write `import … from …`"),
+    ("setInterval(", "a plugin does not wait for itself: return, or throw `TaskError.retryAfter`"),
+    ("process.exit(", "throw a `TaskError`: a plugin that exits counts as crashed"),
+];
+
 impl Language {
     const fn absent(self) -> &'static [Absent] {
         match self {
             Self::Rust => &RUST,
+            Self::JavaScript => &JAVASCRIPT,
         }
     }
 
@@ -49,28 +63,29 @@ impl Language {
     fn begins_tests(self, line: &str) -> bool {
         match self {
             Self::Rust => line == "#[cfg(test)]",
+            Self::JavaScript => false,
         }
     }
 
     fn is_comment(self, line: &str) -> bool {
         match self {
-            Self::Rust => line.starts_with("//"),
+            Self::Rust | Self::JavaScript => line.starts_with("//"),
         }
     }
 
-    /// The folder of sources in a project, and how their names end.
-    const fn sources(self) -> (&'static str, &'static str) {
+    /// How the names of sources end.
+    const fn endings(self) -> &'static [&'static str] {
         match self {
-            Self::Rust => ("src", ".rs"),
+            Self::Rust => &[".rs"],
+            Self::JavaScript => &[".js", ".mjs", ".ts"],
         }
     }
 }
 
 /// Notes on the sources of a project, each with its file and line.
 pub(super) fn notes(language: Language, folder: &Path) -> Vec<String> {
-    let (sources, ending) = language.sources();
     let mut files = Vec::new();
-    collect(&folder.join(sources), ending, &mut files);
+    collect(folder, language.endings(), &mut files);
     files.sort();
     let mut notes = Vec::new();
     for file in files {
@@ -104,14 +119,19 @@ fn in_text(language: Language, text: &str) -> Vec<(usize, String)> {
     found
 }
 
-fn collect(folder: &Path, ending: &str, files: &mut Vec<std::path::PathBuf>) {
+fn collect(folder: &Path, endings: &[&str], files: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
-        let (path, is_folder) = (entry.path(), entry.file_type().is_ok_and(|kind| kind.is_dir()));
-        let fits = path.to_string_lossy().ends_with(ending)
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        // Tests run without a host, and what is installed or hidden is not the author's.
+        if FOREIGN.contains(&&*name) || name.starts_with('.') || name.contains("test") {
+            continue;
+        }
+        let fits = endings.iter().any(|ending| name.ends_with(ending))
             && entry.metadata().is_ok_and(|metadata| metadata.len() <= SOURCE_BYTES_MAX);
         if is_folder {
-            collect(&path, ending, files);
+            collect(&path, endings, files);
         } else if fits && files.len() < FILES_MAX {
             files.push(path);
         }

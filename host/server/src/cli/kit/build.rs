@@ -1,5 +1,6 @@
 //! `taskloom plugin build`: from sources to a component that a host would load.
 
+mod javascript;
 mod rust;
 
 use std::path::{Path, PathBuf};
@@ -109,6 +110,7 @@ pub(super) fn component(
 fn sources(language: Language, folder: &Path, options: Options) -> Result<Vec<u8>, Unbuilt> {
     match language {
         Language::Rust => rust::component(folder, &options),
+        Language::JavaScript => javascript::component(folder, &options),
     }
 }
 

@@ -11,16 +11,20 @@ use clap::ValueEnum;
 pub(in crate::cli) enum Language {
     /// Rust, compiled by cargo
     Rust,
+    /// JavaScript or TypeScript, put together with an engine by Node.js
+    #[value(name = "js", alias = "javascript", alias = "typescript", alias = "ts")]
+    JavaScript,
 }
 
 impl Language {
     /// All of them.
-    const ALL: [Self; 1] = [Self::Rust];
+    const ALL: [Self; 2] = [Self::Rust, Self::JavaScript];
 
     /// The file by which a project is known to be in this language.
     pub(super) const fn mark(self) -> &'static str {
         match self {
             Self::Rust => "Cargo.toml",
+            Self::JavaScript => "package.json",
         }
     }
 
@@ -28,6 +32,7 @@ impl Language {
     pub(super) const fn sdk(self) -> &'static str {
         match self {
             Self::Rust => "sdk/rust",
+            Self::JavaScript => "sdk/js",
         }
     }
 
@@ -68,6 +73,7 @@ impl fmt::Display for Language {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Rust => "Rust",
+            Self::JavaScript => "JavaScript",
         })
     }
 }

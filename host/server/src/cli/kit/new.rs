@@ -87,8 +87,8 @@ fn files(language: Language, name: &PluginName) -> Vec<(PathBuf, Content)> {
     });
     let mut files: Vec<_> = own.collect();
     files.extend(vendored(language));
-    match language {
-        Language::Rust => files.push(("Cargo.lock".into(), rust_sdk::lock().into_bytes().into())),
+    if language == Language::Rust {
+        files.push(("Cargo.lock".into(), rust_sdk::lock().into_bytes().into()));
     }
     files
 }
@@ -103,12 +103,10 @@ fn vendored(language: Language) -> Vec<(PathBuf, Content)> {
     };
     let mut files: Vec<(PathBuf, Content)> = part("wit").chain(part(sdk)).collect();
     files.retain(|(path, _)| !path.starts_with(root.join(sdk).join("template")));
-    match language {
-        Language::Rust => {
-            let manifest = root.join("sdk/rust/Cargo.toml");
-            files.retain(|(path, _)| *path != manifest);
-            files.push((manifest, rust_sdk::manifest().into_bytes().into()));
-        }
+    if language == Language::Rust {
+        let manifest = root.join("sdk/rust/Cargo.toml");
+        files.retain(|(path, _)| *path != manifest);
+        files.push((manifest, rust_sdk::manifest().into_bytes().into()));
     }
     files.push((root.join("LICENSE"), embedded::text("LICENSE").as_bytes().into()));
     files
@@ -151,30 +149,41 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_project_has_its_name_and_everything_it_is_built_with() {
+    /// Files that every project has.
+    const OF_ALL: [&str; 7] = [
+        ".gitignore",
+        "README.md",
+        "fetch.policy.toml",
+        "tests.toml",
+        "workflow.toml",
+        "taskloom/LICENSE",
+        "taskloom/wit/0.1.0/plugin.wit",
+    ];
+
+    fn check(language: Language, own: &[&str]) {
         let name = PluginName::new("fetch").expect("valid");
-        let files = files(Language::Rust, &name);
+        let files = files(language, &name);
         let paths: Vec<_> = files.iter().map(|(path, _)| path.to_str().expect("text")).collect();
-        for expected in [
-            "Cargo.toml",
-            "Cargo.lock",
-            ".gitignore",
-            "README.md",
-            "fetch.policy.toml",
-            "src/lib.rs",
-            "taskloom/LICENSE",
-            "taskloom/sdk/rust/Cargo.toml",
-            "taskloom/sdk/rust/src/lib.rs",
-            "taskloom/sdk/rust/wit/deps/http.wit",
-            "taskloom/wit/0.1.0/plugin.wit",
-        ] {
-            assert_eq!(paths.iter().filter(|path| **path == expected).count(), 1, "{expected}");
+        for expected in OF_ALL.iter().chain(own) {
+            assert_eq!(paths.iter().filter(|path| *path == expected).count(), 1, "{expected}");
         }
+        let foreign = |path: &&&str| path.contains("node_modules") || path.contains("/template/");
+        assert_eq!(paths.iter().find(foreign), None);
         for (path, content) in &files {
             let text = String::from_utf8_lossy(content);
             let left = text.contains(NAME) || text.contains(CRATE);
             assert!(!left, "{} still has a name that stands for another", path.display());
         }
+    }
+
+    #[test]
+    fn a_project_has_its_name_and_everything_it_is_built_with() {
+        let rust = ["Cargo.toml", "Cargo.lock", "src/lib.rs", "taskloom/sdk/rust/Cargo.toml"];
+        check(Language::Rust, &rust);
+        let sdk = ["taskloom/sdk/rust/src/lib.rs", "taskloom/sdk/rust/wit/deps/http.wit"];
+        check(Language::Rust, &sdk);
+        check(Language::JavaScript, &["package.json", "plugin.js", "plugin.test.mjs"]);
+        let sdk = ["taskloom/sdk/js/build.mjs", "taskloom/sdk/js/package-lock.json"];
+        check(Language::JavaScript, &sdk);
     }
 }
