@@ -201,7 +201,8 @@ impl Egress {
             .body(outgoing.body);
         let response = match tokio::time::timeout(patience.first_byte, request.send()).await {
             Err(_) => return Err(SendError::Timeout { host }),
-            Ok(Err(error)) => return Err(classify(host, &error)),
+            // Its URL may hold a secret.
+            Ok(Err(error)) => return Err(classify(host, &error.without_url())),
             Ok(Ok(response)) => response,
         };
         if response.content_length().is_some_and(|bytes| bytes > budget.response_bytes_left()) {

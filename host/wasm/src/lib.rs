@@ -10,13 +10,16 @@
 //!
 //! The only crate that knows wasmtime. What an ending means for a task is in `docs/plugins.md`.
 
+mod ai;
 mod artefacts;
+mod asked;
 mod bindings;
 mod cache;
 mod call;
 mod cancel;
 mod catalog;
 mod compile;
+mod context;
 mod ending;
 mod engine;
 mod guest;
@@ -24,12 +27,16 @@ mod limits;
 mod load;
 mod manifest;
 mod memory;
+mod metrics;
+mod notes;
 mod outside;
 mod perform;
 mod plugin;
 mod policy;
+pub mod ports;
 mod pulse;
 mod runtime;
+mod secrets;
 mod threads;
 mod watched;
 pub mod yardstick;
@@ -43,5 +50,5 @@ pub use limits::CallLimits;
 pub use load::{COMPONENT_BYTES_MAX, LoadError};
 pub use manifest::CONTRACT;
 pub use plugin::Plugin;
-pub use policy::Policy;
+pub use policy::{AiGrant, Policy};
 pub use runtime::{Runtime, RuntimeConfig, RuntimeError};

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
+use taskloom_core::attempt::{AiSpent, Refused};
 use taskloom_core::id::{PluginName, RunId, TaskId, TaskType, WorkflowId};
 use taskloom_core::plugin::LimitsWish;
 use taskloom_core::time::Timestamp;
+use taskloom_wasm::ports::Ports;
 use taskloom_wasm::{
     Call, CallIdentity, CallLimits, CallObserver, CallReport, CancelToken, Ending, LogRecord,
     Plugin, Policy, Runtime, RuntimeConfig,
@@ -32,6 +34,10 @@ pub(crate) fn runtime() -> Runtime {
             cpu_threads: 2,
             io_threads: 2,
             cancel_grace: Duration::from_millis(200),
+            ports: Ports {
+                secrets: Arc::new(crate::secrets::Vault),
+                models: Arc::new(crate::ai::Model),
+            },
             ..RuntimeConfig::default()
         };
         Runtime::new(config).expect("a runtime")
@@ -57,6 +63,7 @@ pub(crate) struct Heard {
     pub(crate) started: Mutex<u32>,
     pub(crate) lines: Mutex<Vec<LogRecord>>,
     pub(crate) progress: Mutex<Vec<(f64, String)>>,
+    pub(crate) refusals: Mutex<Vec<Refused>>,
     pub(crate) spoke: tokio::sync::Notify,
 }
 
@@ -71,6 +78,10 @@ impl CallObserver for Heard {
         self.spoke.notify_one();
     }
 
+    fn refused(&self, refused: &Refused) {
+        self.refusals.lock().expect("not poisoned").push(refused.clone());
+    }
+
     fn progress(&self, fraction: f64, note: &str) {
         self.progress.lock().expect("not poisoned").push((fraction, note.to_owned()));
         self.spoke.notify_one();
@@ -78,6 +89,12 @@ impl CallObserver for Heard {
 }
 
 impl Heard {
+    /// The refusals as `capability: message`.
+    pub(crate) fn refused(&self) -> Vec<String> {
+        let refusals = self.refusals.lock().expect("not poisoned");
+        refusals.iter().map(|one| format!("{}: {}", one.capability, one.message)).collect()
+    }
+
     /// The lines as `level: message`.
     pub(crate) fn text(&self) -> Vec<String> {
         let lines = self.lines.lock().expect("not poisoned");
@@ -103,6 +120,8 @@ pub(crate) fn call(short: &str, input: &str) -> (Call, Arc<Heard>) {
             traceparent: None,
         },
         limits,
+        context: Arc::default(),
+        ai_spent: AiSpent::default(),
         heartbeat: None,
         cancel: CancelToken::new(),
         observer: Arc::clone(&heard) as Arc<dyn CallObserver>,
@@ -119,6 +138,11 @@ pub(crate) async fn run(
     let (mut call, heard) = call(short, input);
     change(&mut call.limits);
     (runtime().call(&hostile(), call).await, heard)
+}
+
+/// The hostile guest under a policy.
+pub(crate) fn under(policy: &str) -> Arc<Plugin> {
+    hostile_with(Policy::read("plugins/hostile.policy.toml", policy).expect("a policy"))
 }
 
 /// An ending in one line: `class code: message`.

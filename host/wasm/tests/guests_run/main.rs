@@ -2,9 +2,12 @@
 //!
 //! Needs the components of `tests/guests`, which `cargo xtask plugins` builds.
 
+mod ai;
 mod calls;
 mod catalog;
+mod context;
 mod fixture;
 mod http;
 mod loading;
 mod neighbours;
+mod secrets;
