@@ -98,7 +98,8 @@ fn policy(folders: &Folders, port: u16, other: u16) {
 
 fn host(folders: &Folders) -> Host {
     folders.file("secret", &format!("{SECRET}\n"));
-    let configuration = "[secrets]\ntoken = { file = \"secret\" }\npassword = { env = \"LEAK_TEST\" }\n";
+    let configuration =
+        "[secrets]\ntoken = { file = \"secret\" }\npassword = { env = \"LEAK_TEST\" }\n";
     let configuration = folders.file("taskloom.toml", configuration).display().to_string();
     let environment = [
         ("TASKLOOM_CONFIG", configuration.as_str()),

@@ -10,10 +10,14 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::host::{Folders, Host, repository};
+use crate::host::{Folders, Host, left_out, repository};
 
 /// Plugins that the workflows use.
 const PLUGINS: [&str; 4] = ["github", "http", "json", "text"];
+
+/// Workflows that need a plugin in a language that this machine may not have: the file, its id and the plugin.
+const LANGUAGES: [(&str, &str, &str); 1] =
+    [("plugin-javascript.toml", "example-plugin-javascript", "release")];
 
 /// What triggers need of a host: secrets, which are never read here, and a folder.
 const CONFIGURATION: &str = "[secrets]\ngithub = { env = \"NOT_SET\" }\n\
@@ -86,6 +90,11 @@ fn cases(url: &str) -> Vec<Case> {
                 json!("Dear docs team,\nthis is written for you (dry run)"),
             )
         },
+        case(
+            "example-shared-context",
+            json!({ "title": "Emma" }),
+            json!("Emma comes after 0 others"),
+        ),
         case("example-finally", json!({ "value": 1 }), json!({ "work": { "value": 1 } })),
         Case { outcome: "failed", ..case("example-finally", json!({}), Value::Null) },
         case(
@@ -109,6 +118,11 @@ fn cases(url: &str) -> Vec<Case> {
             json!([{ "found": true, "value": 1 }, { "found": true, "value": 3 }]),
         ),
         Case { outcome: "failed", ..case("example-quorum", json!({ "first": 1 }), Value::Null) },
+        case(
+            "example-plugin-javascript",
+            json!({ "current": "1.4.2", "commits": [{ "message": "feat: speak JavaScript" }] }),
+            json!({ "version": "1.5.0", "ok": true }),
+        ),
         case("example-retry", json!({ "url": url }), json!(200)),
         case(
             "example-run-if-and-allow-failure",
@@ -143,7 +157,8 @@ fn cases(url: &str) -> Vec<Case> {
 #[test]
 fn every_workflow_that_ships_runs() {
     let url = answering();
-    let folders = folders();
+    let missing: Vec<_> = LANGUAGES.into_iter().filter(|(.., plugin)| left_out(plugin)).collect();
+    let folders = folders(&missing);
     let port = url.rsplit(':').next().and_then(|rest| rest.strip_suffix('/')).expect("a port");
     let policy = format!(
         "[[http]]\nhost = \"127.0.0.1\"\nport = {port}\nschemes = [\"http\"]\nmethods = [\"GET\"]\n"
@@ -151,9 +166,10 @@ fn every_workflow_that_ships_runs() {
     folders.file("plugins/http.policy.toml", &policy);
     let configuration = folders.file("taskloom.toml", CONFIGURATION).display().to_string();
     let host = Host::start_with(&folders, &[("TASKLOOM_CONFIG", &configuration)]);
-    let cases = cases(&url);
-    let started: Vec<_> = cases.iter().map(|case| (case, started(&host, case))).collect();
-    for (case, run) in started {
+    let mut cases = cases(&url);
+    cases.retain(|case| missing.iter().all(|(_, workflow, _)| *workflow != case.workflow));
+    let runs: Vec<_> = cases.iter().map(|case| (case, started(&host, case))).collect();
+    for (case, run) in runs {
         if let Some((task, path, body)) = &case.then {
             host.when(&run, |run| waits(run, task));
             let (status, answer) = host.post(&format!("/runs/{run}{path}"), body, &[]);
@@ -164,6 +180,13 @@ fn every_workflow_that_ships_runs() {
         let (output, expected) = (&run["output"], &case.output);
         assert!(holds(output, expected), "{}: {output:#} lacks {expected:#}", case.workflow);
     }
+    // What runs share is there for the next ones.
+    let start = json!({ "title": "Persuasion" });
+    let next = case("example-shared-context", start, json!("Persuasion comes after 1 others"));
+    let run = host.finished(&started(&host, &next));
+    assert_eq!(run["output"], next.output, "{run:#}");
+    let shared = host.get("/contexts/reading-list");
+    assert_eq!(shared["values"]["titles"]["value"], json!(["Emma", "Persuasion"]), "{shared:#}");
     let run: BTreeSet<_> = cases.iter().map(|case| case.workflow).collect();
     let listed = host.get("/workflows");
     let listed = listed["workflows"].as_array().expect("a list");
@@ -193,10 +216,21 @@ fn holds(value: &Value, part: &Value) -> bool {
     }
 }
 
-fn folders() -> Folders {
+/// Folders of everything that ships, without the workflows of `missing` and their plugins.
+fn folders(missing: &[(&str, &str, &str)]) -> Folders {
     let files = shipped();
-    let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-    Folders::new(&PLUGINS, &files)
+    let there =
+        |name: &str| missing.iter().all(|(file, _, plugin)| *file != name && *plugin != name);
+    let files: Vec<_> = files
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .filter(|(name, _)| there(name))
+        .collect();
+    let others = LANGUAGES.into_iter().map(|(.., plugin)| plugin).filter(|plugin| there(plugin));
+    let plugins: Vec<_> = PLUGINS.into_iter().chain(others).collect();
+    let folders = Folders::new(&plugins, &files);
+    folders.share_compiled_code();
+    folders
 }
 
 /// The workflow files that ship: names and texts.

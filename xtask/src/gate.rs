@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use crate::guests::Guests;
 use crate::tally::Tally;
 use crate::toolchain::{TARGET, Toolchain};
-use crate::{command, packages, setup, tool};
+use crate::{command, languages, packages, setup, tool};
 
 /// The guests' workspace, and the one folder that it is built into.
 const GUESTS: &str = "plugins/Cargo.toml";
@@ -46,7 +46,7 @@ enum Step {
     GuestLints,
     /// Tests of the host's workspace.
     Tests,
-    /// Native tests of the guests' workspace.
+    /// Native tests of the guests' workspace, and of the SDKs in other languages.
     GuestTests,
     /// Tests that drive a browser.
     BrowserTests,
@@ -108,12 +108,12 @@ fn run(root: &Path, steps: &[Step]) -> Result<()> {
                 eprintln!("error: {error:#}");
                 report.tally +=
                     error.downcast_ref().map_or_else(Tally::default, |Failed(tally)| *tally);
-                report.print(started.elapsed());
+                report.print(root, started.elapsed());
                 return Err(Told.into());
             }
         }
     }
-    report.print(started.elapsed());
+    report.print(root, started.elapsed());
     Ok(())
 }
 
@@ -130,13 +130,16 @@ struct Report {
 }
 
 impl Report {
-    fn print(&self, total: Duration) {
+    fn print(&self, root: &Path, total: Duration) {
         eprintln!();
         for (name, duration, is_ok) in &self.steps {
             let mark = if *is_ok { "ok" } else { "FAILED" };
             eprintln!("   {name:<14} {:>7.1} s  {mark}", duration.as_secs_f64());
         }
         eprintln!("   {:<14} {:>7.1} s", "total", total.as_secs_f64());
+        for line in languages::left_out(root) {
+            eprintln!("   LEFT OUT: {line}");
+        }
         println!("{}", self.tally);
     }
 }
@@ -194,7 +197,11 @@ fn guest_tests(root: &Path) -> Result<Tally> {
     packages::install(root)?;
     let mut tests = guest_cargo(root, "test");
     tests.arg("--no-fail-fast").env("TASKLOOM_WEBHOOKS", root.join(WEBHOOKS));
-    counted("cargo test of the guests", &mut tests)
+    let mut tally = counted("cargo test of the guests", &mut tests)?;
+    for (label, mut tests) in languages::tests(root)? {
+        tally += counted(label, &mut tests)?;
+    }
+    Ok(tally)
 }
 
 fn browser_tests(root: &Path) -> Result<Tally> {

@@ -7,6 +7,7 @@ mod debian;
 mod demo;
 mod gate;
 mod guests;
+mod languages;
 mod packages;
 mod setup;
 mod soak;

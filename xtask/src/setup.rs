@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::guests::{self, Guests};
 use crate::toolchain::Toolchain;
-use crate::{command, debian, packages, tool};
+use crate::{command, debian, languages, packages, tool};
 
 /// What is installed on the way to the first build and the first test.
 ///
@@ -17,6 +17,7 @@ pub(crate) fn everything(root: &Path) -> Result<()> {
     let toolchain = toolchain(root)?;
     dependency_check(root)?;
     packages::install(root)?;
+    languages::set_up(root)?;
     eprintln!("== ready: {}, cargo-deny, npm packages", toolchain.name);
     Ok(())
 }
@@ -41,7 +42,11 @@ pub(crate) fn guests(root: &Path, what: Guests) -> Result<Toolchain> {
     let toolchain = toolchain(root)?;
     let files =
         command::with_heartbeat("building guests", || guests::build(root, &toolchain, what))?;
-    eprintln!("== {} components are up to date", files.len());
+    let others = match what {
+        Guests::All => languages::build(root)?,
+        Guests::Plugins => Vec::new(),
+    };
+    eprintln!("== {} components are up to date", files.len() + others.len());
     Ok(toolchain)
 }
 

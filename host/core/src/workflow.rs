@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use semver::VersionReq;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::context::ContextMerge;
 use crate::expression::{Expression, Template};
@@ -145,7 +145,8 @@ impl Workflow {
 
     /// The task types it uses.
     pub fn task_types(&self) -> BTreeSet<&TaskType> {
-        self.tasks.iter().filter_map(|task| task.kind.task_type()).collect()
+        let merges = self.config.sharing.merge.task_type();
+        self.tasks.iter().filter_map(|task| task.kind.task_type()).chain(merges).collect()
     }
 
     /// The plugins it uses.
@@ -183,7 +184,57 @@ pub struct Sharing {
     /// What a run that succeeds sets, an object each.
     pub publishes: Vec<(ContextName, Template)>,
     /// What becomes of a name that is there already.
-    pub merge: ContextMerge,
+    pub merge: SharedMerge,
+}
+
+/// What becomes of a name of a shared context that is there already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SharedMerge {
+    /// A rule of the host's own.
+    Policy(ContextMerge),
+    /// What a task type makes of the two values.
+    Type(TypeMerge),
+}
+
+/// Two values become one by a task type: it is called with `{ values: [before, new] }`, and what its
+/// output has as `value` stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypeMerge {
+    /// What is called.
+    pub task_type: TaskType,
+    /// What its input has beside `values`.
+    pub input: Map<String, Value>,
+}
+
+impl SharedMerge {
+    /// The task type that merges, if one does.
+    pub const fn task_type(&self) -> Option<&TaskType> {
+        match self {
+            Self::Policy(_) => None,
+            Self::Type(merge) => Some(&merge.task_type),
+        }
+    }
+}
+
+impl Default for SharedMerge {
+    fn default() -> Self {
+        Self::Policy(ContextMerge::default())
+    }
+}
+
+impl TypeMerge {
+    /// The key of the input that has the values, and that `input` cannot have.
+    pub const VALUES: &str = "values";
+
+    /// The key of the output that has what stays.
+    pub const VALUE: &str = "value";
+
+    /// The input that merges `new` into `before`.
+    pub fn input_of(&self, before: &Value, new: &Value) -> Value {
+        let mut input = self.input.clone();
+        input.insert(Self::VALUES.to_owned(), Value::from(vec![before.clone(), new.clone()]));
+        Value::Object(input)
+    }
 }
 
 impl Sharing {

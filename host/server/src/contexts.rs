@@ -7,26 +7,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use taskloom_core::context::{
-    ContextMerge, SHARED_BYTES_MAX, SHARED_NAMES_MAX, conflicts, entry_bytes,
-};
-use taskloom_core::failure::{Failure, FailureClass};
-use taskloom_core::id::{ContextName, RunId};
+use taskloom_core::context::{SHARED_BYTES_MAX, SHARED_NAMES_MAX, entry_bytes};
+use taskloom_core::id::ContextName;
 use taskloom_core::journal::{Author, ContextEvent, ContextSource, Entry, StreamId};
 use taskloom_core::payload::PayloadRef;
-use taskloom_core::run::Published;
 use taskloom_core::time::Timestamp;
 use taskloom_store::{Append, Batch, Conflict, Error, Events, Store, StoredEvent};
 
 use crate::engine::Clock;
 use crate::payloads::Payloads;
 
-/// Events that are read at once.
-const EVENTS_PER_READ: usize = 1_000;
+mod publish;
 
-/// How often a run merges again because somebody else was faster. Each time somebody got through, so
-/// more than this is a host that is very busy with one context.
-const TRIES_MAX: usize = 1_000;
+pub use publish::{MergeFunction, Merger, Publication};
 
 /// Reads and writes shared contexts; cheap to clone.
 #[derive(Clone)]
@@ -47,17 +40,6 @@ pub struct Shared {
     pub payload: Option<PayloadRef>,
     /// Who set each name.
     pub sources: BTreeMap<String, ContextSource>,
-}
-
-/// What a run wants to set in a shared context.
-#[derive(Debug)]
-pub struct Publication {
-    /// The context.
-    pub name: ContextName,
-    /// What the stream ended with when the run started: the run has written nothing before.
-    pub since: u64,
-    /// The values by name.
-    pub values: Map<String, Value>,
 }
 
 /// Why a context was not written.
@@ -148,135 +130,6 @@ impl Contexts {
         self.write(name, expected, |_| {
             Ok((ContextEvent::ContextDeleted { by: Author::Caller }, None))
         })
-    }
-
-    /// Sets what a run publishes, each once: also when the host dies in between and asks again. Nothing
-    /// is set when one of them does not fit; the second part is what was set all the same.
-    pub fn publish(
-        &self,
-        run: RunId,
-        publications: Vec<Publication>,
-        policy: ContextMerge,
-    ) -> (Result<(), Failure>, Vec<Published>) {
-        let mut published = Vec::new();
-        let result = self.publish_all(run, publications, policy, &mut published);
-        (result, published)
-    }
-
-    fn publish_all(
-        &self,
-        run: RunId,
-        publications: Vec<Publication>,
-        policy: ContextMerge,
-        published: &mut Vec<Published>,
-    ) -> Result<(), Failure> {
-        let mut left = Vec::new();
-        for publication in publications {
-            let Publication { name, since, .. } = &publication;
-            match self
-                .published_by(name, *since, run)
-                .map_err(|error| unwritten(name, &error.into()))?
-            {
-                Some(seq) => published.push(Published { name: name.clone(), seq }),
-                None => left.push(publication),
-            }
-        }
-        for Publication { name, values, .. } in &left {
-            let before = self.latest(name).map_err(|error| unwritten(name, &error.into()))?;
-            self.merged(name, before.as_ref(), values, policy)?;
-        }
-        for Publication { name, values, .. } in &left {
-            let seq = self.publish_one(run, name, values, policy)?;
-            published.push(Published { name: name.clone(), seq });
-        }
-        Ok(())
-    }
-
-    fn publish_one(
-        &self,
-        run: RunId,
-        name: &ContextName,
-        values: &Map<String, Value>,
-        policy: ContextMerge,
-    ) -> Result<u64, Failure> {
-        for _ in 0..TRIES_MAX {
-            let before = self.latest(name).map_err(|error| unwritten(name, &error.into()))?;
-            let merged = self.merged(name, before.as_ref(), values, policy)?;
-            let expected = before.as_ref().map_or(0, |before| before.seq);
-            let written = self.write(name, Some(expected), |before| {
-                let author = Author::Run { run };
-                let set = |name: &str, known: bool| {
-                    values.contains_key(name) && !(known && policy == ContextMerge::First)
-                };
-                let sources = self.sources(before, &merged, &author, set)?;
-                self.event(&merged, author, sources)
-            });
-            match written {
-                Ok(shared) => return Ok(shared.seq),
-                Err(WriteError::Changed { .. }) => {}
-                Err(error) => return Err(unwritten(name, &error)),
-            }
-        }
-        let message = format!("shared context `{name}` was changed again and again by others");
-        Err(Failure::new(FailureClass::Retryable, "context-busy", message))
-    }
-
-    /// The event by which a run has set a context, if it has.
-    fn published_by(
-        &self,
-        name: &ContextName,
-        since: u64,
-        run: RunId,
-    ) -> Result<Option<u64>, Error> {
-        let mut after = since;
-        loop {
-            let page = self.history(name, after, EVENTS_PER_READ)?;
-            let own = page.iter().find(|stored| match &stored.entry.event {
-                ContextEvent::ContextSet { by: Author::Run { run: author }, .. } => *author == run,
-                _ => false,
-            });
-            if let Some(stored) = own {
-                return Ok(Some(stored.seq));
-            }
-            match page.last() {
-                Some(last) if page.len() == EVENTS_PER_READ => after = last.seq,
-                _ => return Ok(None),
-            }
-        }
-    }
-
-    /// What a context has after a run set `values` in it.
-    fn merged(
-        &self,
-        name: &ContextName,
-        before: Option<&Shared>,
-        values: &Map<String, Value>,
-        policy: ContextMerge,
-    ) -> Result<Map<String, Value>, Failure> {
-        let mut merged = match before {
-            Some(before) => self.value(before).map_err(|error| unwritten(name, &error))?,
-            None => Map::new(),
-        };
-        let conflicts = conflicts(&merged, values, policy);
-        if !conflicts.is_empty() {
-            let message = format!(
-                "shared context `{name}` has other values for {}; choose names of their own, or another \
-                 `merge` in `[context]`",
-                conflicts.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-            );
-            return Err(Failure::new(FailureClass::Permanent, "context-conflict", message));
-        }
-        for (key, new) in values {
-            let value = merged.get(key).and_then(|before| policy.merge(before, new));
-            merged.insert(key.clone(), value.unwrap_or_else(|| new.clone()));
-        }
-        match too_large(&merged) {
-            Some(why) => {
-                let message = format!("shared context `{name}` {why}");
-                Err(Failure::new(FailureClass::Limit, "context-too-large", message))
-            }
-            None => Ok(merged),
-        }
     }
 
     /// The value of a context, an object; an empty one for what was deleted.
@@ -395,9 +248,4 @@ fn too_large(values: &Map<String, Value>) -> Option<String> {
     let names = values.len();
     (names > SHARED_NAMES_MAX)
         .then(|| format!("would have {names} names, and the limit is {SHARED_NAMES_MAX}"))
-}
-
-fn unwritten(name: &ContextName, error: &WriteError) -> Failure {
-    let message = format!("shared context `{name}` cannot be written: {error}");
-    Failure::new(FailureClass::Retryable, "context-unwritten", message)
 }

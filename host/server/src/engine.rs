@@ -23,6 +23,7 @@ mod ending;
 mod handle;
 mod inquiry;
 mod keys;
+mod merging;
 mod names;
 mod offers;
 mod perform;
@@ -38,6 +39,7 @@ mod watch;
 
 pub use clock::Clock;
 pub use handle::{Begins, CommandError, Engine, StartError, StartRun, Started};
+pub use offers::Waits;
 pub use progress::Progress;
 pub use service::{Fatal, Settings};
 pub use start::{Parts, launch};

@@ -156,16 +156,6 @@ pub(crate) fn code_here(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, LoadEr
     component.serialize().map_err(|error| LoadError::Invalid(format!("{error:#}")))
 }
 
-/// Gives memory back to the system that was needed for a moment only, as for compiling or for reading a long
-/// text: the allocator keeps it. Takes milliseconds.
-pub fn give_memory_back() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: may be called at any time, from any thread.
-    unsafe {
-        libc::malloc_trim(0);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

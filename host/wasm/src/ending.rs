@@ -9,7 +9,7 @@ use wasmtime_wasi::I32Exit;
 
 use crate::bindings::taskloom::plugin::types;
 use crate::call::Ending;
-use crate::guest::{Guest, HostCallsExceeded, cut};
+use crate::guest::{Guest, HostCallsExceeded, Panic, cut};
 use crate::memory::Refused;
 use crate::notes::Denial;
 use crate::watched::Stop;
@@ -166,8 +166,15 @@ fn trapped(error: &wasmtime::Error, guest: &Guest) -> Ending {
 }
 
 fn crashed(error: &wasmtime::Error, guest: &Guest) -> Ending {
+    if let Some(Panic { message, stack: Some(stack) }) = &guest.panic {
+        // A language with an engine of its own: the functions of the engine would say nothing.
+        let message = format!("the handler panicked: {message}");
+        let details = Some(serde_json::json!({ "stack": stack }));
+        let message = cut(&message, MESSAGE_BYTES_MAX);
+        return Failure { details, ..Failure::new(FailureClass::Crash, "panic", message) }.into();
+    }
     let (code, what) = if let Some(panic) = &guest.panic {
-        ("panic", format!("the handler panicked: {panic}"))
+        ("panic", format!("the handler panicked: {}", panic.message))
     } else if let Some(exit) = error.downcast_ref::<I32Exit>() {
         ("exited", format!("the handler exited with status {}", exit.0))
     } else if let Some(trap) = error.downcast_ref::<Trap>() {

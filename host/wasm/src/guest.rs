@@ -29,8 +29,8 @@ pub(crate) struct Guest {
     pub(crate) host_calls: u64,
     pub(crate) deadline: Instant,
     pub(crate) pulse: Pulse,
-    /// The message of a panic, if the guest logged one.
-    pub(crate) panic: Option<String>,
+    /// What the guest logged last as its panic.
+    pub(crate) panic: Option<Panic>,
     /// The files that it left.
     pub(crate) artefacts: Artefacts,
     /// What it measured.
@@ -46,6 +46,15 @@ pub(crate) struct Guest {
     /// WASI and HTTP, made when the guest first asks for them: most guests never do.
     outside: Option<Box<Outside>>,
     parts: Arc<OutsideParts>,
+}
+
+/// What a handler says of its own sudden end: a panic, or an exception that nobody caught.
+#[derive(Debug)]
+pub(crate) struct Panic {
+    pub(crate) message: String,
+    /// Where it happened, in the terms of the handler's language: a line for each call, innermost first or
+    /// last as is usual there.
+    pub(crate) stack: Option<String>,
 }
 
 /// The guest asked the host more often than it may.
@@ -249,14 +258,18 @@ impl Guest {
         #[derive(serde::Deserialize)]
         struct Marked<'t> {
             code: Option<std::borrow::Cow<'t, str>>,
+            stack: Option<std::borrow::Cow<'t, str>>,
         }
         let marked = fields.and_then(|fields| serde_json::from_str::<Marked<'_>>(fields).ok());
-        if marked.and_then(|marked| marked.code).is_some_and(|code| code == PANIC_CODE) {
-            let message = match self.held.scrubber() {
-                Some(scrubber) => &scrubber.named(message),
-                None => message,
+        let Some(marked) = marked else { return };
+        if marked.code.is_some_and(|code| code == PANIC_CODE) {
+            let scrubber = self.held.scrubber();
+            let kept = |text: &str| match &scrubber {
+                Some(scrubber) => cut(&scrubber.named(text), LINE_BYTES_MAX).to_owned(),
+                None => cut(text, LINE_BYTES_MAX).to_owned(),
             };
-            self.panic = Some(cut(message, LINE_BYTES_MAX).to_owned());
+            let stack = marked.stack.as_deref().filter(|stack| !stack.is_empty()).map(kept);
+            self.panic = Some(Panic { message: kept(message), stack });
         }
     }
 }

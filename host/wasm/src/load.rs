@@ -20,6 +20,7 @@ use crate::call::{Call, CallIdentity, CallObserver, LogRecord};
 use crate::cancel::CancelToken;
 use crate::compile::{self, COMPILE_TIME_MAX, Compiler};
 use crate::ending;
+use crate::give_back::give_memory_back;
 use crate::guest::Guest;
 use crate::limits::CallLimits;
 use crate::manifest::{self, CONTRACT};
@@ -189,7 +190,7 @@ impl Loader {
             tracing::warn!(%error, "compiled code cannot be kept; it is compiled again at next start");
         }
         drop(code);
-        compile::give_memory_back();
+        give_memory_back();
         // From the file: its pages belong to the system's cache, not to this process.
         match cached() {
             Some(component) => Ok(component),

@@ -1,5 +1,7 @@
 //! Reads `[context]`: what runs share with others, and who may read that.
 
+use serde_json::{Map, Value};
+
 use super::config::MERGES;
 use super::formula::{Formula, Reader, What, parse_template};
 use super::keys;
@@ -9,8 +11,8 @@ use super::task::RawTasks;
 use crate::context::SHARED_CONTEXTS_MAX;
 use crate::document::{Document, Step, Table, clip};
 use crate::expression::{Expression, TemplateReader};
-use crate::id::ContextName;
-use crate::workflow::Sharing;
+use crate::id::{ContextName, TaskType};
+use crate::workflow::{SharedMerge, Sharing, TypeMerge};
 
 /// Reads `[context]`, and adds what is computed in it to `formulas`.
 pub(super) fn read(
@@ -24,7 +26,7 @@ pub(super) fn read(
         let path = [Step::Key("shared"), Step::Item(item)];
         sharing.reads.extend(read_name(&table, &path, &name));
     }
-    sharing.merge = table.choice("merge", &MERGES).unwrap_or_default();
+    sharing.merge = read_merge(&mut table).unwrap_or_default();
     read_publish(&mut table, templates, formulas, &mut sharing);
     for (key, count) in [("shared", sharing.reads.len()), ("publish", sharing.publishes.len())] {
         if count > SHARED_CONTEXTS_MAX {
@@ -35,6 +37,49 @@ pub(super) fn read(
     }
     keys::finish(&table, &keys::CONTEXT);
     sharing
+}
+
+/// Reads what becomes of a name that is there already: `merge`, or `merge_type` with `merge_input`.
+fn read_merge(table: &mut Table<'_>) -> Option<SharedMerge> {
+    let policy = table.choice("merge", &MERGES).map(SharedMerge::Policy);
+    let has_policy = table.has("merge");
+    let task_type = table.parsed::<TaskType>("merge_type");
+    let input = read_merge_input(table);
+    match table.has("merge_type") {
+        true if has_policy => {
+            let help = Some("leave out one of them".to_owned());
+            let message = "`merge` says already what becomes of a name";
+            table.report(&[Step::Key("merge_type")], "conflicting-keys", message, help);
+        }
+        false if table.has("merge_input") => {
+            let help = Some("say with `merge_type` whose input it is".to_owned());
+            let message = "there is no task type that it could be for";
+            table.report(&[Step::Key("merge_input")], "unused-key", message, help);
+        }
+        _ => {}
+    }
+    let by_type = |task_type| SharedMerge::Type(TypeMerge { task_type, input });
+    task_type.map(by_type).or(policy)
+}
+
+fn read_merge_input(table: &mut Table<'_>) -> Map<String, Value> {
+    let path = [Step::Key("merge_input")];
+    match table.json("merge_input") {
+        None => Map::new(),
+        Some(Value::Object(input)) => {
+            if input.contains_key(TypeMerge::VALUES) {
+                let path = [path[0], Step::Key(TypeMerge::VALUES)];
+                let message = "the two values stand there";
+                table.report(&path, "reserved-key", message, Some("leave it out".to_owned()));
+            }
+            input
+        }
+        Some(_) => {
+            let help = Some("write `merge_input = { arrays = \"concat\" }`".to_owned());
+            table.report(&path, "invalid-value", "it is no table", help);
+            Map::new()
+        }
+    }
 }
 
 fn read_name(table: &Table<'_>, path: &[Step<'_>], name: &str) -> Option<ContextName> {

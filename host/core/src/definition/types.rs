@@ -14,7 +14,7 @@ use crate::expression::{Node, PathStep, Piece, Root};
 use crate::id::{PluginName, TaskType};
 use crate::plugin::{Effects, TaskTypeSpec};
 use crate::schema::{Detail, Schema, Segment};
-use crate::workflow::{KnownTypes, NodeIndex, Task};
+use crate::workflow::{KnownTypes, NodeIndex, SharedMerge, Task, TypeMerge};
 
 /// Keywords whose verdict on an object or a list does not depend on what its parts hold.
 const ABOUT_SHAPE: [&str; 11] = [
@@ -63,6 +63,9 @@ impl Definition {
         }
         for formula in &self.formulas {
             check.reads(formula);
+        }
+        if let SharedMerge::Type(merge) = &self.workflow.config.sharing.merge {
+            check.merge(merge);
         }
         self.place(check.found, known)
     }
@@ -184,6 +187,52 @@ impl<'a> Check<'a> {
     ) {
         let path = self.definition.path(node, key);
         self.found.push(Found { path, inside: Vec::new(), byte: None, code, message, help });
+    }
+
+    /// Notes what keeps a task type from merging values of shared contexts.
+    fn merge(&mut self, merge: &'a TypeMerge) {
+        let called = &merge.task_type;
+        let path = |key| vec![Step::Key("context"), Step::Key(key)];
+        let found = |path, code, message, help| Found {
+            path,
+            inside: Vec::new(),
+            byte: None,
+            code,
+            message,
+            help,
+        };
+        let Some((task_type, spec)) = self.known.get_key_value(called) else {
+            let message = format!("unknown task type `{called}`");
+            let help = Help::Similar(called.clone());
+            self.found.push(found(path("merge_type"), "unknown-task-type", message, help));
+            return;
+        };
+        if spec.effects == Effects::Writes {
+            let message = format!("`{called}` may change the world, so it cannot merge values");
+            let help =
+                "it may be called more than once; only task types that compute or read can be";
+            let help = Help::Text(Some(help.to_owned()));
+            self.found.push(found(path("merge_type"), "writes", message, help));
+        }
+        let compile = || Schema::compile(&spec.input_schema).ok();
+        let Some(schema) = self.schemas.entry(task_type).or_insert_with(compile) else { return };
+        let values = Segment::Key(TypeMerge::VALUES.to_owned());
+        let any = |item| vec![values.clone(), Segment::Item(item)];
+        let unknowns = Unknowns { anything: [any(0), any(1)].into(), ..Unknowns::default() };
+        for detail in schema.details(&merge.input_of(&Value::Null, &Value::Null)) {
+            if unknowns.allow(&detail) {
+                let message = format!("the input does not fit `{called}`: {}", detail.message);
+                let inside = detail.unexpected.first().map(|key| PathStep::Key(key.clone()));
+                let is_there = |key: &PathStep| match key {
+                    PathStep::Key(key) => merge.input.contains_key(key),
+                    PathStep::Item(_) => false,
+                };
+                let key = if merge.input.is_empty() { "merge_type" } else { "merge_input" };
+                let mut found = found(path(key), "invalid-input", message, Help::Text(None));
+                found.inside.extend(inside.filter(is_there));
+                self.found.push(found);
+            }
+        }
     }
 
     /// Notes where the input of a task cannot fit the schema of its type.

@@ -2,7 +2,6 @@
 
 #![expect(unused_qualifications, reason = "made by the macro that describes query parameters")]
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +24,7 @@ use super::error::ApiError;
 use super::request::{self, Params};
 use super::types::{self, Cancel, Held, ProblemDetails, Run, RunPage, Task, context_values};
 use crate::app::App;
+use crate::engine::Waits;
 use crate::reader::ReadError;
 
 /// Which runs to list.
@@ -271,7 +271,8 @@ pub(super) async fn view(app: &App, run: RunId, with_input: bool) -> Result<Run,
     let waits = waits(app, &state).await;
     let output = app.reader.output(&state).await?;
     let input = if with_input { Some(payload(app, &state.start.input).await?) } else { None };
-    let mut shown = Run::new(&state, output, input, &waits);
+    let mut shown = Run::new(&state, output, input, &waits.tasks);
+    shown.waiting_for = waits.end;
     show_progress(app, &state, &mut shown.tasks);
     if state.is_held() && state.start.concurrency.is_some() {
         shown.held = Held::new(&state, &app.engine.behind(run).await);
@@ -302,13 +303,14 @@ pub(super) fn show_progress(app: &App, state: &RunState, tasks: &mut [Task]) {
     }
 }
 
-/// Why ready tasks of a run do not run.
-pub(super) async fn waits(app: &App, state: &RunState) -> HashMap<TaskId, String> {
+/// Why ready tasks of a run do not run, or why it does not end.
+pub(super) async fn waits(app: &App, state: &RunState) -> Waits {
     let is_ready = state.tasks().any(|(_, task)| task.status == TaskStatus::Ready);
-    if !is_ready || state.finish.is_some() {
-        return HashMap::new();
+    let is_done = state.ended_tasks() == state.tasks().len();
+    if !(is_ready || is_done) || state.finish.is_some() {
+        return Waits::default();
     }
-    app.engine.waits(state.id).await.into_iter().collect()
+    app.engine.waits(state.id).await
 }
 
 /// The JSON behind a reference.

@@ -47,7 +47,7 @@ pub(crate) async fn list(
         ApiError::InvalidQuery("cursor: leave it out to begin with the first page".to_owned())
     })?;
     let state = runs::folded(&api.app, request::run_id(&id)?).await?;
-    let waits = runs::waits(&api.app, &state).await;
+    let waits = runs::waits(&api.app, &state).await.tasks;
     let (mut tasks, next) = super::types::tasks(&state, from, limit, &waits);
     runs::show_progress(&api.app, &state, &mut tasks);
     Ok(Json(TaskPage {
@@ -76,7 +76,7 @@ pub(crate) async fn show(
     let state = runs::folded(&api.app, request::run_id(&id)?).await?;
     let index = find(&state, &task)?;
     let task_state = state.task(index);
-    let waits = runs::waits(&api.app, &state).await;
+    let waits = runs::waits(&api.app, &state).await.tasks;
     let waits_for = waits.get(&task_state.id).map(String::as_str);
     let input = match &task_state.input {
         Some(input) => Some(runs::payload(&api.app, input).await?),

@@ -33,6 +33,9 @@ pub(super) fn run(run: &Run) -> String {
     if let Some(held) = &run.held {
         let _ = writeln!(text, "{}", held_for(held));
     }
+    if let Some(waiting_for) = &run.waiting_for {
+        let _ = writeln!(text, "waits: {}", one_line(waiting_for));
+    }
     if let Some(failure) = &run.failure {
         let _ = writeln!(text, "{}", reason(failure));
     }

@@ -5,12 +5,16 @@ use std::sync::Arc;
 use taskloom_core::id::RunId;
 use taskloom_core::run::{StopReason, TaskIndex};
 use taskloom_store::{Committed, Conflict};
+use taskloom_wasm::give_memory_back;
 
 use super::batch::{Part, Release};
 use super::handle::{CommandError, StartError, Started};
 use super::inquiry::Inquiry;
 use super::perform::QUEUE_TIMEOUT_REASON;
 use super::service::{Input, Service};
+
+/// Tasks of a run after whose end memory is given back: it has had about a kilobyte for each.
+const LARGE_RUN: usize = 10_000;
 
 impl Service {
     /// Has the batch written, unless one is being written: then it goes on filling. With nothing
@@ -93,11 +97,7 @@ impl Service {
                 }
                 Release::StartChild(child) => self.start_child(child),
                 Release::CancelChild { task, child } => self.cancel_child(run, task, child),
-                Release::ResolveOutput => {
-                    if let Some(resident) = self.runs.get(&run) {
-                        self.performer.resolve_output(&resident.state);
-                    }
-                }
+                Release::ResolveOutput => self.resolve_output(run),
                 Release::Finish => self.finish(run),
                 // Whoever asked may be gone; the run goes on.
                 Release::Started(reply) => {
@@ -116,8 +116,12 @@ impl Service {
     fn finish(&mut self, run: RunId) {
         if let Some(resident) = self.runs.remove(&run) {
             let state = Arc::new(resident.state);
+            let is_large = state.tasks().len() > LARGE_RUN;
             self.child_finished(&state);
             self.finished.ended(state);
+            if is_large {
+                self.performer.spawn(async { give_memory_back() });
+            }
         }
         self.keys.remove(run);
         self.dispatcher.dismiss(run);

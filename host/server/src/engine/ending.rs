@@ -4,17 +4,17 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use taskloom_core::context::ContextMerge;
 use taskloom_core::expression::Template;
 use taskloom_core::failure::{Failure, FailureClass};
 use taskloom_core::id::{ContextName, RunId};
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::run::{FrameIndex, Published, RunState};
-use taskloom_core::workflow::Workflow;
+use taskloom_core::workflow::{SharedMerge, Workflow};
 
 use super::inquiry::expression_failed;
+use super::merging::{MergeTools, TypeMerger, is_stopping};
 use super::names::{Known, Names};
-use crate::contexts::{Contexts, Publication};
+use crate::contexts::{Contexts, Merger, Publication};
 use crate::payloads::{Kept, Payloads};
 
 /// What is needed to end a run.
@@ -24,6 +24,8 @@ pub(super) struct RunEnding {
     output: Option<Names>,
     /// What each publication reads, and what its context ended with when the run started.
     publishes: Vec<(Names, u64)>,
+    /// What merges it, where a task type does.
+    merger: Option<TypeMerger>,
 }
 
 /// What a run ends with.
@@ -37,7 +39,7 @@ pub(super) struct ResolvedOutput {
 }
 
 impl RunEnding {
-    pub(super) fn of(state: &RunState) -> Self {
+    pub(super) fn of(state: &RunState, merger: Option<TypeMerger>) -> Self {
         let workflow = Arc::clone(&state.workflow);
         let names = |template: &Template| Names::of(state, FrameIndex::ROOT, template.references());
         let output = workflow.output.as_ref().map(names);
@@ -46,18 +48,21 @@ impl RunEnding {
             (names(template), since)
         };
         let publishes = workflow.config.sharing.publishes.iter().map(publish).collect();
-        Self { run: state.id, output, publishes, workflow }
+        Self { run: state.id, output, publishes, merger, workflow }
     }
 
-    /// Computes the output, then sets what is published.
+    /// Computes the output, then sets what is published; `None` when the host stops first.
     pub(super) async fn resolve(
         self,
         payloads: &Payloads,
         known: &Known,
         contexts: &Contexts,
-    ) -> ResolvedOutput {
-        let failed =
-            |failure, published| ResolvedOutput { output: Err(failure), published, kept: None };
+        tools: MergeTools,
+    ) -> Option<ResolvedOutput> {
+        let failed = |failure, published| {
+            let kept = None;
+            Some(ResolvedOutput { output: Err(failure), published, kept })
+        };
         let output = match self.output(payloads, known).await {
             Ok(output) => output,
             Err(failure) => return failed(failure, Vec::new()),
@@ -66,16 +71,23 @@ impl RunEnding {
             Ok(publications) => publications,
             Err(failure) => return failed(failure, Vec::new()),
         };
-        let (mut published, policy) = (Vec::new(), self.workflow.config.sharing.merge);
+        let mut published = Vec::new();
         if !publications.is_empty() {
-            let result = publish(contexts.clone(), self.run, publications, policy).await;
+            let merger = match (self.merger, &self.workflow.config.sharing.merge) {
+                (Some(merger), _) => merger.into_merger(tools),
+                (None, SharedMerge::Policy(policy)) => Merger::Policy(*policy),
+                (None, SharedMerge::Type(_)) => return None,
+            };
+            let result = publish(contexts.clone(), self.run, publications, merger).await;
             published = result.1;
-            if let Err(failure) = result.0 {
-                return failed(failure, published);
+            match result.0 {
+                Err(failure) if is_stopping(&failure) => return None,
+                Err(failure) => return failed(failure, published),
+                Ok(()) => {}
             }
         }
         let (output, kept) = output.unzip();
-        ResolvedOutput { output: Ok(output), published, kept: kept.flatten() }
+        Some(ResolvedOutput { output: Ok(output), published, kept: kept.flatten() })
     }
 
     async fn output(
@@ -115,9 +127,9 @@ async fn publish(
     contexts: Contexts,
     run: RunId,
     publications: Vec<Publication>,
-    policy: ContextMerge,
+    merger: Merger,
 ) -> (Result<(), Failure>, Vec<Published>) {
-    let work = move || contexts.publish(run, publications, policy);
+    let work = move || contexts.publish(run, publications, &merger);
     tokio::task::spawn_blocking(work).await.expect("publishing does not panic")
 }
 

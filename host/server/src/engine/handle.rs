@@ -6,13 +6,14 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use taskloom_core::definition::Definition;
-use taskloom_core::id::{Digest, RunId, TaskId, TriggerName};
+use taskloom_core::id::{Digest, RunId, TriggerName};
 use taskloom_core::journal::{IdempotencyKey, Parent, Trigger};
 use taskloom_core::run::{Refusal, RerunPlan, TaskIndex};
 use taskloom_core::time::Timestamp;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::concurrency;
+use super::offers::Waits;
 use super::progress::{Progress, Progresses};
 use super::service::Input;
 use super::watch::{RunWatch, Watchers};
@@ -191,10 +192,10 @@ impl Engine {
     }
 
     /// Why each ready task of a live run is not running, for people. Empty for any other run.
-    pub async fn waits(&self, run: RunId) -> Vec<(TaskId, String)> {
+    pub async fn waits(&self, run: RunId) -> Waits {
         let (reply, answer) = oneshot::channel();
         if self.mailbox.send(Input::Waits(run, reply)).is_err() {
-            return Vec::new();
+            return Waits::default();
         }
         answer.await.unwrap_or_default()
     }

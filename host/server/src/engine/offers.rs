@@ -1,12 +1,12 @@
 //! Which tasks may be claimed: those whose plugin is there; and their claims, in the batch of what
 //! made them ready.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use taskloom_core::dispatch::Offer;
-use taskloom_core::id::{RunId, TaskId};
-use taskloom_core::run::Command;
-use taskloom_core::run::TaskIndex;
+use taskloom_core::id::{RunId, TaskId, TaskType};
+use taskloom_core::run::{Command, RunState, TaskIndex};
 use taskloom_wasm::{Catalog, Plugin};
 
 use super::batch::Release;
@@ -14,6 +14,15 @@ use super::handle::CommandError;
 use super::perform;
 use super::resident::Resident;
 use super::service::Service;
+
+/// What a run waits for that only the host knows, for people.
+#[derive(Debug, Default)]
+pub struct Waits {
+    /// Tasks that are ready.
+    pub tasks: HashMap<TaskId, String>,
+    /// The run itself, whose tasks have ended.
+    pub end: Option<String>,
+}
 
 impl Service {
     /// Offers a ready task to the dispatcher, or keeps it until its plugin is there.
@@ -40,19 +49,25 @@ impl Service {
     }
 
     pub(super) fn plugins_changed(&mut self) {
-        let waiting: Vec<RunId> =
-            self.runs.iter().filter(|(_, r)| !r.blocked.is_empty()).map(|(run, _)| *run).collect();
+        let waits = |(_, resident): &(&RunId, &Resident)| {
+            !resident.blocked.is_empty() || resident.end_is_blocked
+        };
+        let waiting: Vec<RunId> = self.runs.iter().filter(waits).map(|(run, _)| *run).collect();
         for run in waiting {
             self.pin_plugins(run);
             let Some(resident) = self.runs.get_mut(&run) else { continue };
+            let end_is_blocked = resident.end_is_blocked;
             for task in std::mem::take(&mut resident.blocked) {
                 self.offer(run, task);
+            }
+            if end_is_blocked {
+                self.resolve_output(run);
             }
         }
     }
 
     /// Pins the plugins that were not loaded when the run started and are now.
-    fn pin_plugins(&mut self, run: RunId) {
+    pub(super) fn pin_plugins(&mut self, run: RunId) {
         let Some(resident) = self.runs.get(&run) else { return };
         let missing: Vec<_> = resident
             .state
@@ -69,24 +84,31 @@ impl Service {
         }
     }
 
-    pub(super) fn waits(&self, run: RunId) -> Vec<(TaskId, String)> {
-        let Some(resident) = self.runs.get(&run) else { return Vec::new() };
-        let state = &resident.state;
+    /// What tasks of a run wait for that are ready, and its end.
+    pub(super) fn waits(&self, run: RunId) -> Waits {
+        let Some(resident) = self.runs.get(&run) else { return Waits::default() };
         let of = |task: &TaskIndex| {
-            let task_type = state.definition(*task).kind.task_type()?;
-            let plugin = task_type.plugin();
-            let why = match state.pins.get(&plugin) {
-                None => format!("plugin `{plugin}` is not loaded"),
-                Some(digest) if self.catalog.plugin(&plugin, digest).is_none() => {
-                    format!(
-                        "version {digest} of plugin `{plugin}`, which the run keeps, is not loaded"
-                    )
-                }
-                Some(_) => format!("plugin `{plugin}` offers no task type `{task_type}`"),
-            };
-            Some((state.task(*task).id.clone(), why))
+            let task_type = resident.state.definition(*task).kind.task_type()?;
+            let id = resident.state.task(*task).id.clone();
+            Some((id, self.why_not(&resident.state, task_type)))
         };
-        resident.blocked.iter().filter_map(of).collect()
+        let end = resident.merge_type().filter(|_| resident.end_is_blocked);
+        Waits {
+            tasks: resident.blocked.iter().filter_map(of).collect(),
+            end: end.map(|task_type| self.why_not(&resident.state, task_type)),
+        }
+    }
+
+    /// Why a task type cannot be called by a run.
+    fn why_not(&self, state: &RunState, task_type: &TaskType) -> String {
+        let plugin = task_type.plugin();
+        match state.pins.get(&plugin) {
+            None => format!("plugin `{plugin}` is not loaded"),
+            Some(digest) if self.catalog.plugin(&plugin, digest).is_none() => {
+                format!("version {digest} of plugin `{plugin}`, which the run keeps, is not loaded")
+            }
+            Some(_) => format!("plugin `{plugin}` offers no task type `{task_type}`"),
+        }
     }
 
     /// Claims ready tasks for free slots, in the batch of what made them ready.
@@ -118,11 +140,5 @@ impl Service {
 /// The loaded version of a task's plugin that the run pinned.
 fn plugin_of(resident: &mut Resident, catalog: &Catalog, task: TaskIndex) -> Option<Arc<Plugin>> {
     let name = resident.state.definition(task).kind.task_type()?.plugin();
-    if let Some(plugin) = resident.plugins.get(&name) {
-        return Some(Arc::clone(plugin));
-    }
-    let digest = resident.state.pins.get(&name)?;
-    let plugin = catalog.plugin(&name, digest)?;
-    resident.plugins.insert(name, Arc::clone(&plugin));
-    Some(plugin)
+    resident.plugin(catalog, &name)
 }

@@ -27,6 +27,7 @@ use super::clock::Clock;
 use super::desk::Desk;
 use super::ending::RunEnding;
 use super::inquiry::{self, Inquiry, Part};
+use super::merging::{MergeTools, TypeMerger};
 use super::names::{Handed, Known, Names, lost_payload};
 use super::progress::Progresses;
 use super::resident::Resident;
@@ -198,13 +199,15 @@ impl Performer {
     }
 
     /// Computes the `output` of a run all of whose tasks have succeeded, and sets what it publishes.
-    pub(super) fn resolve_output(&self, state: &RunState) {
-        let (run, ending) = (state.id, RunEnding::of(state));
+    pub(super) fn resolve_output(&self, state: &RunState, merger: Option<TypeMerger>) {
+        let (run, ending) = (state.id, RunEnding::of(state, merger));
         let shared = Arc::clone(&self.shared);
         self.shared.runtime.threads(ResourceClass::Io).spawn(async move {
+            let tools = shared.merge_tools();
             let Shared { payloads, known, contexts, .. } = &*shared;
-            let resolved = ending.resolve(payloads, known, contexts).await;
-            shared.deliver(Input::OutputResolved(run, resolved));
+            if let Some(resolved) = ending.resolve(payloads, known, contexts, tools).await {
+                shared.deliver(Input::OutputResolved(run, resolved));
+            }
         });
     }
 
@@ -263,6 +266,11 @@ impl Shared {
         if let Some(desk) = self.desk() {
             desk.deliver(input);
         }
+    }
+
+    fn merge_tools(&self) -> MergeTools {
+        let (runtime, slots) = (self.runtime.clone(), self.slots.clone());
+        MergeTools { runtime, slots, clock: self.clock }
     }
 
     async fn perform(self: &Arc<Self>, job: Job) -> Performed {

@@ -8,7 +8,7 @@ use taskloom_core::failure::FailureClass;
 use taskloom_core::id::PluginName;
 use taskloom_core::run::{RunState, RunStatus, TaskIndex, TaskState};
 use taskloom_store::{ArtefactRow, AttemptRow, RunRow};
-use taskloom_wasm::{CancelToken, Plugin};
+use taskloom_wasm::{CancelToken, Catalog, Plugin};
 
 /// A live run: its state, and what belongs to it but is no truth.
 pub(super) struct Resident {
@@ -17,6 +17,8 @@ pub(super) struct Resident {
     pub(super) plugins: HashMap<PluginName, Arc<Plugin>>,
     /// Ready tasks that wait for a plugin.
     pub(super) blocked: Vec<TaskIndex>,
+    /// Whether its end waits for the plugin that merges what it publishes.
+    pub(super) end_is_blocked: bool,
     /// Stops the attempts that are under way.
     pub(super) cancels: HashMap<TaskIndex, CancelToken>,
     /// Attempts that ended and are not in the history yet.
@@ -32,7 +34,18 @@ const HISTORY_BEHIND_MAX: usize = 64;
 impl Resident {
     pub(super) fn new(state: RunState) -> Self {
         let (plugins, blocked, cancels) = (HashMap::new(), Vec::new(), HashMap::new());
-        Self { state, plugins, blocked, cancels, history: Vec::new(), listed: None }
+        let (end_is_blocked, history, listed) = (false, Vec::new(), None);
+        Self { state, plugins, blocked, end_is_blocked, cancels, history, listed }
+    }
+
+    /// The loaded version of a plugin that the run pinned.
+    pub(super) fn plugin(&mut self, catalog: &Catalog, name: &PluginName) -> Option<Arc<Plugin>> {
+        if let Some(plugin) = self.plugins.get(name) {
+            return Some(Arc::clone(plugin));
+        }
+        let plugin = catalog.plugin(name, self.state.pins.get(name)?)?;
+        self.plugins.insert(name.clone(), Arc::clone(&plugin));
+        Some(plugin)
     }
 
     /// A run that was read from its journal: its history may lack the last attempts, so all are

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use taskloom_core::dispatch::Dispatcher;
-use taskloom_core::id::{Digest, RunId, TaskId};
+use taskloom_core::id::{Digest, RunId};
 use taskloom_core::journal::{ConcurrencyKey, Entry, RunEvent};
 use taskloom_core::run::{AttemptResult, Command, Effect, LossLimits, Reaction, Refusal, react};
 use taskloom_core::time::Timestamp;
@@ -23,6 +23,7 @@ use super::handle::{CommandError, StartError, StartRun, Started};
 use super::inquiry::Answered;
 use super::keys::Keys;
 use super::names::Handed;
+use super::offers::Waits;
 use super::perform::{Left, Performed, Performer};
 use super::progress::Progresses;
 use super::resident::Resident;
@@ -53,7 +54,7 @@ pub(super) enum Input {
     /// Stop a run.
     Cancel(RunId, String, oneshot::Sender<Result<(), CommandError>>),
     /// Say why tasks are not running.
-    Waits(RunId, oneshot::Sender<Vec<(TaskId, String)>>),
+    Waits(RunId, oneshot::Sender<Waits>),
     /// Say which runs a held run waits behind.
     Behind(RunId, oneshot::Sender<Vec<RunId>>),
     /// Say which plugin versions live runs have pinned.

@@ -7,6 +7,7 @@
 mod artefacts;
 mod attempt_workflows;
 mod attempts;
+mod cached_restart;
 mod context;
 mod description;
 mod events;
@@ -14,6 +15,7 @@ mod full;
 mod held;
 mod host;
 mod late_plugins;
+mod merge_types;
 mod own;
 mod pages;
 mod refusals;

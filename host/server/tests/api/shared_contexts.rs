@@ -1,7 +1,7 @@
 //! Contexts that runs share, as clients see them.
 
 use serde_json::{Map, Value, json};
-use taskloom::contexts::Publication;
+use taskloom::contexts::{Merger, Publication};
 use taskloom_core::context::ContextMerge;
 use taskloom_core::id::{ContextName, RunId};
 
@@ -79,10 +79,12 @@ fn a_run_that_is_asked_again_publishes_once() {
     let run: RunId = "0192f0c1-0000-7000-8000-000000000001".parse().expect("an id");
     let values: Map<String, Value> = [("n".to_owned(), json!(1))].into_iter().collect();
     let publication = || Publication { name: name.clone(), since: 0, values: values.clone() };
-    let first = app().contexts.publish(run, vec![publication()], ContextMerge::Fail);
+    let first =
+        app().contexts.publish(run, vec![publication()], &Merger::Policy(ContextMerge::Fail));
     first.0.expect("it fits");
     put("after-a-crash", &json!({ "n": 2 }), &[]).expect(200);
-    let (again, published) = app().contexts.publish(run, vec![publication()], ContextMerge::Fail);
+    let (again, published) =
+        app().contexts.publish(run, vec![publication()], &Merger::Policy(ContextMerge::Fail));
     again.expect("it was published before");
     assert_eq!((published.len(), published[0].seq), (1, 1));
     assert_eq!(get("/contexts/after-a-crash/history")["next_after"], 2);

@@ -53,6 +53,33 @@ fn workflows_are_compared_by_what_they_mean() {
     place.taskloom("diff wrong.toml new.toml").expect(2).says(&["wrong.toml:1:6"]);
 }
 
+#[test]
+fn shared_contexts_are_set_shown_and_deleted() {
+    let place = Place::new();
+    let host = Host::start(&place);
+    let on = format!("--server {}", host.address);
+    place.taskloom(&format!("contexts list {on}")).expect(0).says(&["no shared contexts"]);
+    place.write("notes.json", "{\"by\": \"Ada\", \"count\": 1}");
+    let set = place.taskloom(&format!("contexts set notes notes.json {on}")).expect(0);
+    set.says(&["notes  at 1", "by  \"Ada\"  by a caller at "]);
+    let words = ["contexts", "set", "notes", "-", "--seq", "1", "--server", &host.address];
+    place.taskloom_words(&words, "{\"by\": \"Bob\"}").expect(0).says(&["notes  at 2"]);
+    place.taskloom_words(&words, "{\"by\": \"Cy\"}").expect(1).says(&["is at \"2\" by now"]);
+    let shown = place.taskloom(&format!("contexts show notes --json {on}")).expect(0).json();
+    assert_eq!((&shown["seq"], &shown["values"]["by"]["value"]), (&json!(2), &json!("Bob")));
+    place.taskloom(&format!("contexts list {on}")).expect(0).says(&["CONTEXT", "notes", "by"]);
+    let history = place.taskloom(&format!("contexts history notes {on}")).expect(0);
+    history.says(&["a caller set by, count", "a caller set by"]);
+    place.taskloom(&format!("contexts delete notes --seq 2 {on}")).expect(0).says(&["deleted"]);
+    place.taskloom(&format!("contexts show notes {on}")).expect(1).says(&["no context `notes`"]);
+    let all = place.taskloom(&format!("contexts history notes --json {on}")).expect(0).json();
+    assert_eq!(all["events"][2]["kind"], "context-deleted");
+    for (text, why) in [("[1]", "holds no object"), ("{", "is not JSON")] {
+        place.write("notes.json", text);
+        place.taskloom(&format!("contexts set notes notes.json {on}")).expect(2).says(&[why]);
+    }
+}
+
 const GREETING: &str = r#"
 id = "greeting"
 version = "1.0.0"

@@ -13,7 +13,7 @@ use super::CatalogEvent;
 use super::folder::{self, Found, Stamp, policy_path};
 use super::loader::{Job, Outcome, Refusal, RefusalKind};
 use super::shelf::Shelf;
-use crate::compile;
+use crate::give_back::{give_code_back, give_memory_back};
 use crate::plugin::Plugin;
 use crate::policy::Policy;
 
@@ -278,7 +278,8 @@ impl Keeper {
         if self.restless && self.wanted == 0 && self.files.values().all(is_at_rest) {
             self.restless = false;
             self.shelf.settle();
-            compile::give_memory_back();
+            give_memory_back();
+            give_code_back();
             (self.sink)(CatalogEvent::Settled);
         }
     }

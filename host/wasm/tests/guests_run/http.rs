@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use crate::fixture::{Heard, call, hostile, hostile_with, runtime, told};
 
 /// Answers requests with `response`, or never when there is none. Gives its port.
-async fn server(response: Option<&'static str>) -> u16 {
+pub(crate) async fn server(response: Option<&'static str>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let port = listener.local_addr().expect("bound").port();
     tokio::spawn(async move {
@@ -28,7 +28,8 @@ async fn server(response: Option<&'static str>) -> u16 {
     port
 }
 
-const HELLO: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello";
+pub(crate) const HELLO: &str =
+    "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello";
 
 /// The hostile guest, with the loopback address granted on `port`.
 fn granted(port: u16, methods: &str) -> Arc<Plugin> {

@@ -5,6 +5,7 @@
 mod ai;
 mod calls;
 mod catalog;
+mod conformance;
 mod context;
 mod fixture;
 mod http;

@@ -98,6 +98,16 @@ pub(in crate::definition) static CONTEXT: Section = Section {
             Shape::Choice(&["last", "first", "deep", "fail"]),
             "What becomes of a name that is there already; `last` when absent.",
         ),
+        Key::new(
+            "merge_type",
+            Shape::Text,
+            "Instead of `merge`: the task type that makes one value of two.",
+        ),
+        Key::new(
+            "merge_input",
+            Shape::Constant,
+            "What the input of `merge_type` has beside `values`; without expressions.",
+        ),
     ],
 };
 

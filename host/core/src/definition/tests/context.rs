@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 
-use super::{check_tasks, print};
+use super::{check_tasks, check_types, print};
 use crate::definition::read;
 use crate::workflow::NodeIndex;
 
@@ -227,8 +227,58 @@ input = { fine = "${shared.notes.x}", wrong = "${shared.note}" }
             [unknown-value] w.toml:6:9: context.merge: unknown value `best`; it must be one of `last`, `first`, `deep`, `fail`
             [out-of-scope] w.toml:7:55: context.publish.notes.b: `item` is there only inside a `parallel` with `for_each`
             [invalid-value] w.toml:7:77: context.publish."no name": `no name` is no context name: it must be lower-case letters, digits, `-` and `_`, beginning with a letter, of at most 128 bytes
-            [unknown-key] w.toml:8:1: context.keep: unknown key `keep`; known: `shared`, `publish`, `merge`
+            [unknown-key] w.toml:8:1: context.keep: unknown key `keep`; known: `shared`, `publish`, `merge`, `merge_type`, `merge_input`
             [unknown-context] w.toml:12:50: tasks[0].input.wrong: no shared context `note` is read by this workflow; did you mean `notes`?
         "#]],
     );
+}
+
+#[test]
+fn what_merges_values_of_shared_contexts_is_said_once() {
+    let tasks = "[[tasks]]\nid = \"a\"\ntype = \"a.b\"\n";
+    check_tasks(
+        &format!(
+            "[context]\nmerge = \"deep\"\nmerge_type = \"json.merge\"\n\
+             merge_input = {{ values = [1] }}\n{tasks}"
+        ),
+        expect![[r#"
+            [conflicting-keys] w.toml:5:14: context.merge_type: `merge` says already what becomes of a name; leave out one of them
+            [reserved-key] w.toml:6:26: context.merge_input.values: the two values stand there; leave it out
+        "#]],
+    );
+    check_tasks(
+        &format!("[context]\nmerge_type = \"merge\"\nmerge_input = 1\n{tasks}"),
+        expect![[r#"
+            [invalid-value] w.toml:4:14: context.merge_type: `merge` is no task type: it must be `plugin.name`, both of lower-case letters, digits, `-` and `_`, of at most 128 bytes
+            [invalid-value] w.toml:5:15: context.merge_input: it is no table; write `merge_input = { arrays = "concat" }`
+        "#]],
+    );
+    check_tasks(
+        &format!("[context]\nmerge_input = {{ arrays = \"x\" }}\n{tasks}"),
+        expect![[r#"
+        [unused-key] w.toml:4:15: context.merge_input: there is no task type that it could be for; say with `merge_type` whose input it is
+    "#]],
+    );
+}
+
+#[test]
+fn what_merges_values_of_shared_contexts_fits_its_task_type() {
+    let tasks = "[[tasks]]\nid = \"a\"\nkind = \"wait\"\nsignal = \"go\"\n";
+    for (merge, problems) in [
+        (
+            "merge_type = \"text.chose\"",
+            expect![[r#"
+            [unknown-task-type] w.toml:4:14: context.merge_type: unknown task type `text.chose`; did you mean `text.choose`?
+        "#]],
+        ),
+        (
+            "merge_type = \"text.render\"\nmerge_input = { mode = \"x\", template = \"abc\" }",
+            expect![[r#"
+                [invalid-input] w.toml:5:15: context.merge_input: the input does not fit `text.render`: "x" is not one of "fast" or "slow"
+                [invalid-input] w.toml:5:15: context.merge_input: the input does not fit `text.render`: [null,null] is not of type "object"
+            "#]],
+        ),
+    ] {
+        check_types(&format!("[context]\n{merge}\n{tasks}"), problems);
+    }
 }

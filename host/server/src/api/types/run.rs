@@ -96,6 +96,9 @@ pub struct Run {
     /// Why it has not begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Held>,
+    /// Why it does not end, although its tasks have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
     /// When it began: its time had come, and its concurrency key had room.
     pub admitted_at: Option<String>,
     /// Its concurrency key.
@@ -237,6 +240,7 @@ impl Run {
             context: BTreeMap::new(),
             started_at: state.started_at.to_string(),
             held: Held::new(state, &[]),
+            waiting_for: None,
             admitted_at: state.admitted_at.map(|at| at.to_string()),
             concurrency_key: start.concurrency.as_ref().map(|c| c.key.clone()),
             ended_at: finish.map(|finish| finish.at.to_string()),

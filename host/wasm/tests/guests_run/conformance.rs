@@ -1,0 +1,207 @@
+//! The same behaviours of guests in every language: what a handler does means the same whatever it is written in.
+
+use std::sync::Arc;
+
+use taskloom_wasm::{CallReport, Plugin, Policy};
+
+use crate::fixture::{
+    Heard, call_of, component, component_if_built, hostile_with, load, runtime, told,
+};
+use crate::http::{HELLO, server};
+
+/// A guest of the tests, in its language.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Language {
+    Rust,
+    JavaScript,
+}
+
+use Language::{JavaScript, Rust};
+
+/// What a call is expected to end with: the beginning of it as [`told`] tells it.
+enum Expected {
+    Same(&'static str),
+    /// By language, where engines differ in what they say.
+    Each(&'static [(Language, &'static str)]),
+}
+
+use Expected::{Each, Same};
+
+/// Task type, input and expected ending.
+const BEHAVIOURS: &[(&str, &str, Expected)] = &[
+    ("noop", "{}", Same("succeeded {}")),
+    ("echo", r#"{"a":[1,"ä😀"],"b":null}"#, Same(r#"succeeded {"a":[1,"ä😀"],"b":null}"#)),
+    ("fail", r#"{"class":"retryable","message":"m"}"#, Same("retryable asked-to-fail: m")),
+    (
+        "fail",
+        r#"{"class":"retry-after","delay_ms":7}"#,
+        Same("retryable after 7 ms asked-to-fail: the input asks for a failure"),
+    ),
+    ("fail", r#"{"class":"invalid-input","code":"c"}"#, Same("permanent c: ")),
+    ("fail", r#"{"class":"permanent","code":"c"}"#, Same("permanent c: ")),
+    ("fail", r#"{"class":"cancelled"}"#, Same("permanent cancelled-by-itself")),
+    ("fail", "{}", Same("permanent invalid-input: the input is wrong: ")),
+    ("missing", "{}", Same("permanent unknown-task-type: ")),
+    (
+        "wrong-output",
+        "{}",
+        Same("permanent invalid-output: the handler's output is wrong: /text: 5"),
+    ),
+    ("flood-output", r#"{"bytes":200000}"#, Same("limit output-too-large: the output has 200")),
+    ("spin", "{}", Same("limit out-of-fuel: the call used up its 1000000000 units of fuel")),
+    (
+        "allocate",
+        "{}",
+        Same("limit out-of-memory: the call asked for more than its 67108864 bytes"),
+    ),
+    (
+        "recurse",
+        "{}",
+        Each(&[
+            (Rust, "crash stack-overflow: the handler crashed"),
+            (
+                JavaScript,
+                "crash panic: the handler panicked: InternalError: too much recursion, at recurse",
+            ),
+        ]),
+    ),
+    (
+        "panic",
+        "{}",
+        Each(&[
+            (Rust, "crash panic: the handler panicked: nobody expected this"),
+            (
+                JavaScript,
+                "crash panic: the handler panicked: TypeError: can't access property \"property\", \
+                 value.missing is undefined, at deep (plugin.js:",
+            ),
+        ]),
+    ),
+    ("open-url", r#"{"url":"https://a.test/"}"#, Same("permanent ")),
+];
+
+fn guest(language: Language, policy: Policy) -> Option<Arc<Plugin>> {
+    Some(match language {
+        Rust => hostile_with(policy),
+        JavaScript => load("conform-js", component_if_built("conform-js")?, policy),
+    })
+}
+
+async fn run(plugin: &Arc<Plugin>, short: &str, input: &str) -> (CallReport, Arc<Heard>) {
+    let (mut call, heard) = call_of(plugin, short, input);
+    call.limits.fuel = 1_000_000_000;
+    call.limits.output_bytes = 100_000;
+    (runtime().call(plugin, call).await, heard)
+}
+
+/// Runs every behaviour and says all that is not as expected.
+async fn conforms(language: Language) {
+    let Some(plugin) = guest(language, Policy::default()) else { return };
+    let mut wrong = Vec::new();
+    for (short, input, expected) in BEHAVIOURS {
+        let expected = match expected {
+            Same(expected) => Some(*expected),
+            Each(each) => {
+                each.iter().find(|(of, _)| *of == language).map(|(_, expected)| *expected)
+            }
+        };
+        let Some(expected) = expected else { continue };
+        let (report, _) = run(&plugin, short, input).await;
+        let told = told(&report.ending);
+        if !told.starts_with(expected) {
+            wrong.push(format!("{short} {input}: `{told}` does not begin with `{expected}`"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    imports_answer(&plugin).await;
+    requests_are_sent(language).await;
+}
+
+/// What every function of the contract gives.
+async fn imports_answer(plugin: &Arc<Plugin>) {
+    let (report, heard) = run(plugin, "talk", r#"{"lines":5}"#).await;
+    assert_eq!(told(&report.ending), "succeeded {}");
+    let expected =
+        ["trace: line 1", "debug: line 2", "info: line 3", "warn: line 4", "error: line 5"];
+    assert_eq!(heard.text(), expected);
+    assert_eq!(
+        heard.lines.lock().expect("not poisoned")[4].fields.as_deref(),
+        Some(r#"{"line":5}"#)
+    );
+    let progress = heard.progress.lock().expect("not poisoned").clone();
+    assert_eq!((progress.len(), progress[4].clone()), (5, (1.0, "line 5".to_owned())));
+
+    let (report, _) = run(plugin, "identity", "{}").await;
+    let identity = told(&report.ending);
+    for expected in [
+        r#""run_id":"01890a5d-ac96-774b-bcce-b302099a8057""#,
+        r#""workflow_id":"test-flow""#,
+        r#""task_id":"attack""#,
+        r#""attempt":2"#,
+        r#""max_attempts":3"#,
+        r#""idempotency_key":"key""#,
+        r#""traceparent":null"#,
+    ] {
+        assert!(identity.contains(expected), "{expected} is not in {identity}");
+    }
+
+    let input = r#"{"files":[["a.txt","ä one"],["b.txt","two"]]}"#;
+    let (report, heard) = run(plugin, "leave", input).await;
+    let left = told(&report.ending);
+    let digest = taskloom_core::id::Digest::of("ä one".as_bytes());
+    let expected =
+        format!(r#"{{"artefact":"{digest}","name":"a.txt","media_type":"text/plain","bytes":6}}"#);
+    assert!(left.contains(&expected), "{expected} is not in {left}");
+    assert_eq!(report.usage.artefacts.len(), 2);
+    let (call, reader) =
+        call_of(plugin, "read-file", &format!(r#"{{"given":{expected},"wanted":"{digest}"}}"#));
+    *reader.files.lock().expect("not poisoned") = heard.files.lock().expect("not poisoned").clone();
+    let report = runtime().call(plugin, call).await;
+    assert_eq!(told(&report.ending), r#"succeeded {"text":"ä one"}"#);
+    let (report, _) = run(plugin, "read-file", &format!(r#"{{"wanted":"{digest}"}}"#)).await;
+    assert!(told(&report.ending).starts_with("permanent unknown-artefact: "), "{report:?}");
+    let (report, _) = run(plugin, "leave", r#"{"files":[["../a","x"]]}"#).await;
+    assert!(told(&report.ending).starts_with("permanent invalid-artefact: "), "{report:?}");
+
+    let (call, heard) = call_of(plugin, "obey-cancel", "{}");
+    let (cancel, called) = (call.cancel.clone(), Arc::clone(plugin));
+    let calling = tokio::spawn(async move { runtime().call(&called, call).await });
+    heard.spoke.notified().await;
+    cancel.cancel("a person asked");
+    let report = calling.await.expect("no panic");
+    assert_eq!(told(&report.ending), "cancelled: a person asked");
+}
+
+/// Requests that are granted, forbidden by the effects, and unanswered.
+async fn requests_are_sent(language: Language) {
+    let port = server(Some(HELLO)).await;
+    let source = format!(
+        "[[http]]\nhost = \"127.0.0.1\"\nport = {port}\nschemes = [\"http\"]\nmethods = [\"GET\", \"POST\"]\n"
+    );
+    let policy = Policy::read("p.policy.toml", &source).expect("a policy");
+    let plugin = guest(language, policy).expect("it was there before");
+    let get = format!(r#"{{"url":"http://127.0.0.1:{port}/"}}"#);
+    let post = format!(r#"{{"url":"http://127.0.0.1:{port}/","method":"POST","body":"b"}}"#);
+    for (short, input, expected) in [
+        ("open-url", &get, r#"succeeded {"status":200,"body":"hello"}"#),
+        ("open-url", &post, r#"succeeded {"status":200,"body":"hello"}"#),
+        ("open-url-reads", &get, "succeeded"),
+        ("open-url-reads", &post, "permanent "),
+        ("open-url-pure", &get, "permanent "),
+    ] {
+        let (report, _) = run(&plugin, short, input).await;
+        let told = told(&report.ending);
+        assert!(told.starts_with(expected), "{short} {input}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn guests_in_rust_conform() {
+    assert!(!component("hostile").is_empty());
+    conforms(Rust).await;
+}
+
+#[tokio::test]
+async fn guests_in_javascript_conform() {
+    conforms(JavaScript).await;
+}

@@ -1,0 +1,295 @@
+//! Guests in other languages than Rust: their toolchains, and the components that are built with them.
+//!
+//! A machine without such a language builds and tests everything else; what it leaves out is told.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use sha2::{Digest as _, Sha256};
+
+use crate::command;
+use crate::stamp::Stamp;
+
+/// Where the components go: they are guests of the tests.
+const COMPONENTS: &str = "target/guests/components";
+
+/// The contract that they are built for.
+const CONTRACT: &str = "wit/0.1.0";
+
+/// Lists what was left out, a line each, for the tests that need it.
+const LEFT_OUT: &str = "target/guests/left-out.txt";
+
+/// A language that plugins are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Language {
+    JavaScript,
+}
+
+/// A plugin in one of them.
+#[derive(Debug)]
+struct Guest {
+    language: Language,
+    /// The plugin's name and the stem of its file.
+    name: &'static str,
+    /// Its main module; what it is made of lies in the same folder.
+    module: &'static str,
+}
+
+const GUESTS: [Guest; 2] = [
+    Guest {
+        language: Language::JavaScript,
+        name: "conform-js",
+        module: "tests/guests/conform-js/plugin.js",
+    },
+    Guest {
+        language: Language::JavaScript,
+        name: "release",
+        module: "sdk/js/examples/release/release.ts",
+    },
+];
+
+/// Installs the languages that there are and builds the guests in them. Gives their files; what this machine cannot
+/// build is told, a line for each language.
+///
+/// # Errors
+///
+/// When a language that is there cannot be set up, or a guest does not build.
+pub(crate) fn build(root: &Path) -> Result<Vec<PathBuf>> {
+    let (mut files, mut left_out) = (Vec::new(), Vec::new());
+    for language in [Language::JavaScript] {
+        let guests: Vec<_> = GUESTS.iter().filter(|guest| guest.language == language).collect();
+        match language.set_up(root)? {
+            Ok(()) => {
+                for guest in guests {
+                    files.push(guest.build(root)?);
+                }
+            }
+            Err(reason) => {
+                for guest in &guests {
+                    // One of an earlier checkout would be tested as if it was this one.
+                    let _ = fs::remove_file(guest.component(root));
+                }
+                let names: Vec<_> = guests.iter().map(|guest| guest.name).collect();
+                let name = language.name();
+                let text = format!("guests in {name} ({}): {reason}", names.join(", "));
+                eprintln!("== left out: {text}");
+                left_out.push(text);
+            }
+        }
+    }
+    note(root, &left_out)?;
+    Ok(files)
+}
+
+/// Installs the languages that there are.
+///
+/// # Errors
+///
+/// When a language that is there cannot be set up.
+pub(crate) fn set_up(root: &Path) -> Result<()> {
+    for language in [Language::JavaScript] {
+        if let Err(reason) = language.set_up(root)? {
+            eprintln!("== left out: guests in {}: {reason}", language.name());
+        }
+    }
+    Ok(())
+}
+
+/// The tests of the SDKs and of their examples, which need no host.
+///
+/// # Errors
+///
+/// When a language that is there cannot be set up.
+pub(crate) fn tests(root: &Path) -> Result<Vec<(&'static str, Command)>> {
+    let mut tests = Vec::new();
+    for language in [Language::JavaScript] {
+        if language.set_up(root)?.is_ok() {
+            tests.extend(language.tests(root)?);
+        }
+    }
+    Ok(tests)
+}
+
+/// What the last build left out, a line each.
+pub(crate) fn left_out(root: &Path) -> Vec<String> {
+    let text = fs::read_to_string(root.join(LEFT_OUT)).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+fn note(root: &Path, left_out: &[String]) -> Result<()> {
+    let text = left_out.iter().fold(String::new(), |mut text, line| {
+        let _ = writeln!(text, "{line}");
+        text
+    });
+    let path = root.join(LEFT_OUT);
+    fs::create_dir_all(path.parent().expect("it lies in a folder"))
+        .and_then(|()| fs::write(&path, text))
+        .with_context(|| format!("writing {LEFT_OUT}"))
+}
+
+impl Language {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::JavaScript => "JavaScript",
+        }
+    }
+
+    /// What components of this language are made with, beside the guest itself.
+    const fn tools(self) -> &'static [&'static str] {
+        match self {
+            Self::JavaScript => &["sdk/js/src", "sdk/js/build.mjs", "sdk/js/package-lock.json"],
+        }
+    }
+
+    /// Installs what the language needs; else why it is left out.
+    fn set_up(self, root: &Path) -> Result<Result<(), String>> {
+        match self {
+            Self::JavaScript => javascript(root),
+        }
+    }
+
+    fn tests(self, root: &Path) -> Result<Vec<(&'static str, Command)>> {
+        let Self::JavaScript = self;
+        let folder = root.join("sdk/js");
+        let mut files = Vec::new();
+        for place in ["test", "examples"] {
+            gather(&folder.join(place), &mut files)?;
+        }
+        // By name: versions of Node differ in what they make of a folder.
+        files.retain(|file| file.to_string_lossy().ends_with(".test.mjs"));
+        let mut tests = Command::new("node");
+        tests.args(["--test", "--test-reporter=tap"]).args(files).current_dir(folder);
+        Ok(vec![("tests of the SDK in JavaScript", tests)])
+    }
+
+    fn builder(self, root: &Path) -> Command {
+        let mut builder = match self {
+            Self::JavaScript => Command::new("node"),
+        };
+        match self {
+            Self::JavaScript => builder.arg("sdk/js/build.mjs"),
+        };
+        builder.current_dir(root);
+        builder
+    }
+}
+
+/// Node 20 or newer, and exactly the packages that the SDK's lock file names.
+fn javascript(root: &Path) -> Result<Result<(), String>> {
+    let version = command::output(Command::new("node").arg("--version"));
+    let major = version.as_deref().and_then(major);
+    if major.is_none_or(|major| major < 20) || !command::is_installed("npm") {
+        return Ok(Err("there is no Node.js 20 or newer with npm".to_owned()));
+    }
+    let folder = root.join("sdk/js");
+    let lock = fs::read(folder.join("package-lock.json")).context("reading the SDK's lock file")?;
+    let stamp = Stamp::new(root, "npm-sdk", lock);
+    if stamp.is_fresh() && folder.join("node_modules").is_dir() {
+        return Ok(Ok(()));
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--loglevel=error"]).current_dir(&folder);
+    command::run("npm ci of the SDK", &mut npm)?;
+    stamp.renew()?;
+    Ok(Ok(()))
+}
+
+/// The first number in a version such as `v20.20.2`.
+fn major(version: &str) -> Option<u32> {
+    version.trim_start_matches('v').split('.').next()?.parse().ok()
+}
+
+impl Guest {
+    fn component(&self, root: &Path) -> PathBuf {
+        root.join(COMPONENTS).join(format!("{}.wasm", self.name))
+    }
+
+    /// Builds it, unless a component of the very same sources is there.
+    fn build(&self, root: &Path) -> Result<PathBuf> {
+        let component = self.component(root);
+        let stamp = Stamp::new(root, &format!("guest-{}", self.name), self.sources(root)?);
+        if stamp.is_fresh() && component.is_file() {
+            return Ok(component);
+        }
+        let mut builder = self.language.builder(root);
+        builder.arg(self.module).arg("--out").arg(&component);
+        command::run(&format!("building {}", self.name), &mut builder)?;
+        stamp.renew()?;
+        Ok(component)
+    }
+
+    /// The digest of everything that it is made of.
+    fn sources(&self, root: &Path) -> Result<Vec<u8>> {
+        let own = Path::new(self.module).parent().expect("a module lies in a folder");
+        let mut files = Vec::new();
+        for place in self.language.tools().iter().chain(&[CONTRACT]) {
+            gather(&root.join(place), &mut files)?;
+        }
+        gather(&root.join(own), &mut files)?;
+        files.sort();
+        let mut digest = Sha256::new();
+        for file in files {
+            let content = fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
+            let name = file.strip_prefix(root).expect("it was found below the root");
+            digest.update(name.as_os_str().as_encoded_bytes());
+            digest.update([0]);
+            digest.update(Sha256::digest(content));
+        }
+        Ok(format!("{:x}", digest.finalize()).into_bytes())
+    }
+}
+
+/// The files at or below `place`, without what is installed or made.
+fn gather(place: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    if place.is_file() {
+        files.push(place.to_owned());
+        return Ok(());
+    }
+    let entries = fs::read_dir(place).with_context(|| format!("reading {}", place.display()))?;
+    for entry in entries {
+        let path = entry.with_context(|| format!("reading {}", place.display()))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if !matches!(name, "node_modules" | "__pycache__") && !name.starts_with('.') {
+            gather(&path, files)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_of_the_sources_follows_their_content() {
+        let root = tempfile::tempdir().expect("a folder");
+        let write = |path: &str, text: &str| {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            fs::write(path, text).expect("written");
+        };
+        for place in ["sdk/js/src/a.js", "sdk/js/build.mjs", "sdk/js/package-lock.json"] {
+            write(place, "one");
+        }
+        write("wit/0.1.0/plugin.wit", "package a:b;");
+        write("mine/plugin.js", "one");
+        let guest =
+            Guest { language: Language::JavaScript, name: "mine", module: "mine/plugin.js" };
+        let digest = || guest.sources(root.path()).expect("readable");
+        let before = digest();
+        write("mine/node_modules/x/index.js", "installed");
+        write("mine/.taskloom-1/plugin.js", "made");
+        assert_eq!(digest(), before);
+        write("mine/other.js", "new");
+        assert_ne!(digest(), before);
+    }
+
+    #[test]
+    fn versions_of_node_are_read() {
+        assert_eq!(major("v20.20.2"), Some(20));
+        assert_eq!(major("unknown"), None);
+    }
+}
