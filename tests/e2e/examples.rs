@@ -21,7 +21,11 @@ const LANGUAGES: [(&str, &str, &str); 1] =
 
 /// What triggers need of a host: secrets, which are never read here, and a folder.
 const CONFIGURATION: &str = "[secrets]\ngithub = { env = \"NOT_SET\" }\n\
-                             example-webhook = { env = \"NOT_SET\" }\n[triggers]\nfiles = \"files\"\n";
+                             example-webhook = { env = \"NOT_SET\" }\n\
+                             example-token = { file = \"token\" }\n[triggers]\nfiles = \"files\"\n";
+
+/// Where the secret may go, but for the port.
+const DESTINATION: &str = "host = \"127.0.0.1\"\nschemes = [\"http\"]\n";
 
 /// How a workflow that ships is run.
 struct Case {
@@ -134,6 +138,7 @@ fn cases(url: &str) -> Vec<Case> {
             json!({}),
             json!("title: failed, explained: succeeded"),
         ),
+        case("example-secret", json!({ "url": url }), json!(200)),
         case("example-sub-workflow", json!({ "names": ["Ada"] }), json!(["Bonjour, Ada"])),
         case("example-switch", json!({ "name": "Ada", "language": "de" }), json!("Guten Tag, Ada")),
         case("example-switch", json!({ "name": "Ada" }), json!("Hello, Ada")),
@@ -163,7 +168,10 @@ fn every_workflow_that_ships_runs() {
     let policy = format!(
         "[[http]]\nhost = \"127.0.0.1\"\nport = {port}\nschemes = [\"http\"]\nmethods = [\"GET\"]\n"
     );
+    let policy =
+        format!("{policy}[[secrets]]\nname = \"example-token\"\n{DESTINATION}port = {port}\n");
     folders.file("plugins/http.policy.toml", &policy);
+    folders.file("token", "a-token-of-the-tests\n");
     let configuration = folders.file("taskloom.toml", CONFIGURATION).display().to_string();
     let host = Host::start_with(&folders, &[("TASKLOOM_CONFIG", &configuration)]);
     let mut cases = cases(&url);

@@ -5,6 +5,7 @@
 #![allow(unreachable_pub, reason = "one program: what its modules share is public to each other")]
 
 mod bad_input;
+mod capabilities;
 mod crash;
 mod endings;
 mod examples;

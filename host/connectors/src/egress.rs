@@ -244,7 +244,8 @@ async fn exchange(
         .body(outgoing.body);
     match tokio::time::timeout(patience.first_byte, request.send()).await {
         Err(_) => Err(SendError::Timeout { host }),
-        Ok(Err(error)) => Err(classify(host, &error)),
+        // Its URL may hold a secret.
+        Ok(Err(error)) => Err(classify(host, &error.without_url())),
         Ok(Ok(response)) => Ok(response),
     }
 }

@@ -15,6 +15,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 use taskloom_core::definition::HostOffers;
 use taskloom_store::{Options, Store};
+use taskloom_wasm::ports::Ports;
 use taskloom_wasm::{Catalog, CatalogConfig, CatalogEvent, Runtime, RuntimeConfig};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -178,6 +179,7 @@ fn runtime_config(config: &Config) -> RuntimeConfig {
         defaults: config.limits.defaults,
         ceilings: config.limits.ceilings,
         cancel_grace: config.limits.cancel_grace,
+        ports: Ports { secrets: Arc::new(config.secrets.clone()), ..Ports::default() },
         services: Some(Handle::current()),
         ..RuntimeConfig::default()
     }

@@ -258,6 +258,9 @@ impl Settings {
             artefacts: number("artefacts"),
             artefact_bytes: number("artefact_bytes"),
             artefacts_bytes: number("artefacts_bytes"),
+            metrics: number("metrics"),
+            secrets: number("secrets"),
+            ai_requests: number("ai_requests"),
         }
     }
 

@@ -7,6 +7,8 @@ use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use taskloom_wasm::ports::{SecretProblem, SecretSource, SecretValue};
+
 /// The longest secret, in bytes: a file that is longer is something else.
 const BYTES_MAX: u64 = 64 * 1024;
 
@@ -102,6 +104,17 @@ impl Secrets {
             return Err(SecretError::Empty(name));
         }
         Ok(Secret(bytes[..end].to_vec()))
+    }
+}
+
+/// For guests, which get none of it.
+impl SecretSource for Secrets {
+    fn read(&self, name: &str) -> Result<SecretValue, SecretProblem> {
+        match Self::read(self, name) {
+            Ok(secret) => Ok(SecretValue::new(secret.0)),
+            Err(error @ SecretError::Unknown(_)) => Err(SecretProblem::Unknown(error.to_string())),
+            Err(error) => Err(SecretProblem::Unreadable(error.to_string())),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, mpsc};
 
 use taskloom_connectors::egress::Egress;
+use taskloom_core::attempt::AiSpent;
 use taskloom_core::failure::Failure;
 use taskloom_core::id::{Digest, PluginName, RunId, TaskId, TaskType, WorkflowId};
 use taskloom_core::plugin::{Effects, ResourceClass};
@@ -11,6 +12,8 @@ use taskloom_core::time::Timestamp;
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
+use crate::ai::Accounts;
+use crate::asked::Asked;
 use crate::bindings::{self, PluginPre};
 use crate::cache::CodeCache;
 use crate::call::{Call, CallIdentity, CallObserver, LogRecord};
@@ -25,6 +28,7 @@ use crate::outside::OutsideParts;
 use crate::perform::{self, Stage};
 use crate::plugin::{Offer, Plugin};
 use crate::policy::{Policy, PolicyInForce};
+use crate::ports::Ports;
 
 /// The largest file that is loaded, in bytes. Components that carry a language's engine have 20 MB.
 pub const COMPONENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -122,8 +126,15 @@ pub(crate) struct Loader {
     pub(crate) linker: Linker<Guest>,
     pub(crate) cache: Option<CodeCache>,
     pub(crate) compiler: Option<Compiler>,
-    pub(crate) egress: Egress,
+    pub(crate) world: World,
+    pub(crate) accounts: Accounts,
     pub(crate) stage: Stage,
+}
+
+/// Where requests, secrets and models of guests lead.
+pub(crate) struct World {
+    pub(crate) egress: Egress,
+    pub(crate) ports: Ports,
 }
 
 impl Loader {
@@ -131,14 +142,15 @@ impl Loader {
         engine: &Engine,
         cache: Option<CodeCache>,
         compiler: Option<Compiler>,
-        egress: Egress,
+        world: World,
         stage: Stage,
     ) -> wasmtime::Result<Self> {
         let mut linker = Linker::new(engine);
         bindings::Plugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest: &mut Guest| guest)?;
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-        Ok(Self { linker, cache, compiler, egress, stage })
+        let accounts = Accounts::default();
+        Ok(Self { linker, cache, compiler, world, accounts, stage })
     }
 
     /// Loads the plugin in the file `stem`; without a file, by the name that it has itself. Blocks.
@@ -160,20 +172,29 @@ impl Loader {
         let pre = self.linker.instantiate_pre(&component).map_err(link)?;
         let pre = PluginPre::new(pre).map_err(link)?;
         let policy = Arc::new(PolicyInForce::new(policy));
-        let parts = |effects| {
-            let (policy, egress) = (Arc::clone(&policy), self.egress.clone());
-            Arc::new(OutsideParts { effects, policy, egress })
+        let parts = |plugin: &PluginName, effects, asked: &Arc<Asked>| {
+            Arc::new(OutsideParts {
+                plugin: plugin.clone(),
+                effects,
+                asked: Arc::clone(asked),
+                policy: Arc::clone(&policy),
+                egress: self.world.egress.clone(),
+                ports: self.world.ports.clone(),
+                accounts: self.accounts.clone(),
+            })
         };
         let unnamed = PluginName::new("unnamed").expect("valid");
-        let outside = parts(Effects::Pure);
+        let outside = parts(stem.unwrap_or(&unnamed), Effects::Pure, &Arc::default());
         let text = self.describe(threads, stem.unwrap_or(&unnamed), &pre, outside)?;
         let described = match stem {
             Some(stem) => manifest::read(stem, &text),
             None => manifest::own_name(&text).and_then(|name| manifest::read(&name, &text)),
         };
         let described = described.map_err(LoadError::Manifest)?;
-        let offers = offers(&described.manifest, described.schemas, &parts);
         let manifest = described.manifest;
+        let asked = Arc::new(described.asked);
+        let parts = |effects| parts(&manifest.name, effects, &asked);
+        let offers = offers(&manifest, described.schemas, &parts);
         let bytes = bytes.len() as u64;
         Ok(Plugin { digest, bytes, manifest, policy, imports, pre, offers })
     }
@@ -306,6 +327,8 @@ fn describe_call(stem: &PluginName) -> Call {
             traceparent: None,
         },
         limits: CallLimits::DESCRIBE,
+        context: Arc::default(),
+        ai_spent: AiSpent::default(),
         heartbeat: None,
         cancel: CancelToken::new(),
         observer: Arc::new(DescribeLog(stem.clone())),

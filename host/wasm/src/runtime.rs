@@ -19,11 +19,12 @@ use crate::call::{Call, CallReport, Ending};
 use crate::compile::Compiler;
 use crate::engine::{self, Ticker};
 use crate::limits::CallLimits;
-use crate::load::{DESCRIBE_CLASS, Interfaces, LoadError, Loader};
+use crate::load::{DESCRIBE_CLASS, Interfaces, LoadError, Loader, World};
 use crate::memory::MemoryBudget;
 use crate::perform::{Stage, perform};
 use crate::plugin::Plugin;
 use crate::policy::Policy;
+use crate::ports::Ports;
 use crate::threads::Threads;
 
 /// How a runtime is set up; the default suits a machine of any size.
@@ -47,6 +48,8 @@ pub struct RuntimeConfig {
     pub ceilings: CallLimits,
     /// How long a cancelled handler may go on before it is stopped.
     pub cancel_grace: Duration,
+    /// Where secrets and models are.
+    pub ports: Ports,
     /// The tokio runtime for timers and sockets of guests; `None` starts one of its own. It must not
     /// be one that guests run on.
     pub services: Option<Handle>,
@@ -68,6 +71,7 @@ impl Default for RuntimeConfig {
             defaults: CallLimits::DEFAULTS,
             ceilings: CallLimits::CEILINGS,
             cancel_grace: Duration::from_secs(2),
+            ports: Ports::default(),
             services: None,
             egress: None,
         }
@@ -132,7 +136,8 @@ impl Runtime {
             Some(egress) => egress.clone(),
             None => Egress::new()?,
         };
-        let loader = Loader::new(&engine, cache, config.compiler.clone(), egress, stage.clone())?;
+        let world = World { egress, ports: config.ports.clone() };
+        let loader = Loader::new(&engine, cache, config.compiler.clone(), world, stage.clone())?;
         let ticker = Ticker::start(&engine)?;
         Ok(Self(Arc::new(Shared { config, loader, stage, threads, _ticker: ticker })))
     }
@@ -193,12 +198,11 @@ impl Runtime {
             Err(error) if error.is_panic() => {
                 let message = "the host itself failed during the call; its log says where";
                 let failure = Failure::new(FailureClass::Crash, "host-failure", message);
-                CallReport { ending: failure.into(), usage: AttemptUse::default() }
+                CallReport::new(failure.into(), AttemptUse::default())
             }
-            Err(_) => CallReport {
-                ending: Ending::Waiting(ReleaseReason::Shutdown),
-                usage: AttemptUse::default(),
-            },
+            Err(_) => {
+                CallReport::new(Ending::Waiting(ReleaseReason::Shutdown), AttemptUse::default())
+            }
         }
     }
 

@@ -37,7 +37,10 @@ pub use shared::{
     SharedHistory, SharedSource, SharedValue,
 };
 pub use steer::{Approve, Pause, Priority, Signal, Skip};
-pub use task::{Attempt, CachedFrom, Failure, Progress, Task, TaskDetail, TaskPage};
+pub use task::{
+    AiUse, Attempt, CachedFrom, CapabilityUse, Failure, Progress, Refusal, Task, TaskDetail,
+    TaskPage,
+};
 pub use template::{
     MakeWorkflow, SaveParam, SaveTemplate, Template, TemplateList, TemplateSummary,
 };

@@ -42,10 +42,11 @@ fn a_plugin_is_made_built_and_run_outside_a_checkout() {
     assert_eq!(one["cases"][0]["ending"]["output"], json!({ "text": "Hello, Ada!" }));
     assert!(one["cases"][0]["fuel"]["used"].as_u64() > Some(0), "{one:#}");
     let seen = place.taskloom("plugin inspect hello --json").expect(0).json();
-    assert_eq!(
-        seen["imports"],
-        json!(["taskloom:plugin/types@0.1.0", "taskloom:plugin/runtime@0.1.0"])
-    );
+    let imports = seen["imports"].as_array().expect("a list");
+    let is_own = |name: &serde_json::Value| {
+        name.as_str().is_some_and(|name| name.starts_with("taskloom:plugin/"))
+    };
+    assert!(!imports.is_empty() && imports.iter().all(is_own), "{seen:#}");
     assert_eq!(seen["plugin"]["task_type_details"][0]["effects"], "pure");
     let made = fs::read(place.path("hello/hello.wasm")).expect("built");
     let tells = |text: &str| made.windows(text.len()).any(|part| part == text.as_bytes());

@@ -209,6 +209,8 @@ fn call(
             traceparent: None,
         },
         limits: runtime.limits(plugin, task_type, &case.limits),
+        context: taskloom_core::context::Values::default(),
+        ai_spent: taskloom_core::attempt::AiSpent::default(),
         heartbeat: None,
         cancel: CancelToken::new(),
         observer: Arc::clone(witness) as Arc<dyn taskloom_wasm::CallObserver>,
