@@ -16,6 +16,7 @@ mod new;
 mod project;
 mod result;
 mod rust_sdk;
+mod stand_in;
 mod test;
 mod verdict;
 mod witness;
@@ -24,6 +25,7 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use taskloom_connectors::egress::Egress;
+use taskloom_wasm::ports::Ports;
 use taskloom_wasm::{Runtime, RuntimeConfig};
 
 use super::Failed;
@@ -37,10 +39,23 @@ pub(super) use test::test;
 /// Calls at once in a runtime of the kit.
 const INSTANCES_MAX: u32 = 8;
 
-/// A runtime as a host has it. Compiled code is kept in the user's cache, since engines of languages
-/// take long to compile. `egress` sends the requests of guests; the network does without it.
-fn runtime(egress: Option<Egress>) -> Result<Runtime, Failed> {
-    let config = RuntimeConfig { instances_max: INSTANCES_MAX, egress, ..RuntimeConfig::default() };
+/// What stands in for the world outside of a host.
+struct World {
+    /// Answers requests.
+    egress: Egress,
+    /// Has secrets and models.
+    ports: Ports,
+}
+
+/// A runtime as a host has it, in this world if there is one. Compiled code is kept in the user's cache,
+/// since engines of languages take long to compile.
+fn runtime(world: Option<World>) -> Result<Runtime, Failed> {
+    let (egress, ports) = match world {
+        Some(World { egress, ports }) => (Some(egress), ports),
+        None => (None, Ports::default()),
+    };
+    let own = RuntimeConfig { egress, ports, ..RuntimeConfig::default() };
+    let config = RuntimeConfig { instances_max: INSTANCES_MAX, ..own };
     let cached = RuntimeConfig { cache_folder: cache_folder(), ..config.clone() };
     // Without a folder that can be written to, everything is compiled again.
     let runtime = Runtime::new(cached).or_else(|_| Runtime::new(config));

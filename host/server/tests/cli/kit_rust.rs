@@ -110,7 +110,7 @@ fn mistakes_in_rust_are_explained() {
 }
 
 /// Task types of the plugin `mistakes`, and what is said when a case expects that they work.
-const MISTAKES: [(&str, &[&str]); 19] = [
+const MISTAKES: [(&str, &[&str]); 21] = [
     ("panics", &["`panic` (crash)", "this cannot be at src/lib.rs:", "help: a panic counts"]),
     ("unwraps", &["called `Option::unwrap()` on a `None` value at src/lib.rs:"]),
     ("indexes", &["index out of bounds: the len is 0 but the index is 0"]),
@@ -136,14 +136,57 @@ const MISTAKES: [(&str, &[&str]); 19] = [
         "unexpected",
         &["unexpected request: GET https://api.example.org/unexpected", "it expects GET"],
     ),
+    (
+        "secret",
+        &["the secret `other-token` was refused", "does not ask for it in `capabilities.secrets`"],
+    ),
+    ("model", &["does not grant models", "add [ai] with a budget"]),
 ];
+
+/// What the plugin `mistakes` is granted.
+const POLICY: &str = r#"
+[[http]]
+host = "api.example.org"
+methods = ["GET", "POST"]
+
+[[secrets]]
+name = "token"
+host = "api.example.org"
+
+[context]
+read = ["tenant"]
+write = ["summary"]
+"#;
+
+/// A case with everything that a handler can use.
+const WORKS: &str = r#"
+[[cases]]
+name = "uses everything"
+task_type = "mistakes.works"
+context = { tenant = "acme" }
+secrets = { token = "t0ken-of-nobody" }
+output = { text = "two things" }
+sets = { summary = "two things" }
+metrics = { items = 2 }
+progress = [{ fraction = 0.5, note = "half" }]
+logs = [{ level = "info", message = "summarised", fields = { items = 2 } }]
+artefacts = [{ name = "summary.md", media_type = "text/markdown", text = "two things" }]
+
+[[cases.http]]
+request = { method = "POST", url = "https://api.example.org/items", headers = { authorization = "Bearer t0ken-of-nobody" }, json = "acme" }
+response = { json = ["a", "b"] }
+
+[[cases.ai]]
+asks = 'summarise ["a","b"]'
+text = "two things"
+"#;
 
 #[test]
 fn mistakes_at_run_time_are_explained() {
     let place = Place::new();
     place.taskloom("plugin new mistakes").expect(0);
     place.write("mistakes/src/lib.rs", include_str!("mistakes/lib.rs"));
-    place.write("mistakes/mistakes.policy.toml", "[[http]]\nhost = \"api.example.org\"\n");
+    place.write("mistakes/mistakes.policy.toml", POLICY);
     let case = |(name, _): &(&str, &[&str])| {
         format!(
             "[[cases]]\nname = \"{name}\"\ntask_type = \"{name}\"\noutput = {{ text = \"something\" }}\n"
@@ -162,6 +205,16 @@ fn mistakes_at_run_time_are_explained() {
         done.says(&[&format!("failed  {name}  line"), "1 of 1 cases failed"]);
         done.says(parts);
     }
+    place.write("mistakes/mistakes.policy.toml", &format!("{POLICY}\n[ai]\n"));
+    place.write("mistakes/tests.toml", WORKS);
+    place.taskloom("plugin test mistakes --no-build").expect(0).says(&["ok      uses everything"]);
+    let others = WORKS.replace("summarise", "sum up").replace("\"acme\"", "\"other\"");
+    let others =
+        others.replace("items = 2", "items = 3").replace("= \"two things\"", "= \"three\"");
+    place.write("mistakes/tests.toml", &others);
+    let done = place.taskloom("plugin test mistakes --no-build").expect(1);
+    done.says(&["ai: a model was asked what the case does not expect: user: summarise"]);
+    place.write("mistakes/tests.toml", &cases);
     let none = place.taskloom("plugin test mistakes --no-build --case panic").expect(2);
     none.says(&["no case `panic`", "`panics`"]);
     place.write(

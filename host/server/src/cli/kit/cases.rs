@@ -2,6 +2,7 @@
 
 mod exchange;
 mod expect;
+mod prompt;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub(super) use exchange::{Answer, BodyExpected, Exchange, Trouble};
 pub(super) use expect::{
     Expected, FailureExpected, FileExpected, LineExpected, ProgressExpected, Wanted,
 };
+pub(super) use prompt::{Prompt, Reply};
 
 /// The time of a case that says none: 2026-01-01T00:00:00Z.
 const CLOCK_MS: i64 = 1_767_225_600_000;
@@ -53,6 +55,12 @@ pub(super) struct Case {
     pub(super) limits: LimitsWish,
     /// Files that the input refers to.
     pub(super) files: Vec<Vec<u8>>,
+    /// The context of the run.
+    pub(super) context: Map<String, Value>,
+    /// Secrets that the host has, by their names.
+    pub(super) secrets: Vec<(String, String)>,
+    /// What models are expected to be asked, and what they answer.
+    pub(super) prompts: Vec<Prompt>,
     /// Requests that are expected, and how they are answered.
     pub(super) exchanges: Vec<Exchange>,
     /// What is expected of it.
@@ -113,6 +121,9 @@ fn case(mut table: Table<'_>, defaults: &Defaults, folder: &Path, line: u32) -> 
     let limits = table.table("limits").map(limits).unwrap_or_default();
     let files = files(&mut table);
     let input = input(&mut table, folder, &files);
+    let context = object(&mut table, "context").unwrap_or_default();
+    let secrets = texts(&mut table, "secrets");
+    let prompts = table.tables("ai").into_iter().filter_map(prompt::read).collect();
     let exchanges = table.tables("http").into_iter().filter_map(exchange::read).collect();
     let expected = expect::read(&mut table);
     table.finish();
@@ -126,6 +137,9 @@ fn case(mut table: Table<'_>, defaults: &Defaults, folder: &Path, line: u32) -> 
         clock,
         limits,
         files: files.into_iter().map(|file| file.content).collect(),
+        context,
+        secrets,
+        prompts,
         exchanges,
         expected,
     })

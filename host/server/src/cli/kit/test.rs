@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use taskloom_connectors::egress::Egress;
 use taskloom_core::document::suggest;
 use taskloom_core::id::{RunId, TaskId, TaskType, WorkflowId};
+use taskloom_wasm::ports::Ports;
 use taskloom_wasm::{Call, CallIdentity, CancelToken, Ending, Plugin, Runtime};
 
 use super::super::args::PluginTest;
@@ -17,8 +18,9 @@ use super::cases::{self, Case};
 use super::language::Language;
 use super::network::Network;
 use super::project::{ComponentFile, Project};
+use super::stand_in::StandIn;
 use super::witness::Witness;
-use super::{hints, result, verdict};
+use super::{World, hints, result, verdict};
 use result::Tried;
 
 /// The file of a plugin's cases.
@@ -27,9 +29,26 @@ const CASES: &str = "tests.toml";
 /// The run that every case believes to be part of.
 const RUN_ID: &str = "00000000-0000-7000-8000-000000000001";
 
+/// What stands in for the world outside of a host.
+#[derive(Default)]
+struct Outside {
+    network: Arc<Network>,
+    stand_in: Arc<StandIn>,
+}
+
+impl Outside {
+    fn world(&self) -> World {
+        let ports = Ports {
+            secrets: Arc::clone(&self.stand_in) as _,
+            models: Arc::clone(&self.stand_in) as _,
+        };
+        World { egress: Egress::answered_by(Arc::clone(&self.network) as _), ports }
+    }
+}
+
 pub(in crate::cli) fn test(arguments: &PluginTest, as_json: bool) -> Result<Done, Failed> {
-    let network = Arc::new(Network::default());
-    let runtime = super::runtime(Some(Egress::answered_by(network.clone())))?;
+    let outside = Outside::default();
+    let runtime = super::runtime(Some(outside.world()))?;
     let component = match found(arguments, &runtime) {
         Ok(component) => component,
         Err(unbuilt) => return unbuilt.told(),
@@ -50,7 +69,7 @@ pub(in crate::cli) fn test(arguments: &PluginTest, as_json: bool) -> Result<Done
     let tries = super::super::runtime()?.block_on(async {
         let mut tries = Vec::with_capacity(typed.len());
         for (case, task_type) in &typed {
-            let tried = tried(&runtime, &plugin, &network, case, task_type).await;
+            let tried = tried(&runtime, &plugin, &outside, case, task_type).await;
             if !as_json {
                 print(&result::told(&tried))?;
             }
@@ -159,18 +178,20 @@ fn typed(cases: Vec<Case>, plugin: &Plugin) -> Result<Vec<(Case, TaskType)>, Pro
 async fn tried(
     runtime: &Runtime,
     plugin: &Arc<Plugin>,
-    network: &Network,
+    outside: &Outside,
     case: &Case,
     task_type: &TaskType,
 ) -> Tried {
-    network.expect(&case.exchanges);
+    outside.network.expect(&case.exchanges);
+    outside.stand_in.expect(&case.secrets, &case.prompts);
     let witness = Arc::new(Witness::new(case.clock, &case.files));
     let call = call(runtime, plugin, case, task_type, &witness);
     let started = Instant::now();
     let report = runtime.call(plugin, call).await;
     let time = started.elapsed();
     let heard = witness.take();
-    let mut differences = network.differences();
+    let mut differences = outside.network.differences();
+    differences.extend(outside.stand_in.differences());
     differences.extend(verdict::of(&case.expected, &report, &heard));
     let help = match (&report.ending, differences.is_empty()) {
         (Ending::Failed { failure, .. }, false) => hints::of_failure(failure),
@@ -209,7 +230,7 @@ fn call(
             traceparent: None,
         },
         limits: runtime.limits(plugin, task_type, &case.limits),
-        context: taskloom_core::context::Values::default(),
+        context: Arc::new(case.context.clone()),
         ai_spent: taskloom_core::attempt::AiSpent::default(),
         heartbeat: None,
         cancel: CancelToken::new(),

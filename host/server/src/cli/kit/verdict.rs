@@ -17,8 +17,21 @@ pub(super) fn of(expected: &Expected, report: &CallReport, heard: &Heard) -> Vec
     let mut found = ending(&expected.wanted, &report.ending);
     found.extend(lines(&expected.lines, &heard.lines));
     found.extend(progress(&expected.progress, &heard.progress));
+    found.extend(part("sets", expected.sets.as_ref(), || {
+        report.writes.as_deref().map_or(Value::Null, |writes| Value::Object(writes.clone()))
+    }));
+    found.extend(part("metrics", expected.metrics.as_ref(), || {
+        serde_json::to_value(&report.usage.metrics).unwrap_or(Value::Null)
+    }));
     found.extend(expected.files.iter().flat_map(|file| left(file, &report.usage.artefacts, heard)));
     found
+}
+
+/// Where a part of what came of the call is not as expected.
+fn part(what: &str, expected: Option<&Value>, got: impl FnOnce() -> Value) -> Vec<String> {
+    let Some(expected) = expected else { return Vec::new() };
+    let lines = differences(expected, &got(), Extent::Part);
+    lines.into_iter().map(|line| format!("{what}: {line}")).collect()
 }
 
 fn ending(wanted: &Wanted, ending: &Ending) -> Vec<String> {

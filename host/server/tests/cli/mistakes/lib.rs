@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use taskloom_sdk::http::{self, Request};
-use taskloom_sdk::{Classify as _, Result, log, plugin};
+use taskloom_sdk::{Classify as _, Result, ai, artefact, context, log, metric, plugin, progress, secret};
 
 #[derive(Deserialize, JsonSchema)]
 struct Input {
@@ -119,8 +119,39 @@ fn asks_something_else(_: Input) -> Result<Output> {
     http::get("https://api.example.org/unexpected")?.text().and_then(text)
 }
 
+fn takes_a_secret(_: Input) -> Result<Output> {
+    text(secret::placeholder("other-token")?)
+}
+
+fn asks_a_model(_: Input) -> Result<Output> {
+    ai::complete("what is this?").and_then(text)
+}
+
+/// Makes no mistake: uses everything that a handler can use.
+fn works(_: Input) -> Result<Output> {
+    let tenant: Option<String> = context::get("tenant")?;
+    let token = secret::placeholder("token")?;
+    let items = Request::post("https://api.example.org/items")
+        .header("authorization", &format!("Bearer {token}"))
+        .json(&tenant)?
+        .send()?
+        .error_for_status()?
+        .text()?;
+    progress(0.5, "half");
+    let summary = ai::complete(format!("summarise {items}"))?;
+    artefact::put("summary.md", "text/markdown", &summary)?;
+    context::set("summary", &summary)?;
+    metric("items", 2.0);
+    log::info!("summarised"; items = 2);
+    text(summary)
+}
+
 plugin! {
     http: ["api.example.org", "other.example.org"],
+    secrets: ["token"],
+    ai: true,
+    reads_context: ["tenant"],
+    writes_context: ["summary"],
 
     "panics" => panics {},
     "unwraps" => unwraps {},
@@ -141,4 +172,7 @@ plugin! {
     "pure" => asks_something_else { effects: Pure },
     "elsewhere" => asks_somebody_else { effects: Reads },
     "unexpected" => asks_something_else { effects: Reads },
+    "secret" => takes_a_secret {},
+    "model" => asks_a_model {},
+    "works" => works {},
 }

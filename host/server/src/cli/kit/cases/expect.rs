@@ -16,6 +16,10 @@ pub(in crate::cli::kit) struct Expected {
     pub(in crate::cli::kit) lines: Vec<LineExpected>,
     /// What is said of the progress, in this order; more may be said between.
     pub(in crate::cli::kit) progress: Vec<ProgressExpected>,
+    /// Names that are set in the context, with their values.
+    pub(in crate::cli::kit) sets: Option<Value>,
+    /// What is measured, by its name.
+    pub(in crate::cli::kit) metrics: Option<Value>,
     /// Files that are left.
     pub(in crate::cli::kit) files: Vec<FileExpected>,
 }
@@ -111,8 +115,10 @@ pub(super) fn read(table: &mut Table<'_>) -> Expected {
     let lines = table.tables("logs").into_iter().map(line).collect();
     let progress = table.tables("progress").into_iter().map(progress).collect();
     let files = table.tables("artefacts").into_iter().filter_map(file).collect();
+    let sets = object(table, "sets").map(Value::Object);
+    let metrics = object(table, "metrics").map(Value::Object);
     let wanted = ends.into_iter().flatten().next().unwrap_or(Wanted::Success);
-    Expected { wanted, lines, progress, files }
+    Expected { wanted, lines, progress, sets, metrics, files }
 }
 
 /// `output_json`: for what TOML cannot say, such as `null`.
