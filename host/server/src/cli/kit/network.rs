@@ -38,7 +38,7 @@ impl Network {
             let missing = state.exchanges.iter().filter(|(exchange, sent)| *sent < exchange.times);
             let missing = missing.map(|(exchange, sent)| {
                 let Exchange { target, times, .. } = exchange;
-                format!("http: {target} was sent {} of {times} times", sent)
+                format!("http: {target} was sent {sent} of {times} times")
             });
             state.unexpected.iter().cloned().chain(missing).collect()
         })

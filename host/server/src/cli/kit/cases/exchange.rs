@@ -2,7 +2,7 @@
 
 use http::Method;
 use serde_json::Value;
-use taskloom_connectors::egress::Target;
+use taskloom_connectors::egress::{Target, TargetError};
 use taskloom_core::document::Table;
 
 use super::texts;
@@ -102,12 +102,12 @@ fn request(mut table: Table<'_>) -> Option<Request> {
     if method.is_none() {
         table.report(&["method".into()], "invalid-value", "it is no method of HTTP", None);
     }
-    let target = table.string("url").zip(method).and_then(|(url, method)| {
-        Target::of(method, &url)
-            .map_err(|error| {
-                table.report(&["url".into()], "invalid-value", error.to_string(), None)
-            })
-            .ok()
+    let read = |url: String| Target::of(method.clone().unwrap_or_default(), &url);
+    let target = table.string("url").and_then(|url| {
+        let report = |error: TargetError| {
+            table.report(&["url".into()], "invalid-value", error.to_string(), None);
+        };
+        read(url).map_err(report).ok()
     });
     let headers = texts(&mut table, "headers");
     let text = table.string("body").map(BodyExpected::Text);
@@ -116,6 +116,7 @@ fn request(mut table: Table<'_>) -> Option<Request> {
         table.report(&["json".into()], "conflict", "there is a `body` too", None);
     }
     table.finish();
+    method?;
     Some((target?, headers, text.or(json)))
 }
 

@@ -32,29 +32,50 @@ fn a_case_needs_a_name_and_a_task_type() {
 
 #[test]
 fn everything_wrong_is_said_at_once_and_where() {
-    check(
-        r#"
-            [defaults]
-            task_tpye = "greet"
-            [[cases]]
-            name = "one"
-            task_type = "greet"
-            clock = "yesterday"
-            limits = { fuel = 0 }
-            input = { name = "$file:nothing.md" }
-            output = 1
-            failure = { class = "fatal" }
-            logs = [{ level = "loud" }]
-            [[cases.http]]
-            request = { url = "nonsense", method = "GE T" }
-            [[cases]]
-            name = "one"
-            task_type = "greet"
-            input = {}
-            input_json = "{}"
-        "#,
-        &expect![[r#""#]],
-    );
+    let source = r#"
+[defaults]
+task_tpye = "greet"
+[[cases]]
+name = "one"
+task_type = "greet"
+clock = "yesterday"
+limits = { fuel = 0 }
+input = { name = "$file:nothing.md" }
+output = 1
+failure = { class = "fatal" }
+logs = [{ level = "loud" }]
+[[cases.http]]
+request = { url = "nonsense", method = "GE T" }
+[[cases.ai]]
+text = "a"
+json = 1
+[[cases]]
+name = "two"
+task_type = "greet"
+input = {}
+input_json = "{}"
+"#;
+    let found = read(Path::new("tests.toml"), source).expect_err("something is wrong");
+    let lines: Vec<_> = found.iter().map(ToString::to_string).collect();
+    let text = lines.join("\n");
+    for expected in [
+        "tests.toml:3:1: defaults.task_tpye: unknown key `task_tpye`; did you mean `task_type`?",
+        "tests.toml:7:9: cases[0].clock: it is no time",
+        "cases[0].limits.fuel: 0 is out of range",
+        "tests.toml:9:9: cases[0].input: there is no file `nothing.md`",
+        "cases[0].failure: there is `output` too: a case expects one ending",
+        "cases[0].failure.class: unknown value `fatal`",
+        "cases[0].logs[0].level: unknown value `loud`",
+        "cases[0].http[0]: it is not answered",
+        "cases[0].http[0].request.method: it is no method of HTTP",
+        "cases[0].ai[0]: it is answered by one thing",
+        "cases[1].input_json: there is `input` too",
+    ] {
+        assert!(text.contains(expected), "{expected}\nis not in\n{text}");
+    }
+    let twice = "[[cases]]\nname = \"one\"\ntask_type = \"x\"\n".repeat(2);
+    let found = read(Path::new("tests.toml"), &twice).expect_err("something is wrong");
+    assert!(found[0].to_string().contains("another case named `one`"), "{found:?}");
 }
 
 #[test]
