@@ -7,7 +7,7 @@ use std::{env, fs};
 
 /// Folders and files of the checkout that go into the program, by their paths from its root. What is
 /// not there yet is left out.
-const PARTS: [&str; 20] = [
+const PARTS: [&str; 22] = [
     "LICENSE",
     "wit/0.1.0",
     "plugins/Cargo.toml",
@@ -26,7 +26,9 @@ const PARTS: [&str; 20] = [
     "sdk/js/src",
     "sdk/js/template",
     "sdk/python/pyproject.toml",
-    "sdk/python/src",
+    "sdk/python/requirements.txt",
+    "sdk/python/README.md",
+    "sdk/python/taskloom",
     "sdk/python/template",
 ];
 

@@ -31,7 +31,7 @@ fn what_is_no_project_cannot_be_built() {
     let none = place.taskloom("plugin build plugins").expect(2);
     none.says(&[
         "no plugin project in `plugins`",
-        "`Cargo.toml` (Rust), `package.json` (JavaScript)",
+        "`Cargo.toml` (Rust), `package.json` (JavaScript), `pyproject.toml` (Python)",
         "taskloom plugin new",
     ]);
     place.taskloom("plugin build nowhere").expect(2).says(&["no folder `nowhere`"]);

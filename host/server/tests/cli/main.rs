@@ -7,6 +7,7 @@
 mod definitions;
 mod kit;
 mod kit_js;
+mod kit_python;
 mod kit_rust;
 mod place;
 mod steering;

@@ -51,11 +51,24 @@ const JAVASCRIPT: [Absent; 4] = [
     ("process.exit(", "throw a `TaskError`: a plugin that exits counts as crashed"),
 ];
 
+const PYTHON: [Absent; 6] = [
+    ("os.environ", "a plugin has no environment: take it from the input, or have a secret granted"),
+    ("open(", "a plugin has no files: use `taskloom.artefact`, or the input"),
+    ("import socket", "a plugin has no sockets: use `taskloom.http`"),
+    ("import requests", "a plugin has no sockets: use `taskloom.http`"),
+    ("urllib.request", "a plugin has no sockets: use `taskloom.http`"),
+    (
+        "import threading",
+        "a plugin has no threads: do one thing after the other, or make more tasks",
+    ),
+];
+
 impl Language {
     const fn absent(self) -> &'static [Absent] {
         match self {
             Self::Rust => &RUST,
             Self::JavaScript => &JAVASCRIPT,
+            Self::Python => &PYTHON,
         }
     }
 
@@ -63,13 +76,14 @@ impl Language {
     fn begins_tests(self, line: &str) -> bool {
         match self {
             Self::Rust => line == "#[cfg(test)]",
-            Self::JavaScript => false,
+            Self::JavaScript | Self::Python => false,
         }
     }
 
     fn is_comment(self, line: &str) -> bool {
         match self {
             Self::Rust | Self::JavaScript => line.starts_with("//"),
+            Self::Python => line.starts_with('#'),
         }
     }
 
@@ -78,6 +92,7 @@ impl Language {
         match self {
             Self::Rust => &[".rs"],
             Self::JavaScript => &[".js", ".mjs", ".ts"],
+            Self::Python => &[".py"],
         }
     }
 }

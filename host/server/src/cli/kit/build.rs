@@ -1,6 +1,7 @@
 //! `taskloom plugin build`: from sources to a component that a host would load.
 
 mod javascript;
+mod python;
 mod rust;
 
 use std::path::{Path, PathBuf};
@@ -111,6 +112,7 @@ fn sources(language: Language, folder: &Path, options: Options) -> Result<Vec<u8
     match language {
         Language::Rust => rust::component(folder, &options),
         Language::JavaScript => javascript::component(folder, &options),
+        Language::Python => python::component(folder, &options),
     }
 }
 

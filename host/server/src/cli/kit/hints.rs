@@ -151,6 +151,9 @@ pub(super) fn of_load(error: &LoadError, language: Option<Language>) -> Vec<Stri
         (LoadError::NotAPlugin, Some(Language::JavaScript)) => {
             "the plugin's module has `export default plugin({ … })` of the SDK".to_owned()
         }
+        (LoadError::NotAPlugin, Some(Language::Python)) => {
+            "the plugin's module has `plugin = Plugin(…)` of the SDK at its top level".to_owned()
+        }
         (LoadError::NotAPlugin, None) => {
             "a plugin exports the handler that its SDK makes: `taskloom plugin new NAME` begins one".to_owned()
         }

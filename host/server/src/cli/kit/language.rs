@@ -14,17 +14,21 @@ pub(in crate::cli) enum Language {
     /// JavaScript or TypeScript, put together with an engine by Node.js
     #[value(name = "js", alias = "javascript", alias = "typescript", alias = "ts")]
     JavaScript,
+    /// Python, put together with an interpreter
+    #[value(alias = "py")]
+    Python,
 }
 
 impl Language {
     /// All of them.
-    const ALL: [Self; 2] = [Self::Rust, Self::JavaScript];
+    const ALL: [Self; 3] = [Self::Rust, Self::JavaScript, Self::Python];
 
     /// The file by which a project is known to be in this language.
     pub(super) const fn mark(self) -> &'static str {
         match self {
             Self::Rust => "Cargo.toml",
             Self::JavaScript => "package.json",
+            Self::Python => "pyproject.toml",
         }
     }
 
@@ -33,6 +37,7 @@ impl Language {
         match self {
             Self::Rust => "sdk/rust",
             Self::JavaScript => "sdk/js",
+            Self::Python => "sdk/python",
         }
     }
 
@@ -74,6 +79,7 @@ impl fmt::Display for Language {
         f.write_str(match self {
             Self::Rust => "Rust",
             Self::JavaScript => "JavaScript",
+            Self::Python => "Python",
         })
     }
 }

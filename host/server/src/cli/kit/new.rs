@@ -102,6 +102,10 @@ fn vendored(language: Language) -> Vec<(PathBuf, Content)> {
         embedded::below(part).map(move |(path, content)| (place.join(path), Cow::from(content)))
     };
     let mut files: Vec<(PathBuf, Content)> = part("wit").chain(part(sdk)).collect();
+    if language == Language::Python {
+        // The interfaces of WASI, which its builder looks for where the checkout has them.
+        files.extend(part("sdk/rust/wit"));
+    }
     files.retain(|(path, _)| !path.starts_with(root.join(sdk).join("template")));
     if language == Language::Rust {
         let manifest = root.join("sdk/rust/Cargo.toml");
@@ -182,6 +186,11 @@ mod tests {
         check(Language::Rust, &rust);
         let sdk = ["taskloom/sdk/rust/src/lib.rs", "taskloom/sdk/rust/wit/deps/http.wit"];
         check(Language::Rust, &sdk);
+        check(
+            Language::Python,
+            &["pyproject.toml", "plugin.py", "taskloom/sdk/python/taskloom/build.py"],
+        );
+        check(Language::Python, &["taskloom/sdk/rust/wit/deps/http.wit"]);
         check(Language::JavaScript, &["package.json", "plugin.js", "plugin.test.mjs"]);
         let sdk = ["taskloom/sdk/js/build.mjs", "taskloom/sdk/js/package-lock.json"];
         check(Language::JavaScript, &sdk);
