@@ -91,7 +91,7 @@ const MISTAKES: [(&str, &[&str]); 13] = [
     ("undefined", &["`panic` (crash)", "undefined", "plugin.js:"]),
     ("nothing", &["(permanent)"]),
     ("number", &["`invalid-output` (permanent)", "is not of type"]),
-    ("environment", &["process"]),
+    ("environment", &["1 of 1 cases failed"]),
     ("prints", &["/text: expected \"something\", got \"printed\"", "log info  somebody sees this"]),
     ("endless", &["`out-of-fuel` (limit)", "help: is there a loop"]),
     ("recurses", &["(crash)"]),
