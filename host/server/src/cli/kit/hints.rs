@@ -86,11 +86,11 @@ const FAILURES: [Hint; 13] = [
     ),
     (
         &["declared `reads`"],
-        "a task type that sends anything but GET and HEAD is declared `effects: Writes`",
+        "a task type that sends anything but GET and HEAD declares the effects `writes`",
     ),
     (
         &["declared `pure`"],
-        "a task type that asks for anything outside is declared `effects: Reads`, or `Writes` when it changes something",
+        "a task type that asks for anything outside declares the effects `reads`, or `writes` when it changes something",
     ),
     (
         &["policy.toml", "grant"],
@@ -120,7 +120,8 @@ const FAILURES: [Hint; 13] = [
     ),
     (
         &["`panic`"],
-        "a panic counts as a crash and is tried again; an error by `?` says which class of failure it is",
+        "a panic, or an exception that nobody catches, counts as a crash and is tried again; an error of the SDK says which class \
+         of failure it is",
     ),
     (
         &["memory", "out of bounds"],
