@@ -16,8 +16,10 @@ use crate::host::{Folders, Host, left_out, repository};
 const PLUGINS: [&str; 4] = ["github", "http", "json", "text"];
 
 /// Workflows that need a plugin in a language that this machine may not have: the file, its id and the plugin.
-const LANGUAGES: [(&str, &str, &str); 1] =
-    [("plugin-javascript.toml", "example-plugin-javascript", "release")];
+const LANGUAGES: [(&str, &str, &str); 2] = [
+    ("plugin-javascript.toml", "example-plugin-javascript", "release"),
+    ("plugin-python.toml", "example-plugin-python", "review"),
+];
 
 /// What triggers need of a host: secrets, which are never read here, and a folder.
 const CONFIGURATION: &str = "[secrets]\ngithub = { env = \"NOT_SET\" }\n\
@@ -122,6 +124,11 @@ fn cases(url: &str) -> Vec<Case> {
             "example-plugin-javascript",
             json!({ "current": "1.4.2", "commits": [{ "message": "feat: speak JavaScript" }] }),
             json!({ "version": "1.5.0", "ok": true }),
+        ),
+        case(
+            "example-plugin-python",
+            json!({ "diff": "--- a/x.py\n+++ b/x.py\n@@ -0,0 +1 @@\n+breakpoint()\n", "earlier": [] }),
+            json!({ "risk": "low", "findings": 1, "similar": [] }),
         ),
         case("example-retry", json!({ "url": url }), json!(200)),
         case(
