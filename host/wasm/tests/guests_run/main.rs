@@ -5,6 +5,7 @@
 mod calls;
 mod catalog;
 mod conformance;
+mod corpus;
 mod fixture;
 mod http;
 mod loading;
