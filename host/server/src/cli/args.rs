@@ -51,6 +51,8 @@ pub(super) enum Command {
     /// List, show, set or delete the contexts that the runs of a host share.
     #[command(visible_alias = "context")]
     Contexts(Contexts),
+    /// Set, list or remove the encrypted secrets of a host, in its own files.
+    Secrets(Secrets),
     /// Print the configuration that a host would have, and where each value comes from.
     Config(Config),
     /// Check a data folder: the journal, its files, the disk. A host may be running.
@@ -397,6 +399,32 @@ pub(super) enum TriggersCommand {
         /// The event, a JSON file; `-` reads it from standard input [default: null]
         #[arg(long, value_name = "FILE")]
         event: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Secrets {
+    #[command(flatten)]
+    pub(super) folders: Folders,
+    #[command(subcommand)]
+    pub(super) command: SecretsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SecretsCommand {
+    /// Set a secret to what is on standard input; line ends at its end are not part of it
+    Set {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// List the names of secrets, and where each is
+    List,
+    /// Remove a secret
+    Remove {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: String,
     },
 }
 
