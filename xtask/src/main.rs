@@ -5,6 +5,7 @@ mod command;
 mod coverage;
 mod debian;
 mod demo;
+mod fuzz;
 mod gate;
 mod guests;
 mod languages;
@@ -48,6 +49,8 @@ enum Command {
     Lint,
     /// Play the simulator of runs for hours; the gate plays 10,000 seeds.
     Soak(soak::Arguments),
+    /// Fuzz everything that reads foreign bytes; the gate reads again what was found.
+    Fuzz(fuzz::Arguments),
     /// Measure which lines the tests reach, per crate.
     Coverage,
 }
@@ -73,6 +76,7 @@ fn run(root: &Path, command: Command) -> Result<()> {
         Command::Bench(arguments) => bench::run(root, &arguments),
         Command::Lint => gate::lint(root),
         Command::Soak(arguments) => soak::run(root, &arguments),
+        Command::Fuzz(arguments) => fuzz::run(root, &arguments),
         Command::Coverage => coverage::run(root),
     }
 }

@@ -44,7 +44,12 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
     }
 }
 
-fn duration(text: &str) -> Result<Duration> {
+/// A time as people write it: a whole number and a unit.
+///
+/// # Errors
+///
+/// When it is not.
+pub(crate) fn duration(text: &str) -> Result<Duration> {
     let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
     let parsed = units.iter().find_map(|(unit, seconds)| {
         let number: u64 = text.strip_suffix(unit)?.parse().ok()?;

@@ -36,6 +36,10 @@ pub(crate) const DENY: Tool = Tool {
 pub(crate) const LLVM_COV: Tool =
     Tool { name: "cargo-llvm-cov", pinned: (0, 9, 1), oldest: (0, 6, 16), install: &[] };
 
+/// Drives the fuzzer.
+pub(crate) const FUZZ: Tool =
+    Tool { name: "cargo-fuzz", pinned: (0, 13, 2), oldest: (0, 13, 0), install: &[] };
+
 impl Tool {
     /// Makes sure that it is there.
     ///

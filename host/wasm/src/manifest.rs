@@ -80,7 +80,15 @@ struct RawTaskType {
     limits: LimitsWish,
 }
 
-/// Reads and checks the manifest of the plugin in the file `stem`.
+/// What the plugin in the file `stem` says about itself, from the text of its `describe`.
+///
+/// # Errors
+/// Everything that is wrong with it, one reason a line.
+pub fn read_manifest(stem: &PluginName, text: &str) -> Result<Manifest, Vec<String>> {
+    read(stem, text).map(|described| described.manifest)
+}
+
+/// Reads and checks the manifest of the plugin in the file `stem`, and compiles its schemas.
 ///
 /// # Errors
 /// Everything that is wrong with it, one reason a line.

@@ -1,5 +1,7 @@
 //! Plugins: list, show, what they were refused.
 
+#![expect(unused_qualifications, reason = "made by the macro that describes query parameters")]
+
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::Deserialize;

@@ -30,6 +30,7 @@ mod states;
 mod steering;
 mod steering_workflows;
 mod templates;
+mod trigger_restarts;
 mod trigger_workflows;
 mod triggers;
 mod webhooks;

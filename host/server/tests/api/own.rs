@@ -108,6 +108,12 @@ impl Host {
         wait_for(path, || self.get(path), holds)
     }
 
+    /// Has the triggers listen to what tells nothing by itself.
+    pub fn listen(&self) {
+        let _inside = self.runtime.enter();
+        self.app.triggers.listen();
+    }
+
     /// Ends it in an orderly way.
     pub fn stop(self) {
         self.runtime.block_on(self.app.shut_down(Duration::ZERO)).expect("it stops");

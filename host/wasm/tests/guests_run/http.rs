@@ -166,3 +166,54 @@ async fn a_guest_that_waits_is_stopped_after_it_was_cancelled() {
 fn nothing_is_granted_by_default() {
     assert_eq!(hostile().policy().grants().iter().count(), 0);
 }
+
+#[tokio::test]
+async fn a_guest_that_follows_a_redirect_gets_no_further_than_its_grant() {
+    let port = server(Some(
+        "HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/latest/meta-data\r\n\
+         content-length: 0\r\nconnection: close\r\n\r\n",
+    ))
+    .await;
+    let plugin = granted(port, "[\"GET\"]");
+    let input = format!(r#"{{"url": "http://127.0.0.1:{port}/"}}"#);
+    let (report, _) = open(&plugin, "follow", &input, |_| ()).await;
+    let told = told(&report.ending);
+    assert!(told.starts_with("permanent http-denied"), "{told}");
+    assert!(told.contains("169.254.169.254"), "{told}");
+    assert_eq!(report.usage.requests, 1);
+}
+
+#[tokio::test]
+async fn nothing_is_unpacked() {
+    let port = server(Some(
+        "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello",
+    ))
+    .await;
+    let plugin = granted(port, "[\"GET\"]");
+    let input = format!(r#"{{"url": "http://127.0.0.1:{port}/"}}"#);
+    let (report, _) = open(&plugin, "open-url", &input, |_| ()).await;
+    assert_eq!(told(&report.ending), r#"succeeded {"status":200,"body":"hello"}"#);
+    assert_eq!(report.usage.response_bytes, 5, "what came is what is counted");
+}
+
+#[tokio::test]
+async fn an_answer_that_drips_is_stopped_at_the_deadline() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n";
+        let mut sent = stream.write_all(head).await;
+        let mut pace = tokio::time::interval(Duration::from_millis(5));
+        while sent.is_ok() {
+            pace.tick().await;
+            sent = stream.write_all(b"x").await;
+        }
+    });
+    let plugin = granted(port, "[\"GET\"]");
+    let input = format!(r#"{{"url": "http://127.0.0.1:{port}/"}}"#);
+    let timeout = Duration::from_millis(200);
+    let (report, _) = open(&plugin, "open-url", &input, |limits| limits.timeout = timeout).await;
+    assert_eq!(told(&report.ending), "timeout timeout: the attempt took longer than 200ms");
+    assert!(report.usage.response_bytes < 1_000, "{:?}", report.usage);
+}

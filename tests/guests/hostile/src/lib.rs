@@ -9,6 +9,7 @@ mod ask;
 mod capable;
 mod exhaust;
 mod finish;
+mod outside;
 
 use taskloom_sdk::bindings::exports::taskloom::plugin::handler::Guest;
 use taskloom_sdk::macros::{Answer, Manifest, TaskType, call, describe, execute, unknown};
@@ -78,6 +79,9 @@ task_types! {
     "open-url-reads" => ask::open_url, Reads, Io, "Sends one request, though it may only read.";
     "open-url-pure" => ask::open_url, Pure, Io, "Sends one request, though it may send none.";
     "park" => ask::park, Reads, Io, "Waits for the answer of a URL.";
+    "hold-handles" => outside::hold_handles, Reads, Cpu, "Takes handles and gives none back.";
+    "inject-header" => outside::inject_header, Reads, Io, "Hands over a header as it is.";
+    "follow" => outside::follow, Reads, Io, "Goes wherever an answer sends it.";
     "talk" => ask::talk, Reads, Cpu, "Logs lines and says how far it is.";
     "identity" => ask::identity, Reads, Cpu, "Gives what the host says about the attempt.";
     "leave" => ask::leave, Reads, Cpu, "Leaves files as its input says, then fails if it says so.";
