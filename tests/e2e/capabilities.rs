@@ -104,8 +104,7 @@ fn host(folders: &Folders) -> Host {
     let environment = [
         ("TASKLOOM_CONFIG", configuration.as_str()),
         ("LEAK_TEST", SECRET),
-        ("TASKLOOM_LOG", "trace"),
-        ("RUST_LOG", "trace"),
+        ("TASKLOOM_LOG_LEVEL", "trace"),
     ];
     Host::start_with(folders, &environment)
 }
