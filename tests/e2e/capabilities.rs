@@ -104,8 +104,7 @@ fn host(folders: &Folders) -> Host {
     let environment = [
         ("TASKLOOM_CONFIG", configuration.as_str()),
         ("LEAK_TEST", SECRET),
-        ("TASKLOOM_LOG", "trace"),
-        ("RUST_LOG", "trace"),
+        ("TASKLOOM_LOG_LEVEL", "trace"),
     ];
     Host::start_with(folders, &environment)
 }
@@ -142,6 +141,19 @@ fn the_value_of_a_secret_is_told_to_nobody() {
     let sent = heard.lock().expect("not poisoned").join("\n");
     assert!(sent.contains(&format!("x-key: {SECRET}")), "it did go out: {sent}");
     assert!(unheard.lock().expect("not poisoned").is_empty(), "and nowhere else");
+    let listed = host.get("/plugins/hostile/refusals");
+    assert_eq!(
+        (&listed["total"], &listed["refusals"][0]["task"]),
+        (&json!(1), &json!("elsewhere"))
+    );
+    let counted = "taskloom_refusals_total{plugin=\"hostile\",capability=\"secrets\"} 1";
+    let counts = host.get("/metrics");
+    assert!(counts.as_str().is_some_and(|text| text.contains(counted)), "{counts:#}");
+    let plugin = host.get("/plugins/hostile");
+    let secret = json!({
+        "kind": "secrets", "name": "token", "asked": true, "granted": true, "effective": true
+    });
+    assert!(plugin["capabilities"].as_array().expect("a list").contains(&secret), "{plugin:#}");
     let answers = everything(&host, &run);
     assert!(answers.contains("taskloomsecret"), "what came back was a placeholder");
     host.stop();
@@ -179,6 +191,8 @@ fn everything(host: &Host, run: &str) -> String {
         "/runs".to_owned(),
         "/plugins".to_owned(),
         "/plugins/hostile".to_owned(),
+        "/plugins/hostile/refusals".to_owned(),
+        "/metrics".to_owned(),
     ];
     paths.extend(["keep", "leak", "elsewhere"].map(|task| format!("/runs/{run}/tasks/{task}")));
     paths.iter().map(|path| host.get(path).to_string()).collect()

@@ -14,6 +14,7 @@ mod health;
 mod hooks;
 mod idempotency;
 mod logs;
+mod metrics;
 mod page;
 mod plugins;
 mod registry;
@@ -173,8 +174,10 @@ fn operations() -> OpenApiRouter<Api> {
         .routes(routes!(contexts::history))
         .routes(routes!(plugins::list))
         .routes(routes!(plugins::show))
+        .routes(routes!(plugins::refusals))
         .routes(routes!(health::health))
-        .routes(routes!(health::ready));
+        .routes(routes!(health::ready))
+        .routes(routes!(metrics::metrics));
     OpenApiRouter::with_openapi(Description::openapi()).nest(BASE, operations)
 }
 

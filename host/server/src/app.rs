@@ -20,6 +20,7 @@ use taskloom_wasm::{Catalog, CatalogConfig, CatalogEvent, Runtime, RuntimeConfig
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::Audit;
 use crate::config::Config;
 use crate::contexts::Contexts;
 use crate::definitions::Definitions;
@@ -48,6 +49,8 @@ pub struct App {
     pub catalog: Arc<Catalog>,
     /// The workflows.
     pub workflows: Workflows,
+    /// What plugins were refused.
+    pub audit: Audit,
     /// The contexts that runs share.
     pub contexts: Contexts,
     /// The templates of workflows.
@@ -88,6 +91,7 @@ impl App {
         let payloads = Payloads::new(store.clone());
         let definitions = Definitions::new(store.clone());
         let finished = FinishedRuns::default();
+        let audit = Audit::default();
         let parts = engine::Parts {
             store: store.clone(),
             catalog: Arc::clone(&catalog),
@@ -96,6 +100,7 @@ impl App {
             payloads: payloads.clone(),
             definitions: definitions.clone(),
             finished: finished.clone(),
+            audit: audit.clone(),
         };
         let launched = engine::launch(parts, settings(&config), Clock::start())?;
         changed.tell(Listeners {
@@ -121,6 +126,7 @@ impl App {
         });
         Ok(Self {
             engine: launched.engine,
+            audit,
             contexts,
             reader,
             triggers,

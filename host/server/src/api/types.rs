@@ -26,7 +26,8 @@ pub use diff::{KeyChange, TaskChange, TaskPlace, WorkflowDiff};
 pub use event::{Event, EventPage, EventUse, NextStep};
 pub use held::Held;
 pub use plugin::{
-    Capability, Grant, Plugin, PluginList, PluginState, PluginSummary, TaskType, TaskTypeLimits,
+    AiGrant, Capability, Grant, Plugin, PluginList, PluginRefusal, PluginState, PluginSummary,
+    RefusalPage, SecretGrant, TaskType, TaskTypeLimits,
 };
 pub use problem::{Problem, ProblemDetails};
 pub use rerun::{Rerun, RerunMany, RerunOfOne, RerunPreview, RerunStart, RerunsOfMany, RunFilter};

@@ -4,6 +4,7 @@ mod contexts;
 mod definitions;
 mod plugins;
 mod runs;
+mod secrets;
 mod triggers;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ pub(super) use contexts::*;
 pub(super) use definitions::*;
 pub(super) use plugins::*;
 pub(super) use runs::*;
+pub(super) use secrets::*;
 pub(super) use triggers::*;
 
 /// The address of a host that nobody configured.
@@ -59,6 +61,8 @@ pub(super) enum Command {
     /// List, show, set or delete the contexts that the runs of a host share.
     #[command(visible_alias = "context")]
     Contexts(Contexts),
+    /// Set, list or remove the encrypted secrets of a host, in its own files.
+    Secrets(Secrets),
     /// Print the configuration that a host would have, and where each value comes from.
     Config(Config),
     /// Check a data folder: the journal, its files, the disk. A host may be running.

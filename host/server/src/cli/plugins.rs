@@ -10,7 +10,7 @@ use super::client::Client;
 use super::output::{harmless, one_line, print, print_json};
 use super::table::{Cell, Table};
 use super::{Done, Failed, kit, runs, runtime, show};
-use crate::api::types::{Plugin, PluginList, PluginState};
+use crate::api::types::{AiGrant, Grant, Plugin, PluginList, PluginState, SecretGrant};
 
 pub(super) fn plugins(arguments: Plugins) -> Result<Done, Failed> {
     let Plugins { remote, command } = arguments;
@@ -107,14 +107,28 @@ fn offers(plugin: &Plugin) -> String {
     let mut text = String::new();
     let mut line = |name, value| line(&mut text, name, value);
     for capability in &plugin.capabilities {
-        let granted = if capability.granted { "granted" } else { "not granted" };
-        line("asks for", format!("{} {} ({granted})", capability.kind, one_line(&capability.host)));
+        let standing = match (capability.asked, capability.granted) {
+            (true, true) => "granted",
+            (true, false) => "asked for, not granted",
+            _ => "granted, not asked for",
+        };
+        let name = one_line(&capability.name);
+        line("capability", format!("{} {name} ({standing})", capability.kind));
     }
     for grant in &plugin.grants {
-        let port = grant.port.map(|port| format!(":{port}")).unwrap_or_default();
-        let (schemes, methods) = (grant.schemes.join("|"), grant.methods.join(" "));
-        let requests = format!("{methods} {schemes}://{}{port}{}", grant.host, grant.path_prefix);
-        line("granted", requests);
+        line("granted", requests(grant));
+    }
+    for SecretGrant { name, destination } in &plugin.secret_grants {
+        line("granted", format!("secret {} to {}", one_line(name), requests(destination)));
+    }
+    if let Some(AiGrant { tokens_per_call, tokens_per_run, usd_per_run }) = &plugin.ai_grant {
+        line(
+            "granted",
+            format!(
+                "models: {tokens_per_call} tokens a call, {tokens_per_run} tokens and {usd_per_run} \
+                 US dollars a run"
+            ),
+        );
     }
     for task_type in &plugin.task_type_details {
         let _ = writeln!(
@@ -131,6 +145,12 @@ fn offers(plugin: &Plugin) -> String {
         }
     }
     text
+}
+
+fn requests(grant: &Grant) -> String {
+    let port = grant.port.map(|port| format!(":{port}")).unwrap_or_default();
+    let (schemes, methods) = (grant.schemes.join("|"), grant.methods.join(" "));
+    format!("{methods} {schemes}://{}{port}{}", grant.host, grant.path_prefix)
 }
 
 fn state(state: PluginState) -> (&'static str, Style) {

@@ -128,6 +128,12 @@ pub const KEYS: &[Key] = &[
         "What an acknowledged result survives.",
     ),
     key(
+        "data.secrets_key",
+        Kind::Folder,
+        Preset::None,
+        "The file with the key of the encrypted secrets; `secrets.key` in `data.folder` when it is not set.",
+    ),
+    key(
         "workflows.folder",
         Kind::Folder,
         Preset::Text("workflows"),

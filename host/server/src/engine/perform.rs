@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use serde_json::Value;
-use taskloom_core::attempt::{AiSpent, AttemptEnd, AttemptUse, ReleaseReason};
+use taskloom_core::attempt::{AiSpent, AttemptEnd, AttemptUse, Refused, ReleaseReason};
 use taskloom_core::context::Values;
 use taskloom_core::expression::Template;
 use taskloom_core::failure::{Failure, FailureClass};
@@ -34,6 +34,7 @@ use super::resident::Resident;
 use super::reuse;
 use super::service::Input;
 use super::starts::{Start, Starts};
+use crate::audit::Audit;
 use crate::contexts::Contexts;
 use crate::payloads::{Kept, Payloads};
 use crate::reader::Reader;
@@ -109,6 +110,7 @@ struct Shared {
     desk: OnceLock<Weak<Desk>>,
     starts: Starts,
     progresses: Progresses,
+    audit: Audit,
     slots: [Arc<Semaphore>; 4],
     stopping: AtomicBool,
     clock: Clock,
@@ -162,7 +164,7 @@ impl Performer {
         runtime: Runtime,
         reader: Reader,
         store: Store,
-        (starts, progresses): (Starts, Progresses),
+        (starts, progresses, audit): (Starts, Progresses, Audit),
         slots: [u32; 4],
         clock: Clock,
         values: Arc<Value>,
@@ -181,6 +183,7 @@ impl Performer {
             desk: OnceLock::new(),
             starts,
             progresses,
+            audit,
             slots,
             stopping,
             clock,
@@ -334,6 +337,9 @@ impl Shared {
         let call = self.call(job, text, given.clone().unwrap_or_default());
         let report = self.runtime.call(&job.plugin, call).await;
         let CallReport { ending, usage, writes } = report;
+        if let Some(uses) = &usage.capabilities {
+            self.audit.used(job.plugin.name(), uses);
+        }
         let end = self.end(ending, &mut left.payloads);
         // Files are kept as long as their run, and an output that refers to them may outlive it in a cache;
         // what a model said or the run's context held is no part of the key.
@@ -454,6 +460,7 @@ impl Shared {
             cancel: job.cancel.clone(),
             observer: Arc::new(Observer {
                 shared: Arc::clone(self),
+                plugin: Arc::clone(&job.plugin),
                 run: job.run,
                 task: job.task,
                 task_id: job.task_id.clone(),
@@ -518,6 +525,7 @@ fn overlaid(handler: Option<Values>, workflow: Values) -> Values {
 /// Hears what a handler says while it runs.
 struct Observer {
     shared: Arc<Shared>,
+    plugin: Arc<Plugin>,
     run: RunId,
     task: TaskIndex,
     task_id: TaskId,
@@ -543,6 +551,11 @@ impl CallObserver for Observer {
             fields: record.fields,
         };
         self.shared.store.append_logs(vec![line]);
+    }
+
+    fn refused(&self, refused: &Refused) {
+        let (at, attempt) = (self.shared.clock.now(), (self.run, &self.task_id, self.number));
+        self.shared.audit.refused(self.plugin.name(), at, attempt, refused);
     }
 
     fn put_artefact(&self, content: &[u8]) -> Result<Digest, String> {

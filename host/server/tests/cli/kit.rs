@@ -64,10 +64,10 @@ fn a_component_is_looked_into() {
 fn what_is_wrong_with_a_component_is_said() {
     let place = Place::new();
     for (guest, parts) in [
-        ("other-version", &["made for contract 0.2.0; this host speaks 0.1.0", "taskloom/"][..]),
+        ("other-version", &["made for contract 9.0.0; this host speaks 0.1.0", "taskloom/"][..]),
         ("other-contract", &["no plugin: it does not export", "exports", "plugin new"][..]),
         ("wants-more", &["does not fit this host", "imports"][..]),
-        ("bad-manifest", &["its manifest is wrong"][..]),
+        ("bad-manifest", &["its `describe` failed", "it is not JSON"][..]),
     ] {
         let path = component(guest);
         let seen = place.taskloom(&format!("plugin inspect {}", path.display())).expect(1);

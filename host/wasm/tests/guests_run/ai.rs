@@ -163,14 +163,14 @@ async fn attempts_of_one_run_share_a_budget_and_runs_do_not() {
     let (run, limit) = (run(), r#"{"prompt": "limit"}"#);
     let text = |report: &CallReport| told(&report.ending);
     let (first, _) = ask_in(&plugin, "ask-model", limit, run).await;
-    assert!(text(&first).contains(r#""text":"994""#), "{}", text(&first));
+    assert!(text(&first).contains(r#""text":"995""#), "{}", text(&first));
     let (mut call, _) = call("ask-model", limit);
     call.identity.run_id = run;
     call.ai_spent = AiSpent { tokens: 1_400, usd_micros: 0 };
     let second = runtime().call(&plugin, call).await;
-    assert!(text(&second).contains(r#""text":"94""#), "{}", text(&second));
+    assert!(text(&second).contains(r#""text":"95""#), "{}", text(&second));
     let (other, _) = ask(&plugin, "ask-model", limit).await;
-    assert!(text(&other).contains(r#""text":"994""#), "{}", text(&other));
+    assert!(text(&other).contains(r#""text":"995""#), "{}", text(&other));
 }
 
 #[tokio::test]

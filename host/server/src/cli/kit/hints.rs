@@ -12,7 +12,7 @@ use super::language::Language;
 type Hint = (&'static [&'static str], &'static str);
 
 /// Sentences of the compiler of Rust.
-const RUSTC: [Hint; 7] = [
+const RUSTC: [Hint; 8] = [
     (
         &["getrandom", "wasm32-unknown-unknown"],
         "a dependency wants random numbers of a browser: turn off the feature that does (`cargo tree --target \
@@ -42,13 +42,22 @@ const RUSTC: [Hint; 7] = [
         "a handler is `fn(Input) -> taskloom_sdk::Result<Output>`: one typed input, no `async`",
     ),
     (
+        &["undefined symbol"],
+        "a dependency calls a function of C that nothing provides: it cannot be used in a plugin",
+    ),
+    (
         &["unresolved import `taskloom_sdk"],
         "what the SDK offers is listed at the top of `taskloom/sdk/rust/src/lib.rs`",
     ),
 ];
 
 /// Sentences of the encoder, which makes a component of a module.
-const ENCODING: [Hint; 3] = [
+const ENCODING: [Hint; 4] = [
+    (
+        &["export", "taskloom:plugin/handler"],
+        "declare what the plugin offers: `plugin! { \"greet\" => greet {} }` of the SDK, once, at the top level of \
+         `src/lib.rs`",
+    ),
     (
         &["__wbindgen"],
         "a dependency wants the JavaScript of a browser (wasm-bindgen): turn off the feature that does; `cargo tree \
@@ -65,7 +74,7 @@ const ENCODING: [Hint; 3] = [
 ];
 
 /// Codes and messages of failures of calls.
-const FAILURES: [Hint; 12] = [
+const FAILURES: [Hint; 13] = [
     (
         &["time not implemented on this platform"],
         "a plugin in Rust has no clock: take the time from the input, such as `${run.started_at}` in the workflow",
@@ -77,11 +86,11 @@ const FAILURES: [Hint; 12] = [
     ),
     (
         &["declared `reads`"],
-        "a task type that sends anything but GET and HEAD is declared `effects: Writes`",
+        "a task type that sends anything but GET and HEAD declares the effects `writes`",
     ),
     (
         &["declared `pure`"],
-        "a task type that asks for anything outside is declared `effects: Reads`, or `Writes` when it changes something",
+        "a task type that asks for anything outside declares the effects `reads`, or `writes` when it changes something",
     ),
     (
         &["policy.toml", "grant"],
@@ -111,7 +120,13 @@ const FAILURES: [Hint; 12] = [
     ),
     (
         &["`panic`"],
-        "a panic counts as a crash and is tried again; an error by `?` says which class of failure it is",
+        "a panic, or an exception that nobody catches, counts as a crash and is tried again; an error of the SDK says which class \
+         of failure it is",
+    ),
+    (
+        &["memory", "out of bounds"],
+        "a function calls itself too deeply, or keeps too much on its stack: use a loop with a list of what is left to do, \
+         and `Vec` for what is large",
     ),
     (
         &["stack-overflow"],

@@ -38,11 +38,8 @@ struct Outside {
 
 impl Outside {
     fn world(&self) -> World {
-        let ports = Ports {
-            secrets: Arc::clone(&self.stand_in) as _,
-            models: Arc::clone(&self.stand_in) as _,
-        };
-        World { egress: Egress::answered_by(Arc::clone(&self.network) as _), ports }
+        let ports = Ports { secrets: self.stand_in.clone(), models: self.stand_in.clone() };
+        World { egress: Egress::answered_by(self.network.clone()), ports }
     }
 }
 

@@ -20,7 +20,6 @@ struct Output {
 
 /// Says in its schema that it is a number, and writes a text.
 #[derive(JsonSchema)]
-#[schemars(transparent)]
 struct Liar(u32);
 
 impl Serialize for Liar {
@@ -97,8 +96,8 @@ fn takes_all_memory(_: Input) -> Result<Output> {
 
 fn recurses(_: Input) -> Result<Output> {
     fn deeper(n: u64) -> u64 {
-        let frame = std::hint::black_box([n; 64]);
-        if n == u64::MAX { 0 } else { deeper(n + 1) + frame[3] }
+        let here = std::hint::black_box(n);
+        if here == u64::MAX { 0 } else { deeper(here + 1) + std::hint::black_box(here) }
     }
     text(deeper(0).to_string())
 }

@@ -23,7 +23,7 @@ const TOKENS_MAX: i64 = 1_000_000_000;
 pub(super) fn read(mut table: Table<'_>) -> Option<Prompt> {
     let asks = table.string("asks");
     let (text, json) = (table.string("text"), table.json("json").map(|value| value.to_string()));
-    let tokens = |table: &mut Table<'_>, key| {
+    let tokens = |table: &mut Table<'_>, key: &'static str| {
         table.integer(key, 0..=TOKENS_MAX).map_or(1, i64::unsigned_abs)
     };
     let input_tokens = tokens(&mut table, "input_tokens");
