@@ -12,6 +12,7 @@ mod examples;
 mod faults;
 mod host;
 mod issue_analysis;
+mod languages;
 mod queue;
 mod reload;
 mod shutdown;
