@@ -86,7 +86,7 @@ fn answer(mut stream: TcpStream) -> Option<String> {
 fn policy(folders: &Folders, port: u16, other: u16) {
     let to = |port: u16| format!("host = \"127.0.0.1\"\nport = {port}\nschemes = [\"http\"]\n");
     let text = format!(
-        "[[http]]\n{}methods = [\"GET\", \"POST\"]\n[[http]]\n{}\n[[secrets]]\nname = \"token\"\n{}\
+        "[[http]]\n{}methods = [\"GET\", \"POST\"]\n[[http]]\n{}methods = [\"POST\"]\n[[secrets]]\nname = \"token\"\n{}\
          [[secrets]]\nname = \"password\"\n{}[context]\nread = [\"*\"]\nwrite = [\"seen\"]\n",
         to(port),
         to(other),

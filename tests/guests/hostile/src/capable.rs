@@ -53,7 +53,7 @@ pub(crate) fn send_secret(input: SendSecret) -> Result<Sent> {
     }
     if let Some(user) = &input.basic {
         let password = secret::placeholder("password")?;
-        request = request.header("authorization", &secret::basic(user, &password));
+        request = request.header("authorization", secret::basic(user, &password));
     }
     request = request.body(with_placeholders(&input.body.unwrap_or_default())?);
     let response = request.send()?;
