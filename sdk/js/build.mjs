@@ -132,12 +132,12 @@ function problem({ text, location }) {
 async function componentOf(module, manifest, wit) {
   const folder = await mkdtemp(join(dirname(module), '.taskloom-'));
   try {
-    const { text, map } = await bundle(entryOf(module), dirname(module));
+    const { text, map } = await bundle(await entryOf(module, manifest, wit), dirname(module));
     const sourcePath = join(folder, 'plugin.js');
     await writeFile(sourcePath, text + positions(map, dirname(module)));
     const { componentize } = await dependency('@bytecodealliance/componentize-js');
     // A plugin that asks for no host does not import HTTP either.
-    const disableFeatures = manifest.capabilities === undefined ? ['fetch-event', 'http'] : ['fetch-event'];
+    const disableFeatures = manifest.capabilities?.http === undefined ? ['fetch-event', 'http'] : ['fetch-event'];
     return await quietly(async () => {
       const { component } = await componentize({ sourcePath, witPath: resolve(wit), worldName: 'plugin', disableFeatures });
       return component;
@@ -147,10 +147,14 @@ async function componentOf(module, manifest, wit) {
   }
 }
 
-function entryOf(module) {
-  const interfaces = ['runtime', 'artefacts'];
+async function entryOf(module, manifest, wit) {
+  const text = await readFile(join(wit, 'plugin.wit'), 'utf8');
+  const version = /^package taskloom:plugin@([^;]+);/m.exec(text)?.[1];
+  if (version !== manifest.contract) throw new Told(`this SDK speaks contract ${manifest.contract}, but ${wit} has ${version}`);
+  const world = /^world plugin \{([^}]*)\}/m.exec(text)?.[1] ?? '';
+  const interfaces = [...world.matchAll(/import ([a-z-]+);/g)].map(([, name]) => name);
   return [
-    ...interfaces.map((name) => `import * as ${name} from "taskloom:plugin/${name}@0.1.0";`),
+    ...interfaces.map((name) => `import * as ${name} from "taskloom:plugin/${name}@${version}";`),
     'import { component } from "taskloom-sdk/component";',
     `import made from ${JSON.stringify(module)};`,
     `export const handler = component(made, { ${interfaces.join(', ')} });`,

@@ -10,18 +10,19 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::host::{Folders, Host, left_out, repository};
+use crate::host::{Folders, Host, repository};
+use crate::languages;
 
 /// Plugins that the workflows use.
 const PLUGINS: [&str; 4] = ["github", "http", "json", "text"];
 
-/// Workflows that need a plugin in a language that this machine may not have: the file, its id and the plugin.
-const LANGUAGES: [(&str, &str, &str); 1] =
-    [("plugin-javascript.toml", "example-plugin-javascript", "release")];
-
 /// What triggers need of a host: secrets, which are never read here, and a folder.
 const CONFIGURATION: &str = "[secrets]\ngithub = { env = \"NOT_SET\" }\n\
-                             example-webhook = { env = \"NOT_SET\" }\n[triggers]\nfiles = \"files\"\n";
+                             example-webhook = { env = \"NOT_SET\" }\n\
+                             example-token = { file = \"token\" }\n[triggers]\nfiles = \"files\"\n";
+
+/// Where the secret may go, but for the port.
+const DESTINATION: &str = "host = \"127.0.0.1\"\nschemes = [\"http\"]\n";
 
 /// How a workflow that ships is run.
 struct Case {
@@ -118,11 +119,6 @@ fn cases(url: &str) -> Vec<Case> {
             json!([{ "found": true, "value": 1 }, { "found": true, "value": 3 }]),
         ),
         Case { outcome: "failed", ..case("example-quorum", json!({ "first": 1 }), Value::Null) },
-        case(
-            "example-plugin-javascript",
-            json!({ "current": "1.4.2", "commits": [{ "message": "feat: speak JavaScript" }] }),
-            json!({ "version": "1.5.0", "ok": true }),
-        ),
         case("example-retry", json!({ "url": url }), json!(200)),
         case(
             "example-run-if-and-allow-failure",
@@ -134,6 +130,7 @@ fn cases(url: &str) -> Vec<Case> {
             json!({}),
             json!("title: failed, explained: succeeded"),
         ),
+        case("example-secret", json!({ "url": url }), json!(200)),
         case("example-sub-workflow", json!({ "names": ["Ada"] }), json!(["Bonjour, Ada"])),
         case("example-switch", json!({ "name": "Ada", "language": "de" }), json!("Guten Tag, Ada")),
         case("example-switch", json!({ "name": "Ada" }), json!("Hello, Ada")),
@@ -157,17 +154,18 @@ fn cases(url: &str) -> Vec<Case> {
 #[test]
 fn every_workflow_that_ships_runs() {
     let url = answering();
-    let missing: Vec<_> = LANGUAGES.into_iter().filter(|(.., plugin)| left_out(plugin)).collect();
-    let folders = folders(&missing);
+    let folders = folders();
     let port = url.rsplit(':').next().and_then(|rest| rest.strip_suffix('/')).expect("a port");
     let policy = format!(
         "[[http]]\nhost = \"127.0.0.1\"\nport = {port}\nschemes = [\"http\"]\nmethods = [\"GET\"]\n"
     );
+    let policy =
+        format!("{policy}[[secrets]]\nname = \"example-token\"\n{DESTINATION}port = {port}\n");
     folders.file("plugins/http.policy.toml", &policy);
+    folders.file("token", "a-token-of-the-tests\n");
     let configuration = folders.file("taskloom.toml", CONFIGURATION).display().to_string();
     let host = Host::start_with(&folders, &[("TASKLOOM_CONFIG", &configuration)]);
-    let mut cases = cases(&url);
-    cases.retain(|case| missing.iter().all(|(_, workflow, _)| *workflow != case.workflow));
+    let cases = cases(&url);
     let runs: Vec<_> = cases.iter().map(|case| (case, started(&host, case))).collect();
     for (case, run) in runs {
         if let Some((task, path, body)) = &case.then {
@@ -207,7 +205,7 @@ fn waits(run: &Value, task: &str) -> bool {
 }
 
 /// Whether `value` has everything that `part` has.
-fn holds(value: &Value, part: &Value) -> bool {
+pub(crate) fn holds(value: &Value, part: &Value) -> bool {
     match (value, part) {
         (Value::Object(value), Value::Object(part)) => {
             part.iter().all(|(key, part)| value.get(key).is_some_and(|value| holds(value, part)))
@@ -216,33 +214,24 @@ fn holds(value: &Value, part: &Value) -> bool {
     }
 }
 
-/// Folders of everything that ships, without the workflows of `missing` and their plugins.
-fn folders(missing: &[(&str, &str, &str)]) -> Folders {
+fn folders() -> Folders {
     let files = shipped();
-    let there =
-        |name: &str| missing.iter().all(|(file, _, plugin)| *file != name && *plugin != name);
-    let files: Vec<_> = files
-        .iter()
-        .map(|(name, text)| (name.as_str(), text.as_str()))
-        .filter(|(name, _)| there(name))
-        .collect();
-    let others = LANGUAGES.into_iter().map(|(.., plugin)| plugin).filter(|plugin| there(plugin));
-    let plugins: Vec<_> = PLUGINS.into_iter().chain(others).collect();
-    let folders = Folders::new(&plugins, &files);
-    folders.share_compiled_code();
-    folders
+    let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    Folders::new(&PLUGINS, &files)
 }
 
-/// The workflow files that ship: names and texts.
+/// The workflow files that ship: names and texts. Those with plugins in other languages are run in `languages`.
 fn shipped() -> Vec<(String, String)> {
     let mut files = Vec::new();
     for folder in ["workflows", "workflows/examples"] {
         for entry in fs::read_dir(repository().join(folder)).expect("the folder") {
             let path = entry.expect("an entry").path();
             if path.extension().is_some_and(|extension| extension == "toml") {
-                let name = path.file_name().map(Path::new).expect("a name");
+                let name = path.file_name().map(Path::new).expect("a name").display().to_string();
                 let text = fs::read_to_string(&path).expect("a text");
-                files.push((name.display().to_string(), text));
+                if !name.starts_with(languages::PREFIX) {
+                    files.push((name, text));
+                }
             }
         }
     }

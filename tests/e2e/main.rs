@@ -5,12 +5,14 @@
 #![allow(unreachable_pub, reason = "one program: what its modules share is public to each other")]
 
 mod bad_input;
+mod capabilities;
 mod crash;
 mod endings;
 mod examples;
 mod faults;
 mod host;
 mod issue_analysis;
+mod languages;
 mod queue;
 mod reload;
 mod shutdown;

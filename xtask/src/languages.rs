@@ -2,6 +2,9 @@
 //!
 //! A machine without such a language builds and tests everything else; what it leaves out is told.
 
+mod javascript;
+mod python;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,6 +29,7 @@ const LEFT_OUT: &str = "target/guests/left-out.txt";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Language {
     JavaScript,
+    Python,
 }
 
 /// A plugin in one of them.
@@ -38,7 +42,7 @@ struct Guest {
     module: &'static str,
 }
 
-const GUESTS: [Guest; 2] = [
+const GUESTS: [Guest; 4] = [
     Guest {
         language: Language::JavaScript,
         name: "conform-js",
@@ -48,6 +52,16 @@ const GUESTS: [Guest; 2] = [
         language: Language::JavaScript,
         name: "release",
         module: "sdk/js/examples/release/release.ts",
+    },
+    Guest {
+        language: Language::Python,
+        name: "conform-py",
+        module: "tests/guests/conform-py/conform_py.py",
+    },
+    Guest {
+        language: Language::Python,
+        name: "review",
+        module: "sdk/python/examples/review/review.py",
     },
 ];
 
@@ -59,7 +73,7 @@ const GUESTS: [Guest; 2] = [
 /// When a language that is there cannot be set up, or a guest does not build.
 pub(crate) fn build(root: &Path) -> Result<Vec<PathBuf>> {
     let (mut files, mut left_out) = (Vec::new(), Vec::new());
-    for language in [Language::JavaScript] {
+    for language in Language::ALL {
         let guests: Vec<_> = GUESTS.iter().filter(|guest| guest.language == language).collect();
         match language.set_up(root)? {
             Ok(()) => {
@@ -90,7 +104,7 @@ pub(crate) fn build(root: &Path) -> Result<Vec<PathBuf>> {
 ///
 /// When a language that is there cannot be set up.
 pub(crate) fn set_up(root: &Path) -> Result<()> {
-    for language in [Language::JavaScript] {
+    for language in Language::ALL {
         if let Err(reason) = language.set_up(root)? {
             eprintln!("== left out: guests in {}: {reason}", language.name());
         }
@@ -105,9 +119,9 @@ pub(crate) fn set_up(root: &Path) -> Result<()> {
 /// When a language that is there cannot be set up.
 pub(crate) fn tests(root: &Path) -> Result<Vec<(&'static str, Command)>> {
     let mut tests = Vec::new();
-    for language in [Language::JavaScript] {
+    for language in Language::ALL {
         if language.set_up(root)?.is_ok() {
-            tests.extend(language.tests(root)?);
+            tests.push(language.tests(root)?);
         }
     }
     Ok(tests)
@@ -131,9 +145,12 @@ fn note(root: &Path, left_out: &[String]) -> Result<()> {
 }
 
 impl Language {
+    const ALL: [Self; 2] = [Self::JavaScript, Self::Python];
+
     const fn name(self) -> &'static str {
         match self {
             Self::JavaScript => "JavaScript",
+            Self::Python => "Python",
         }
     }
 
@@ -141,65 +158,34 @@ impl Language {
     const fn tools(self) -> &'static [&'static str] {
         match self {
             Self::JavaScript => &["sdk/js/src", "sdk/js/build.mjs", "sdk/js/package-lock.json"],
+            Self::Python => {
+                &["sdk/python/taskloom", "sdk/python/requirements.txt", "sdk/rust/wit/deps"]
+            }
         }
     }
 
     /// Installs what the language needs; else why it is left out.
     fn set_up(self, root: &Path) -> Result<Result<(), String>> {
         match self {
-            Self::JavaScript => javascript(root),
+            Self::JavaScript => javascript::set_up(root),
+            Self::Python => python::set_up(root),
         }
     }
 
-    fn tests(self, root: &Path) -> Result<Vec<(&'static str, Command)>> {
-        let Self::JavaScript = self;
-        let folder = root.join("sdk/js");
-        let mut files = Vec::new();
-        for place in ["test", "examples"] {
-            gather(&folder.join(place), &mut files)?;
-        }
-        // By name: versions of Node differ in what they make of a folder.
-        files.retain(|file| file.to_string_lossy().ends_with(".test.mjs"));
-        let mut tests = Command::new("node");
-        tests.args(["--test", "--test-reporter=tap"]).args(files).current_dir(folder);
-        Ok(vec![("tests of the SDK in JavaScript", tests)])
+    fn tests(self, root: &Path) -> Result<(&'static str, Command)> {
+        Ok(match self {
+            Self::JavaScript => ("tests of the SDK in JavaScript", javascript::tests(root)?),
+            Self::Python => ("tests of the SDK in Python", python::tests(root)),
+        })
     }
 
+    /// The program that makes a component of the module it is given.
     fn builder(self, root: &Path) -> Command {
-        let mut builder = match self {
-            Self::JavaScript => Command::new("node"),
-        };
         match self {
-            Self::JavaScript => builder.arg("sdk/js/build.mjs"),
-        };
-        builder.current_dir(root);
-        builder
+            Self::JavaScript => javascript::builder(root),
+            Self::Python => python::builder(root),
+        }
     }
-}
-
-/// Node 20 or newer, and exactly the packages that the SDK's lock file names.
-fn javascript(root: &Path) -> Result<Result<(), String>> {
-    let version = command::output(Command::new("node").arg("--version"));
-    let major = version.as_deref().and_then(major);
-    if major.is_none_or(|major| major < 20) || !command::is_installed("npm") {
-        return Ok(Err("there is no Node.js 20 or newer with npm".to_owned()));
-    }
-    let folder = root.join("sdk/js");
-    let lock = fs::read(folder.join("package-lock.json")).context("reading the SDK's lock file")?;
-    let stamp = Stamp::new(root, "npm-sdk", lock);
-    if stamp.is_fresh() && folder.join("node_modules").is_dir() {
-        return Ok(Ok(()));
-    }
-    let mut npm = Command::new("npm");
-    npm.args(["ci", "--loglevel=error"]).current_dir(&folder);
-    command::run("npm ci of the SDK", &mut npm)?;
-    stamp.renew()?;
-    Ok(Ok(()))
-}
-
-/// The first number in a version such as `v20.20.2`.
-fn major(version: &str) -> Option<u32> {
-    version.trim_start_matches('v').split('.').next()?.parse().ok()
 }
 
 impl Guest {
@@ -285,11 +271,5 @@ mod tests {
         assert_eq!(digest(), before);
         write("mine/other.js", "new");
         assert_ne!(digest(), before);
-    }
-
-    #[test]
-    fn versions_of_node_are_read() {
-        assert_eq!(major("v20.20.2"), Some(20));
-        assert_eq!(major("unknown"), None);
     }
 }

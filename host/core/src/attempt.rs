@@ -1,12 +1,15 @@
 //! The record of one attempt: what the optimiser learns from and people look at.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Number;
 
 use crate::artefact::Artefact;
 use crate::failure::{Failure, Next};
 use crate::id::{Digest, RunId, TaskId};
 use crate::payload::PayloadRef;
-use crate::plugin::ResourceClass;
+use crate::plugin::{Capability, ResourceClass};
 use crate::time::Timestamp;
 
 /// What an attempt used, each beside its limit. Recorded with the result, whatever the result is:
@@ -58,6 +61,99 @@ pub struct AttemptUse {
     /// The files that it left, whatever its result.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artefacts: Vec<Artefact>,
+    /// What it measured, the last value of each name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: BTreeMap<String, Number>,
+    /// What it did with capabilities; `None` if nothing, as most attempts do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capabilities: Option<Box<CapabilityUse>>,
+}
+
+/// What an attempt did, or wanted to do, with capabilities other than requests.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapabilityUse {
+    /// Secrets that went out in its requests, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
+    /// What it used of models; `None` if it asked none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ai: Option<AiUse>,
+    /// Names of the context that it asked for, once for each time.
+    #[serde(default)]
+    pub context_reads: u64,
+    /// Names of the context that it set, once for each time.
+    #[serde(default)]
+    pub context_writes: u64,
+    /// What the host refused it: the first [`REFUSALS_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refusals: Vec<Refused>,
+    /// How often the host refused it something.
+    #[serde(default)]
+    pub refused: u64,
+}
+
+/// Refusals of one attempt that are kept whole; all are counted.
+pub const REFUSALS_MAX: usize = 16;
+
+/// What the host refused an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// Of which capability.
+    pub capability: Capability,
+    /// What, and which grant would allow it.
+    pub message: String,
+}
+
+/// What an attempt used of models, beside its limits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AiUse {
+    /// Requests that were sent.
+    pub requests: u64,
+    /// Tokens of them.
+    pub input_tokens: u64,
+    /// Tokens of the answers.
+    pub output_tokens: u64,
+    /// Tokens granted for one request with its answer.
+    pub call_tokens_limit: u64,
+    /// Tokens granted to the plugin in one run.
+    pub run_tokens_limit: u64,
+    /// What the provider charges, in millionths of a US dollar.
+    pub usd_micros: u64,
+    /// What the plugin may spend in one run, in millionths of a US dollar.
+    pub run_usd_micros_limit: u64,
+}
+
+/// What a plugin has spent on models in one run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AiSpent {
+    /// Tokens of requests and answers.
+    pub tokens: u64,
+    /// Money, in millionths of a US dollar.
+    pub usd_micros: u64,
+}
+
+impl AiSpent {
+    /// With what one more attempt used.
+    #[must_use]
+    pub const fn and(self, used: &AiUse) -> Self {
+        let tokens = used.input_tokens.saturating_add(used.output_tokens);
+        Self {
+            tokens: self.tokens.saturating_add(tokens),
+            usd_micros: self.usd_micros.saturating_add(used.usd_micros),
+        }
+    }
+}
+
+impl AttemptUse {
+    /// Whether the result depends on more than the input, or was more than an output: it is then not
+    /// taken over by other attempts.
+    pub fn is_for_this_attempt_alone(&self) -> bool {
+        let uses = self.capabilities.as_deref();
+        let of_run = uses.is_some_and(|uses| {
+            uses.ai.is_some() || uses.context_reads > 0 || uses.context_writes > 0
+        });
+        of_run || !self.artefacts.is_empty()
+    }
 }
 
 /// What made an attempt come back, as the engine hands it to the planner.

@@ -29,6 +29,71 @@ pub struct Capabilities {
     /// Hosts it wants to call, such as `api.github.com`; `*` means that the input decides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub http: Vec<String>,
+    /// Secrets it wants to use, by name; `*` means that the input decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
+    /// Whether it wants to ask models.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ai: bool,
+    /// What it wants to do with the context of a run.
+    #[serde(default, skip_serializing_if = "ContextNames::is_empty")]
+    pub context: ContextNames,
+}
+
+/// Names of the context of a run, by what is done with them; `*` stands for every name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContextNames {
+    /// Names that are read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub read: Vec<String>,
+    /// Names that are set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub write: Vec<String>,
+}
+
+impl ContextNames {
+    /// Whether nothing is read and nothing set.
+    pub fn is_empty(&self) -> bool {
+        self.read.is_empty() && self.write.is_empty()
+    }
+}
+
+/// Whether a list of names, in which `*` stands for every one, has `name`.
+pub fn covers(names: &[String], name: &str) -> bool {
+    names.iter().any(|known| known == "*" || known == name)
+}
+
+/// What the host does for a plugin only when an operator grants it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Capability {
+    /// Outbound requests.
+    Http,
+    /// Secrets in them.
+    Secrets,
+    /// Models.
+    Ai,
+    /// The context of the run.
+    Context,
+}
+
+impl Capability {
+    /// The word for this capability, as in the manifest, the policy and the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Secrets => "secrets",
+            Self::Ai => "ai",
+            Self::Context => "context",
+        }
+    }
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// One task type: what goes in, what comes out, what it may do.

@@ -42,6 +42,7 @@ mod why;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use crate::attempt::AiSpent;
 use crate::context::Values;
 use crate::failure::{Failure, Outcome};
 use crate::id::{Digest, PluginName, RunId, TaskId};
@@ -116,6 +117,8 @@ pub struct RunState {
     questions: BTreeSet<(TaskIndex, Question)>,
     signals: Signals,
     context: ContextState,
+    /// What plugins have spent on models.
+    ai_spent: BTreeMap<PluginName, AiSpent>,
     /// What is taken over from an earlier run.
     reuse: HashMap<TaskId, Reused>,
     /// What goes into the context along with it.

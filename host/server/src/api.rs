@@ -14,6 +14,7 @@ mod health;
 mod hooks;
 mod idempotency;
 mod logs;
+mod metrics;
 mod page;
 mod plugins;
 mod registry;
@@ -174,8 +175,10 @@ fn operations() -> OpenApiRouter<Api> {
         .routes(routes!(plugins::list))
         .routes(routes!(plugins::show))
         .routes(routes!(plugins::events))
+        .routes(routes!(plugins::refusals))
         .routes(routes!(health::health))
-        .routes(routes!(health::ready));
+        .routes(routes!(health::ready))
+        .routes(routes!(metrics::metrics));
     OpenApiRouter::with_openapi(Description::openapi()).nest(BASE, operations)
 }
 

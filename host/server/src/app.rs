@@ -15,10 +15,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 use taskloom_core::definition::HostOffers;
 use taskloom_store::{Options, Store};
+use taskloom_wasm::ports::Ports;
 use taskloom_wasm::{Catalog, CatalogConfig, CatalogEvent, Runtime, RuntimeConfig};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::Audit;
 use crate::config::Config;
 use crate::contexts::Contexts;
 use crate::definitions::Definitions;
@@ -47,6 +49,8 @@ pub struct App {
     pub catalog: Arc<Catalog>,
     /// The workflows.
     pub workflows: Workflows,
+    /// What plugins were refused.
+    pub audit: Audit,
     /// The contexts that runs share.
     pub contexts: Contexts,
     /// The templates of workflows.
@@ -87,6 +91,7 @@ impl App {
         let payloads = Payloads::new(store.clone());
         let definitions = Definitions::new(store.clone());
         let finished = FinishedRuns::default();
+        let audit = Audit::default();
         let parts = engine::Parts {
             store: store.clone(),
             catalog: Arc::clone(&catalog),
@@ -95,6 +100,7 @@ impl App {
             payloads: payloads.clone(),
             definitions: definitions.clone(),
             finished: finished.clone(),
+            audit: audit.clone(),
         };
         let launched = engine::launch(parts, settings(&config), Clock::start())?;
         changed.tell(Listeners {
@@ -120,6 +126,7 @@ impl App {
         });
         Ok(Self {
             engine: launched.engine,
+            audit,
             contexts,
             reader,
             triggers,
@@ -178,6 +185,7 @@ fn runtime_config(config: &Config) -> RuntimeConfig {
         defaults: config.limits.defaults,
         ceilings: config.limits.ceilings,
         cancel_grace: config.limits.cancel_grace,
+        ports: Ports { secrets: Arc::new(config.secrets.clone()), ..Ports::default() },
         services: Some(Handle::current()),
         ..RuntimeConfig::default()
     }

@@ -14,6 +14,7 @@ mod diff;
 mod doctor;
 mod embedded;
 mod input;
+mod kit;
 mod logging;
 mod output;
 mod plugins;
@@ -21,6 +22,7 @@ mod progress;
 mod rerun;
 mod run;
 mod runs;
+mod secrets;
 mod serve;
 mod show;
 mod steer;
@@ -75,6 +77,7 @@ pub fn main() -> ExitCode {
         Command::Contexts(arguments) => contexts::contexts(arguments),
         Command::Diff(arguments) => diff::diff(&arguments),
         Command::Triggers(arguments) => triggers::triggers(arguments),
+        Command::Secrets(arguments) => secrets::secrets(&arguments),
         Command::Config(arguments) => config::print(&arguments),
         Command::Doctor(arguments) => doctor::check(&arguments),
         Command::Backup(arguments) => backup::backup(&arguments),

@@ -23,7 +23,9 @@ use taskloom_core::run::LossLimits;
 use taskloom_store::Durability;
 use taskloom_wasm::{CallLimits, Compiler};
 
-use crate::secrets::Secrets;
+use crate::secrets::{SecretStore, Secrets};
+
+pub(crate) use secrets::is_name as is_secret_name;
 
 pub use settings::{Setting, Settings, Source, Sources};
 
@@ -188,7 +190,7 @@ impl Settings {
             },
             trigger_files: Some(self.path("triggers.files"))
                 .filter(|path| !path.as_os_str().is_empty()),
-            secrets: self.secrets.clone(),
+            secrets: self.secrets.clone().with_store(self.secret_store()),
             slots: Slots {
                 per_class: ["slots.cpu", "slots.io", "slots.ai", "slots.github"]
                     .map(|key| self.small(key)),
@@ -214,6 +216,12 @@ impl Settings {
                 },
             },
         })
+    }
+
+    fn secret_store(&self) -> SecretStore {
+        let (data, key) = (self.path("data.folder"), self.path("data.secrets_key"));
+        let key = if key.as_os_str().is_empty() { data.join("secrets.key") } else { key };
+        SecretStore::new(data.join("secrets.store"), key)
     }
 
     fn server(&self) -> Server {
@@ -258,6 +266,9 @@ impl Settings {
             artefacts: number("artefacts"),
             artefact_bytes: number("artefact_bytes"),
             artefacts_bytes: number("artefacts_bytes"),
+            metrics: number("metrics"),
+            secrets: number("secrets"),
+            ai_requests: number("ai_requests"),
         }
     }
 

@@ -1,19 +1,27 @@
 //! Secrets of the host: names, and where each is. A secret is read when it is used, so a new one
 //! counts at once; it is never logged, journaled or told by the API.
 
+mod store;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use taskloom_wasm::ports::{SecretProblem, SecretSource, SecretValue};
+
 /// The longest secret, in bytes: a file that is longer is something else.
-const BYTES_MAX: u64 = 64 * 1024;
+pub(crate) const BYTES_MAX: u64 = 64 * 1024;
+
+pub use store::{SecretStore, StoreError};
 
 /// The secrets of a host; cheap to clone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Secrets {
     origins: Arc<BTreeMap<String, Origin>>,
+    /// Where those are that the configuration does not name.
+    store: Option<SecretStore>,
 }
 
 /// Where a secret is.
@@ -32,7 +40,10 @@ pub struct Secret(Vec<u8>);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
     /// The configuration does not name it.
-    #[error("the host has no secret `{0}`; add it to `[secrets]` of its configuration")]
+    #[error(
+        "the host has no secret `{0}`; add it to `[secrets]` of its configuration, or by `taskloom \
+         secrets set {0}`"
+    )]
     Unknown(String),
     /// The variable is not set.
     #[error("the secret `{name}` cannot be read: the variable `{variable}` is not set")]
@@ -52,6 +63,14 @@ pub enum SecretError {
         /// What the system said.
         reason: String,
     },
+    /// The encrypted store cannot be read.
+    #[error("the secret `{name}` cannot be read: {reason}")]
+    Store {
+        /// Its name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
     /// There is nothing in it: anybody could sign with that.
     #[error("the secret `{0}` is empty")]
     Empty(String),
@@ -61,6 +80,18 @@ impl Secrets {
     /// Adds a secret.
     pub fn insert(&mut self, name: &str, origin: Origin) {
         Arc::make_mut(&mut self.origins).insert(name.to_owned(), origin);
+    }
+
+    /// With an encrypted store beside what the configuration names.
+    #[must_use]
+    pub fn with_store(mut self, store: SecretStore) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// The encrypted store.
+    pub const fn store(&self) -> Option<&SecretStore> {
+        self.store.as_ref()
     }
 
     /// Whether there are none.
@@ -73,9 +104,14 @@ impl Secrets {
         self.origins.iter().map(|(name, origin)| (name.as_str(), origin))
     }
 
-    /// Their names.
+    /// Their names, those in the encrypted store as it is now. A store that cannot be read is logged.
     pub fn names(&self) -> BTreeSet<String> {
-        self.origins.keys().cloned().collect()
+        let stored = self.store.as_ref().map(SecretStore::names).transpose();
+        let stored = stored.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the store of secrets cannot be read");
+            None
+        });
+        self.origins.keys().cloned().chain(stored.unwrap_or_default()).collect()
     }
 
     /// Reads a secret. May read the disk.
@@ -83,7 +119,7 @@ impl Secrets {
     /// # Errors
     /// When it is unknown, cannot be read, or is empty.
     pub fn read(&self, name: &str) -> Result<Secret, SecretError> {
-        let origin = self.origins.get(name).ok_or_else(|| SecretError::Unknown(name.to_owned()))?;
+        let Some(origin) = self.origins.get(name) else { return self.read_stored(name) };
         let name = name.to_owned();
         let bytes = match origin {
             Origin::Variable(variable) => match std::env::var_os(variable) {
@@ -102,6 +138,29 @@ impl Secrets {
             return Err(SecretError::Empty(name));
         }
         Ok(Secret(bytes[..end].to_vec()))
+    }
+}
+
+impl Secrets {
+    fn read_stored(&self, name: &str) -> Result<Secret, SecretError> {
+        let unknown = || SecretError::Unknown(name.to_owned());
+        let store = self.store.as_ref().ok_or_else(unknown)?;
+        let read = store.read(name).map_err(|error| SecretError::Store {
+            name: name.to_owned(),
+            reason: error.to_string(),
+        });
+        Ok(Secret(read?.ok_or_else(unknown)?.into_bytes()))
+    }
+}
+
+/// For guests, which get none of it.
+impl SecretSource for Secrets {
+    fn read(&self, name: &str) -> Result<SecretValue, SecretProblem> {
+        match Self::read(self, name) {
+            Ok(secret) => Ok(SecretValue::new(secret.0)),
+            Err(error @ SecretError::Unknown(_)) => Err(SecretProblem::Unknown(error.to_string())),
+            Err(error) => Err(SecretProblem::Unreadable(error.to_string())),
+        }
     }
 }
 

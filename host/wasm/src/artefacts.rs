@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use taskloom_core::artefact::{self, Artefact};
 use taskloom_core::id::Digest;
+use taskloom_core::plugin::Capability;
 
 use crate::bindings::taskloom::plugin::artefacts::{Artefact as Left, Host};
 use crate::bindings::taskloom::plugin::types::Failure;
@@ -68,6 +69,11 @@ impl Host for Guest {
             checked.and_then(|()| self.artefacts.check(&name, bytes, &self.call.limits))
         {
             return Ok(Err(failure));
+        }
+        if self.held.scrubber().is_some_and(|scrubber| scrubber.finds(&content)) {
+            let message = format!("`{name}` contains the value of a secret, and is not kept");
+            self.notes.refuse(Capability::Secrets, &message);
+            return Ok(Err(failure("invalid-artefact", message)));
         }
         let digest = match blocking(Arc::clone(&self.call.observer), move |observer| {
             observer.put_artefact(&content)

@@ -8,6 +8,8 @@ wasmtime::component::bindgen!({
     imports: {
         "taskloom:plugin/artefacts.put": async | trappable,
         "taskloom:plugin/artefacts.read": async | trappable,
+        "taskloom:plugin/secrets.placeholder": async | trappable,
+        "taskloom:plugin/ai.complete": async | trappable,
         default: trappable,
     },
     exports: { default: async },

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use taskloom_core::attempt::{AttemptUse, ReleaseReason};
+use taskloom_core::attempt::{AiSpent, AttemptUse, Refused, ReleaseReason};
+use taskloom_core::context::Values;
 use taskloom_core::failure::Failure;
 use taskloom_core::id::{Digest, RunId, TaskId, TaskType, WorkflowId};
 use taskloom_core::time::Timestamp;
@@ -22,6 +23,11 @@ pub struct Call {
     pub identity: CallIdentity,
     /// What it may use; see [`crate::Runtime::limits`].
     pub limits: CallLimits,
+    /// The context of the run as it is now. Empty will do for a plugin without a grant for it; see
+    /// [`crate::Plugin::uses_context`].
+    pub context: Values,
+    /// What the plugin has spent on models in the run so far.
+    pub ai_spent: AiSpent,
     /// How long it may go on without saying how far it is; `None` for as long as it likes.
     pub heartbeat: Option<Duration>,
     /// Stops it.
@@ -78,6 +84,18 @@ pub trait CallObserver: Send + Sync {
         Err("this host keeps no artefacts".to_owned())
     }
 
+    /// The time at which the handler's clocks stand still; its random numbers then follow from its input,
+    /// as those of a `pure` call do. `None`, unless somebody else says so, for clocks that go on.
+    fn clock(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// The host refused the handler something. Nothing is done by default; what is refused is in the
+    /// report as well.
+    fn refused(&self, refused: &Refused) {
+        let _ = refused;
+    }
+
     /// The handler says how far it is: a fraction from 0 to 1 and a note. Nothing is done by default.
     fn progress(&self, fraction: f64, note: &str) {
         let _ = (fraction, note);
@@ -104,6 +122,15 @@ pub struct CallReport {
     pub ending: Ending,
     /// What it used; filled in whatever the ending is.
     pub usage: AttemptUse,
+    /// What it set in the context, if it succeeded and set anything.
+    pub writes: Option<Values>,
+}
+
+impl CallReport {
+    /// A report of a call that set nothing in the context.
+    pub(crate) const fn new(ending: Ending, usage: AttemptUse) -> Self {
+        Self { ending, usage, writes: None }
+    }
 }
 
 /// How a call ended.

@@ -11,7 +11,7 @@ use crate::bindings::taskloom::plugin::types;
 use crate::call::Ending;
 use crate::guest::{Guest, HostCallsExceeded, Panic, cut};
 use crate::memory::Refused;
-use crate::outside::Denial;
+use crate::notes::Denial;
 use crate::watched::Stop;
 
 /// The code of a failure for want of a sign of life.
@@ -79,10 +79,12 @@ fn returned(output: String, guest: &Guest, schema: &Schema) -> Ending {
         let message = format!("the handler's output is wrong: {message}");
         Ending::from(Failure::new(FailureClass::Permanent, "invalid-output", message))
     };
-    let value: Value = match serde_json::from_str(&output) {
+    let mut value: Value = match serde_json::from_str(&output) {
         Ok(value) => value,
         Err(error) => return invalid(format!("it is not JSON: {error}")),
     };
+    let had_secret = guest.held.scrubber().is_some_and(|scrubber| scrubber.clean(&mut value));
+    let output = if had_secret { value.to_string() } else { output };
     match schema.violations(&value) {
         violations if violations.is_empty() => Ending::Succeeded(output),
         violations => invalid(join(&violations)),
@@ -117,7 +119,14 @@ fn failed(error: types::TaskError, guest: &Guest) -> Ending {
         serde_json::from_str(short).unwrap_or_else(|_| Value::String(short.to_owned()))
     });
     let message = cut(&failure.message, MESSAGE_BYTES_MAX);
-    let failure = Failure { details, ..Failure::new(class, code, message) };
+    let mut failure = Failure { details, ..Failure::new(class, code, message) };
+    if let Some(scrubber) = guest.held.scrubber() {
+        failure.code = scrubber.named(&failure.code);
+        failure.message = scrubber.named(&failure.message);
+        if let Some(details) = &mut failure.details {
+            scrubber.clean(details);
+        }
+    }
     Ending::Failed { failure, retry_after_ms }
 }
 
@@ -204,9 +213,7 @@ fn without_hash(function: &str) -> &str {
 
 /// A failure that follows from a request that was not let through says so.
 fn with_denial(ending: Ending, guest: &Guest) -> Ending {
-    let Some(denial) = guest.outside().and_then(crate::outside::Outside::denial) else {
-        return ending;
-    };
+    let Some(denial) = guest.notes.denial() else { return ending };
     let Ending::Failed { mut failure, retry_after_ms } = ending else { return ending };
     let own = std::mem::take(&mut failure.message);
     match denial {

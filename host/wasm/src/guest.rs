@@ -3,12 +3,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::ai::Account;
 use crate::artefacts::Artefacts;
 use crate::bindings::taskloom::plugin::{runtime, types};
 use crate::call::{Call, CallObserver, LogRecord};
+use crate::context::ContextWrites;
 use crate::memory::{Memory, MemoryBudget};
+use crate::metrics::Metrics;
+use crate::notes::Notes;
 use crate::outside::{Outside, OutsideParts};
 use crate::pulse::Pulse;
+use crate::secrets::Held;
 
 /// The longest log line that is kept whole, in bytes; a longer one is cut.
 const LINE_BYTES_MAX: usize = 16 * 1024;
@@ -28,6 +33,16 @@ pub(crate) struct Guest {
     pub(crate) panic: Option<Panic>,
     /// The files that it left.
     pub(crate) artefacts: Artefacts,
+    /// What it measured.
+    pub(crate) metrics: Metrics,
+    /// What it set in the context.
+    pub(crate) writes: ContextWrites,
+    /// The placeholders that it has.
+    pub(crate) held: Held,
+    /// What happened on the host's side.
+    pub(crate) notes: Notes,
+    /// What it may spend on models, once it has asked one.
+    pub(crate) account: Option<Box<Account>>,
     /// WASI and HTTP, made when the guest first asks for them: most guests never do.
     outside: Option<Box<Outside>>,
     parts: Arc<OutsideParts>,
@@ -58,9 +73,29 @@ impl Guest {
     ) -> Self {
         let log = Log::new(call.limits.log_lines, call.limits.log_bytes);
         let memory = Memory::new(call.limits.memory_bytes, budget);
-        let artefacts = Artefacts::default();
-        let (host_calls, pulse, panic, outside) = (0, Pulse::new(), None, None);
-        Self { memory, log, host_calls, deadline, pulse, panic, artefacts, outside, parts, call }
+        let metrics = Metrics::new(call.limits.metrics);
+        Self {
+            memory,
+            log,
+            host_calls: 0,
+            deadline,
+            pulse: Pulse::new(),
+            panic: None,
+            artefacts: Artefacts::default(),
+            metrics,
+            writes: ContextWrites::default(),
+            held: Held::default(),
+            notes: Notes::default(),
+            account: None,
+            outside: None,
+            parts,
+            call,
+        }
+    }
+
+    /// What the call is allowed, and what is behind it.
+    pub(crate) const fn parts(&self) -> &Arc<OutsideParts> {
+        &self.parts
     }
 
     /// WASI and HTTP, if the guest ever asked for them.
@@ -74,15 +109,31 @@ impl Guest {
         self.host_calls += 1;
         self.log_outside();
         let (call, parts) = (&self.call, &self.parts);
-        self.outside.get_or_insert_with(|| Box::new(Outside::new(call, parts)))
+        let (notes, held) = (&self.notes, &self.held);
+        self.outside.get_or_insert_with(|| Box::new(Outside::new(call, parts, notes, held)))
     }
 
-    /// Logs what the guest printed and what the host has to say about its requests.
+    /// Logs what the guest printed and what the host has to say about what it asked for.
     pub(crate) fn log_outside(&mut self) {
-        let Some(outside) = &self.outside else { return };
-        for (level, message) in outside.take_lines() {
-            self.log.write(&*self.call.observer, level, message, None);
+        for refused in self.notes.take_refusals() {
+            self.call.observer.refused(&refused);
         }
+        for (level, message) in self.notes.take_lines() {
+            self.write_log(level, message, None);
+        }
+    }
+
+    /// Logs a line, without values of secrets.
+    fn write_log(&mut self, level: &'static str, message: String, fields: Option<String>) {
+        let (mut message, mut fields) = (message, fields);
+        if let Some(scrubber) = self.held.scrubber() {
+            message = scrubber.named(&message);
+            fields = fields.and_then(|text| {
+                let mut fields = serde_json::from_str(&text).ok()?;
+                Some(if scrubber.clean(&mut fields) { fields.to_string() } else { text })
+            });
+        }
+        self.log.write(&*self.call.observer, level, message, fields);
     }
 
     /// Logs what is left to log.
@@ -91,6 +142,9 @@ impl Guest {
             outside.end_lines();
         }
         self.log_outside();
+        if let Some(line) = self.metrics.dropped() {
+            self.write_log("warn", line, None);
+        }
         self.log.finish(&*self.call.observer);
     }
 
@@ -168,7 +222,8 @@ impl runtime::Host for Guest {
         if level == "error" && fields.as_deref().is_some_and(|fields| fields.contains(PANIC_CODE)) {
             self.note_panic(&message, fields.as_deref());
         }
-        self.log.write(&*self.call.observer, level, message, fields);
+        self.log_outside();
+        self.write_log(level, message, fields);
         Ok(())
     }
 
@@ -176,7 +231,19 @@ impl runtime::Host for Guest {
         self.count()?;
         self.pulse.beat();
         let fraction = if fraction.is_finite() { fraction.clamp(0.0, 1.0) } else { 0.0 };
+        let note = match self.held.scrubber() {
+            Some(scrubber) => scrubber.named(&note),
+            None => note,
+        };
         self.call.observer.progress(fraction, cut(&note, LINE_BYTES_MAX));
+        Ok(())
+    }
+
+    fn metric(&mut self, name: String, value: f64) -> wasmtime::Result<()> {
+        self.count()?;
+        // A name could be a message.
+        let leaks = self.held.scrubber().is_some_and(|scrubber| scrubber.finds(name.as_bytes()));
+        self.metrics.record(if leaks { "" } else { &name }, value);
         Ok(())
     }
 
@@ -196,7 +263,11 @@ impl Guest {
         let marked = fields.and_then(|fields| serde_json::from_str::<Marked<'_>>(fields).ok());
         let Some(marked) = marked else { return };
         if marked.code.is_some_and(|code| code == PANIC_CODE) {
-            let kept = |text: &str| cut(text, LINE_BYTES_MAX).to_owned();
+            let scrubber = self.held.scrubber();
+            let kept = |text: &str| match &scrubber {
+                Some(scrubber) => cut(&scrubber.named(text), LINE_BYTES_MAX).to_owned(),
+                None => cut(text, LINE_BYTES_MAX).to_owned(),
+            };
             let stack = marked.stack.as_deref().filter(|stack| !stack.is_empty()).map(kept);
             self.panic = Some(Panic { message: kept(message), stack });
         }

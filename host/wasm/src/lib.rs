@@ -10,13 +10,16 @@
 //!
 //! The only crate that knows wasmtime. What an ending means for a task is in `docs/plugins.md`.
 
+mod ai;
 mod artefacts;
+mod asked;
 mod bindings;
 mod cache;
 mod call;
 mod cancel;
 mod catalog;
 mod compile;
+mod context;
 mod ending;
 mod engine;
 mod give_back;
@@ -25,12 +28,17 @@ mod limits;
 mod load;
 mod manifest;
 mod memory;
+mod metrics;
+mod notes;
 mod outside;
 mod perform;
 mod plugin;
 mod policy;
+pub mod ports;
 mod pulse;
 mod runtime;
+mod secrets;
+mod standing;
 mod threads;
 mod watched;
 pub mod yardstick;
@@ -42,8 +50,9 @@ pub use catalog::{Catalog, CatalogConfig, CatalogError, CatalogEvent, PluginEntr
 pub use compile::{Compiler, compile_stream};
 pub use give_back::{give_code_back, give_memory_back};
 pub use limits::CallLimits;
-pub use load::{COMPONENT_BYTES_MAX, LoadError};
+pub use load::{COMPONENT_BYTES_MAX, Interfaces, LoadError};
 pub use manifest::{CONTRACT, read_manifest};
 pub use plugin::Plugin;
-pub use policy::Policy;
+pub use policy::{AiGrant, Policy};
 pub use runtime::{Runtime, RuntimeConfig, RuntimeError};
+pub use standing::Standing;

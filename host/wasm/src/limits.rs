@@ -33,6 +33,12 @@ pub struct CallLimits {
     pub artefact_bytes: u64,
     /// Bytes over all artefacts that are left.
     pub artefacts_bytes: u64,
+    /// Names of measurements that are kept; more are dropped and counted.
+    pub metrics: u64,
+    /// Secrets that a call may use.
+    pub secrets: u64,
+    /// Requests to models.
+    pub ai_requests: u64,
 }
 
 const MIB: u64 = 1024 * 1024;
@@ -54,6 +60,9 @@ impl CallLimits {
         artefacts: 32,
         artefact_bytes: 16 * MIB,
         artefacts_bytes: 64 * MIB,
+        metrics: 64,
+        secrets: 16,
+        ai_requests: 32,
     };
 
     /// The most that a task, a plugin or a policy may wish for.
@@ -71,6 +80,9 @@ impl CallLimits {
         artefacts: 1_000,
         artefact_bytes: 256 * MIB,
         artefacts_bytes: 1024 * MIB,
+        metrics: 256,
+        secrets: 64,
+        ai_requests: 1_000,
     };
 
     /// The limits of `describe`: it only prints a constant, but may have a language's runtime to start.
@@ -88,6 +100,9 @@ impl CallLimits {
         artefacts: 0,
         artefact_bytes: 0,
         artefacts_bytes: 0,
+        metrics: 0,
+        secrets: 0,
+        ai_requests: 0,
     };
 
     /// The limits of a call: what the task wishes for, else what its plugin does, else the default,
@@ -127,6 +142,9 @@ impl CallLimits {
             artefacts: defaults.artefacts.min(ceilings.artefacts),
             artefact_bytes: defaults.artefact_bytes.min(ceilings.artefact_bytes),
             artefacts_bytes: defaults.artefacts_bytes.min(ceilings.artefacts_bytes),
+            metrics: defaults.metrics.min(ceilings.metrics),
+            secrets: defaults.secrets.min(ceilings.secrets),
+            ai_requests: defaults.ai_requests.min(ceilings.ai_requests),
         }
     }
 }

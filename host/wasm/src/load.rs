@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, mpsc};
 
 use taskloom_connectors::egress::Egress;
+use taskloom_core::attempt::AiSpent;
 use taskloom_core::failure::{Failure, FailureClass};
 use taskloom_core::id::{Digest, PluginName, RunId, TaskId, TaskType, WorkflowId};
 use taskloom_core::plugin::{Effects, ResourceClass};
@@ -11,6 +12,8 @@ use taskloom_core::time::Timestamp;
 use wasmtime::Engine;
 use wasmtime::component::{Component, HasSelf, Linker};
 
+use crate::ai::Accounts;
+use crate::asked::Asked;
 use crate::bindings::{self, PluginPre};
 use crate::cache::CodeCache;
 use crate::call::{Call, CallIdentity, CallObserver, LogRecord};
@@ -25,6 +28,7 @@ use crate::outside::OutsideParts;
 use crate::perform::{self, Stage};
 use crate::plugin::{Offer, Plugin};
 use crate::policy::{Policy, PolicyInForce};
+use crate::ports::Ports;
 
 /// The largest file that is loaded, in bytes. Components that carry a language's engine have 20 MB.
 pub const COMPONENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -112,13 +116,49 @@ impl LoadError {
     }
 }
 
+/// Whether a component is called before it is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Smoke {
+    /// It is: nobody relies on it yet.
+    Call,
+    /// It is not: live runs have pinned this version, and were started when it was good enough. It may
+    /// come from before there was a smoke call; to refuse it now would strand them.
+    Skip,
+}
+
+/// The names of what a component imports and exports, such as `taskloom:plugin/handler@0.1.0`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interfaces {
+    /// What it needs of a host.
+    pub imports: Vec<String>,
+    /// What it offers.
+    pub exports: Vec<String>,
+}
+
+impl Interfaces {
+    /// The version of the contract that it was made for, if it speaks any.
+    pub fn contract(&self) -> Option<&str> {
+        let all = self.exports.iter().chain(&self.imports);
+        let contract = |name: &String| name.starts_with(PACKAGE);
+        let found = all.into_iter().find(|name| contract(name))?;
+        found.rsplit_once('@').map(|(_, version)| version)
+    }
+}
+
 /// What loading needs of the runtime.
 pub(crate) struct Loader {
     pub(crate) linker: Linker<Guest>,
     pub(crate) cache: Option<CodeCache>,
     pub(crate) compiler: Option<Compiler>,
-    pub(crate) egress: Egress,
+    pub(crate) world: World,
+    pub(crate) accounts: Accounts,
     pub(crate) stage: Stage,
+}
+
+/// Where requests, secrets and models of guests lead.
+pub(crate) struct World {
+    pub(crate) egress: Egress,
+    pub(crate) ports: Ports,
 }
 
 impl Loader {
@@ -126,23 +166,25 @@ impl Loader {
         engine: &Engine,
         cache: Option<CodeCache>,
         compiler: Option<Compiler>,
-        egress: Egress,
+        world: World,
         stage: Stage,
     ) -> wasmtime::Result<Self> {
         let mut linker = Linker::new(engine);
         bindings::Plugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest: &mut Guest| guest)?;
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-        Ok(Self { linker, cache, compiler, egress, stage })
+        let accounts = Accounts::default();
+        Ok(Self { linker, cache, compiler, world, accounts, stage })
     }
 
-    /// Loads the plugin in the file `stem`. Blocks.
+    /// Loads the plugin in the file `stem`; without a file, by the name that it has itself. Blocks.
     pub(crate) fn load(
         &self,
         threads: &tokio::runtime::Handle,
-        stem: &PluginName,
+        stem: Option<&PluginName>,
         bytes: &[u8],
         policy: Policy,
+        smoke: Smoke,
     ) -> Result<Plugin, LoadError> {
         check_header(bytes)?;
         let digest = Digest::of(bytes);
@@ -155,17 +197,44 @@ impl Loader {
         let pre = self.linker.instantiate_pre(&component).map_err(link)?;
         let pre = PluginPre::new(pre).map_err(link)?;
         let policy = Arc::new(PolicyInForce::new(policy));
-        let parts = |effects| {
-            let (policy, egress) = (Arc::clone(&policy), self.egress.clone());
-            Arc::new(OutsideParts { effects, policy, egress })
+        let parts = |plugin: &PluginName, effects, asked: &Arc<Asked>| {
+            Arc::new(OutsideParts {
+                plugin: plugin.clone(),
+                effects,
+                asked: Arc::clone(asked),
+                policy: Arc::clone(&policy),
+                egress: self.world.egress.clone(),
+                ports: self.world.ports.clone(),
+                accounts: self.accounts.clone(),
+            })
         };
-        let text = self.describe(threads, stem, &pre, parts(Effects::Pure))?;
-        let described = manifest::read(stem, &text).map_err(LoadError::Manifest)?;
-        self.smoke(threads, stem, &pre, parts(Effects::Pure))?;
-        let offers = offers(&described.manifest, described.schemas, &parts);
+        let unnamed = PluginName::new("unnamed").expect("valid");
+        let outside = || parts(stem.unwrap_or(&unnamed), Effects::Pure, &Arc::default());
+        let text = self.describe(threads, stem.unwrap_or(&unnamed), &pre, outside())?;
+        let described = match stem {
+            Some(stem) => manifest::read(stem, &text),
+            None => manifest::own_name(&text).and_then(|name| manifest::read(&name, &text)),
+        };
+        let described = described.map_err(LoadError::Manifest)?;
+        if smoke == Smoke::Call {
+            self.smoke(threads, stem.unwrap_or(&unnamed), &pre, outside())?;
+        }
         let manifest = described.manifest;
+        let asked = Arc::new(described.asked);
+        let parts = |effects| parts(&manifest.name, effects, &asked);
+        let offers = offers(&manifest, described.schemas, &parts);
         let bytes = bytes.len() as u64;
         Ok(Plugin { digest, bytes, manifest, policy, imports, pre, offers })
+    }
+
+    /// What a component imports and exports, also when it is no plugin.
+    pub(crate) fn interfaces(&self, bytes: &[u8]) -> Result<Interfaces, LoadError> {
+        check_header(bytes)?;
+        let engine = &self.stage.engine;
+        let component_type = self.component(&Digest::of(bytes), bytes)?.component_type();
+        let imports = component_type.imports(engine).map(|(name, _)| name.to_owned()).collect();
+        let exports = component_type.exports(engine).map(|(name, _)| name.to_owned()).collect();
+        Ok(Interfaces { imports, exports })
     }
 
     /// The compiled component, from the cache if it is there.
@@ -261,9 +330,11 @@ enum FirstCall {
     Smoke,
 }
 
-/// Whether a handler failed by saying so.
-fn is_answer(failure: &Failure) -> bool {
-    matches!(failure.class, FailureClass::Permanent | FailureClass::Retryable)
+/// Whether a handler failed by saying so. Nobody cancels a call of a plugin that is not loaded yet, so
+/// `cancelled` is its own word as well.
+const fn is_answer(failure: &Failure) -> bool {
+    use FailureClass::{Cancelled, Permanent, Retryable};
+    matches!(failure.class, Permanent | Retryable | Cancelled)
 }
 
 fn offers(
@@ -334,6 +405,8 @@ fn first_call(stem: &PluginName) -> Call {
             traceparent: None,
         },
         limits: CallLimits::DESCRIBE,
+        context: Arc::default(),
+        ai_spent: AiSpent::default(),
         heartbeat: None,
         cancel: CancelToken::new(),
         observer: Arc::new(DescribeLog(stem.clone())),

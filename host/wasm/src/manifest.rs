@@ -6,9 +6,11 @@ use serde::Deserialize;
 use serde_json::Value;
 use taskloom_core::id::{PluginName, TaskType};
 use taskloom_core::plugin::{
-    Capabilities, Effects, LimitsWish, Manifest, ResourceClass, TaskTypeSpec,
+    Capabilities, ContextNames, Effects, LimitsWish, Manifest, ResourceClass, TaskTypeSpec,
 };
 use taskloom_core::schema::Schema;
+
+use crate::asked::Asked;
 
 /// The contract that this host speaks; plugins of the same minor version are accepted.
 pub const CONTRACT: &str = "0.1.0";
@@ -16,12 +18,16 @@ pub const CONTRACT: &str = "0.1.0";
 /// The most task types that a plugin can offer.
 const TASK_TYPES_MAX: usize = 256;
 
+/// The most names of one kind that a plugin can ask for.
+const NAMES_MAX: usize = 256;
+
 /// The longest name, summary or host in a manifest, in bytes.
 const TEXT_BYTES_MAX: usize = 1024;
 
 /// A checked manifest and its compiled schemas, by full task type.
 pub(crate) struct Described {
     pub(crate) manifest: Manifest,
+    pub(crate) asked: Asked,
     pub(crate) schemas: BTreeMap<TaskType, Schemas>,
 }
 
@@ -50,6 +56,12 @@ struct RawManifest {
 struct RawCapabilities {
     #[serde(default)]
     http: Vec<String>,
+    #[serde(default)]
+    secrets: Vec<String>,
+    #[serde(default)]
+    ai: bool,
+    #[serde(default)]
+    context: ContextNames,
 }
 
 #[derive(Deserialize)]
@@ -108,10 +120,12 @@ pub(crate) fn read(stem: &PluginName, text: &str) -> Result<Described, Vec<Strin
             raw.task_types.len()
         ));
     }
-    let texts = [&raw.summary].into_iter().chain(&raw.capabilities.http);
-    if texts.into_iter().any(|text| text.len() > TEXT_BYTES_MAX) {
-        problems.push(format!("a summary or host is longer than {TEXT_BYTES_MAX} bytes"));
+    let RawCapabilities { http, secrets, ai, context } = raw.capabilities;
+    let capabilities = Capabilities { http, secrets, ai, context };
+    if raw.summary.len() > TEXT_BYTES_MAX {
+        problems.push(format!("the summary is longer than {TEXT_BYTES_MAX} bytes"));
     }
+    let asked = read_capabilities(&capabilities).map_err(|found| problems.extend(found));
     let mut task_types = BTreeMap::new();
     let mut schemas = BTreeMap::new();
     for (short, raw) in raw.task_types.into_iter().take(TASK_TYPES_MAX) {
@@ -126,10 +140,10 @@ pub(crate) fn read(stem: &PluginName, text: &str) -> Result<Described, Vec<Strin
             }
         }
     }
+    let Ok(asked) = asked else { return Err(problems) };
     if !problems.is_empty() {
         return Err(problems);
     }
-    let capabilities = Capabilities { http: raw.capabilities.http };
     let manifest = Manifest {
         name: stem.clone(),
         version: raw.version,
@@ -137,7 +151,50 @@ pub(crate) fn read(stem: &PluginName, text: &str) -> Result<Described, Vec<Strin
         capabilities,
         task_types,
     };
-    Ok(Described { manifest, schemas })
+    Ok(Described { manifest, asked, schemas })
+}
+
+/// Reads what a plugin asks for.
+fn read_capabilities(capabilities: &Capabilities) -> Result<Asked, Vec<String>> {
+    let Capabilities { http, secrets, context, .. } = capabilities;
+    let mut problems = Vec::new();
+    for (key, names) in [
+        ("http", http),
+        ("secrets", secrets),
+        ("context.read", &context.read),
+        ("context.write", &context.write),
+    ] {
+        if names.len() > NAMES_MAX {
+            let count = names.len();
+            problems.push(format!(
+                "capabilities.{key}: there are {count}; at most {NAMES_MAX} can be asked for"
+            ));
+        }
+        if names.iter().any(|name| name.is_empty() || name.len() > TEXT_BYTES_MAX) {
+            problems.push(format!("capabilities.{key}: a name has 1 to {TEXT_BYTES_MAX} bytes"));
+        }
+    }
+    match Asked::of(capabilities) {
+        Ok(asked) if problems.is_empty() => Ok(asked),
+        Ok(_) => Err(problems),
+        Err(found) => {
+            problems.extend(found);
+            Err(problems)
+        }
+    }
+}
+
+/// The name that a manifest says the plugin has.
+///
+/// # Errors
+/// When it says none, or one that no file could have.
+pub(crate) fn own_name(text: &str) -> Result<PluginName, Vec<String>> {
+    #[derive(Deserialize)]
+    struct Named {
+        name: String,
+    }
+    let named: Named = serde_json::from_str(text).map_err(|error| vec![error.to_string()])?;
+    PluginName::new(&named.name).map_err(|error| vec![format!("name: {error}")])
 }
 
 fn read_task_type(
@@ -233,6 +290,17 @@ mod tests {
         );
         check(|m| m["version"] = json!("1"), "`1` is no version");
         check(|m| m["extra"] = json!(1), "unknown field `extra`");
+        check(
+            |m| m["capabilities"] = json!({ "http": ["a b"] }),
+            "capabilities.http: `a b` names no",
+        );
+        check(|m| m["capabilities"] = json!({ "shell": [] }), "unknown field `shell`");
+        check(
+            |m| m["capabilities"] = json!({ "secrets": [""] }),
+            "capabilities.secrets: a name has",
+        );
+        let context = json!({ "read": ["*"], "write": ["a"] });
+        check(|m| m["capabilities"] = json!({ "ai": true, "context": context }), "");
         check(|m| m["task_types"] = json!({}), "there are 0");
         check(|m| m["task_types"]["render"]["effects"] = json!("none"), "unknown variant `none`");
         check(

@@ -9,18 +9,23 @@ mod http;
 mod print;
 mod still;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use taskloom_connectors::egress::{Budget, Egress};
-use taskloom_core::id::Digest;
+use taskloom_core::id::{Digest, PluginName};
 use taskloom_core::plugin::Effects;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use crate::ai::Accounts;
+use crate::asked::Asked;
 use crate::call::Call;
 use crate::guest::Guest;
+use crate::notes::Notes;
 use crate::policy::PolicyInForce;
+use crate::ports::Ports;
+use crate::secrets::Held;
 use http::Hooks;
 use print::Printed;
 use still::{StillClock, StillWallClock};
@@ -31,14 +36,15 @@ const RESOURCES_MAX: usize = 10_000;
 /// The most random bytes that a guest gets at once.
 const RANDOM_BYTES_MAX: u64 = 64 * 1024;
 
-/// Lines that wait to be logged; the host logs them whenever the guest comes up for air.
-const WAITING_LINES_MAX: usize = 1_000;
-
 /// What the world outside is made of, for one task type of one plugin.
 pub(crate) struct OutsideParts {
+    pub(crate) plugin: PluginName,
     pub(crate) effects: Effects,
+    pub(crate) asked: Arc<Asked>,
     pub(crate) policy: Arc<PolicyInForce>,
     pub(crate) egress: Egress,
+    pub(crate) ports: Ports,
+    pub(crate) accounts: Accounts,
 }
 
 /// WASI and HTTP of one call.
@@ -48,54 +54,11 @@ pub(crate) struct Outside {
     http: WasiHttpCtx,
     hooks: Hooks,
     budget: Arc<Budget>,
-    notes: Notes,
     printed: [Printed; 2],
 }
 
-/// Why a request was not let through, as it is remembered for the failure.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Denial {
-    /// The operator did not grant it, or the task type's effects forbid it.
-    NotGranted(String),
-    /// A limit of the call is reached; with the code of the failure.
-    Limit(&'static str, String),
-}
-
-/// What happened outside that the log and the failure should tell; shared with requests under way.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Notes(Arc<Mutex<NotesState>>);
-
-#[derive(Debug, Default)]
-struct NotesState {
-    lines: Vec<(&'static str, String)>,
-    denial: Option<Denial>,
-}
-
-impl Notes {
-    fn with<R>(&self, change: impl FnOnce(&mut NotesState) -> R) -> R {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Keeps a line for the log.
-    pub(super) fn line(&self, level: &'static str, message: String) {
-        self.with(|state| {
-            if state.lines.len() < WAITING_LINES_MAX {
-                state.lines.push((level, message));
-            }
-        });
-    }
-
-    /// Remembers a denial and logs it; the first one stays, since the others follow from it.
-    pub(super) fn deny(&self, denial: Denial) {
-        let (Denial::NotGranted(message) | Denial::Limit(_, message)) = &denial;
-        self.line("warn", message.clone());
-        self.with(|state| state.denial.get_or_insert(denial).clone());
-    }
-}
-
 impl Outside {
-    pub(crate) fn new(call: &Call, parts: &Arc<OutsideParts>) -> Self {
-        let notes = Notes::default();
+    pub(crate) fn new(call: &Call, parts: &Arc<OutsideParts>, notes: &Notes, held: &Held) -> Self {
         let printed = ["info", "warn"].map(|level| Printed::new(level, notes.clone()));
         let budget = Arc::new(Budget::new(call.limits.requests, call.limits.response_bytes));
         let mut table = ResourceTable::new();
@@ -104,9 +67,8 @@ impl Outside {
             table,
             wasi: wasi(call, parts, &printed),
             http: WasiHttpCtx::new(),
-            hooks: Hooks::new(Arc::clone(parts), Arc::clone(&budget), notes.clone()),
+            hooks: Hooks::new(Arc::clone(parts), Arc::clone(&budget), notes.clone(), held.clone()),
             budget,
-            notes,
             printed,
         }
     }
@@ -116,19 +78,9 @@ impl Outside {
         &self.budget
     }
 
-    /// Why the first request that was not let through was not.
-    pub(crate) fn denial(&self) -> Option<Denial> {
-        self.notes.with(|state| state.denial.clone())
-    }
-
     /// Ends the lines that the guest began to print.
     pub(crate) fn end_lines(&self) {
         self.printed.iter().for_each(Printed::end_line);
-    }
-
-    /// The lines that wait to be logged.
-    pub(crate) fn take_lines(&self) -> Vec<(&'static str, String)> {
-        self.notes.with(|state| std::mem::take(&mut state.lines))
     }
 }
 
@@ -141,10 +93,14 @@ fn wasi(call: &Call, parts: &OutsideParts, [stdout, stderr]: &[Printed; 2]) -> W
         .max_random_size(RANDOM_BYTES_MAX)
         .stdout(stdout.clone())
         .stderr(stderr.clone());
-    if parts.effects == Effects::Pure {
+    let clock = match parts.effects {
+        Effects::Pure => Some(StillWallClock::default()),
+        Effects::Reads | Effects::Writes => call.observer.clock().map(StillWallClock::at),
+    };
+    if let Some(clock) = clock {
         let seed = Digest::of(call.input.as_bytes());
         still::seed(&mut builder, seed.as_bytes());
-        builder.wall_clock(StillWallClock).monotonic_clock(StillClock::default());
+        builder.wall_clock(clock).monotonic_clock(StillClock::default());
     }
     builder.build()
 }

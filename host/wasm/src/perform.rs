@@ -45,18 +45,18 @@ pub(crate) async fn perform(stage: &Stage, plugin: &Plugin, call: Call) -> CallR
     let Some(offer) = plugin.offers.get(&call.task_type) else {
         let message = format!("plugin `{}` offers no `{}`", plugin.name(), call.task_type);
         let failure = Failure::new(FailureClass::Permanent, "unknown-task-type", message);
-        return CallReport { ending: failure.into(), usage };
+        return CallReport::new(failure.into(), usage);
     };
     if let Err(ending) = check_input(&call, &offer.schemas.input) {
-        return CallReport { ending, usage };
+        return CallReport::new(ending, usage);
     }
     if let Some(reason) = call.cancel.reason() {
-        return CallReport { ending: ending::cancelled(reason), usage };
+        return CallReport::new(ending::cancelled(reason), usage);
     }
     usage.started_at = Some(call.observer.started());
     let task_type = call.task_type.clone();
     let input = Arc::clone(&call.input);
-    let (outcome, store, time) =
+    let (outcome, mut store, time) =
         run(stage, &plugin.pre, &offer.outside, call, async move |plugin, store| {
             plugin.taskloom_plugin_handler().call_execute(store, task_type.name(), &input).await
         })
@@ -66,7 +66,9 @@ pub(crate) async fn perform(stage: &Stage, plugin: &Plugin, call: Call) -> CallR
     }
     let ending = ending::of(outcome, store.data(), &offer.schemas.output);
     measure(&mut usage, &store, time);
-    CallReport { ending, usage }
+    let succeeded = matches!(ending, Ending::Succeeded(_));
+    let writes = store.data_mut().writes.take().filter(|_| succeeded);
+    CallReport { ending, usage, writes }
 }
 
 /// Instantiates a plugin in a fresh store and lets `body` call it, within the limits of `call`. The
@@ -162,6 +164,11 @@ fn measure(usage: &mut AttemptUse, store: &Store<Guest>, time: TimeUse) {
     usage.log_bytes = guest.log.bytes();
     usage.host_calls = guest.host_calls;
     usage.artefacts = guest.artefacts.left();
+    usage.metrics = guest.metrics.kept();
+    if let Some(used) = guest.ai_used() {
+        guest.notes.use_by(|uses| uses.ai = Some(used));
+    }
+    usage.capabilities = guest.notes.uses();
     if let Some(outside) = guest.outside() {
         usage.requests = outside.budget().requests();
         usage.response_bytes = outside.budget().response_bytes();

@@ -63,6 +63,11 @@ impl Plugin {
         self.policy.set(policy);
     }
 
+    /// Whether its calls may read or set the context of their run: it asks for it, and is granted some.
+    pub fn uses_context(&self) -> bool {
+        !self.manifest.capabilities.context.is_empty() && !self.policy().context().is_empty()
+    }
+
     /// The interfaces it imports, such as `wasi:http/outgoing-handler@0.2.6`.
     pub fn imports(&self) -> &[String] {
         &self.imports

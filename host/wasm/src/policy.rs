@@ -1,39 +1,58 @@
 //! What an operator grants a plugin: `plugins/<stem>.policy.toml`.
 
+mod grant;
+
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use http::Method;
-use taskloom_connectors::egress::{Grant, Grants, HostPattern, Scheme};
-use taskloom_core::document::{Document, Problem, Step, Table};
+use taskloom_connectors::egress::{Grant, Grants};
+use taskloom_core::document::{Document, Problem, Table};
 use taskloom_core::id::Digest;
-use taskloom_core::plugin::LimitsWish;
+use taskloom_core::plugin::{ContextNames, LimitsWish};
 
 use crate::limits::CallLimits;
-
-/// The methods that a grant can name.
-const METHODS: [Method; 7] = [
-    Method::GET,
-    Method::HEAD,
-    Method::POST,
-    Method::PUT,
-    Method::PATCH,
-    Method::DELETE,
-    Method::OPTIONS,
-];
 
 /// The grants and limits of one plugin. The default grants nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     origin: Arc<str>,
     grants: Grants,
+    secrets: BTreeMap<String, Grants>,
+    ai: Option<AiGrant>,
+    context: ContextNames,
     limits: LimitsWish,
+}
+
+/// What a plugin may spend on models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AiGrant {
+    /// Tokens of one request and its answer together.
+    pub tokens_per_call: u64,
+    /// Tokens over all attempts of one run.
+    pub tokens_per_run: u64,
+    /// Money over all attempts of one run, in millionths of a US dollar.
+    pub usd_micros_per_run: u64,
+}
+
+impl AiGrant {
+    /// What `[ai]` grants when it says no more: enough for a few pages, and little enough that a
+    /// mistake costs little.
+    pub const DEFAULT: Self =
+        Self { tokens_per_call: 16_384, tokens_per_run: 100_000, usd_micros_per_run: 1_000_000 };
 }
 
 impl Policy {
     /// Grants nothing; `origin` is the file that could, as messages name it.
     pub fn nothing(origin: &str) -> Self {
-        Self { origin: origin.into(), grants: Grants::default(), limits: LimitsWish::default() }
+        Self {
+            origin: origin.into(),
+            grants: Grants::default(),
+            secrets: BTreeMap::new(),
+            ai: None,
+            context: ContextNames::default(),
+            limits: LimitsWish::default(),
+        }
     }
 
     /// Reads a policy file; `origin` is its name in messages.
@@ -43,13 +62,25 @@ impl Policy {
     pub fn read(origin: &str, source: &str) -> Result<Self, Vec<Problem>> {
         let document = Document::parse(origin, source);
         let mut root = document.root();
-        let grants: Vec<Grant> = root.tables("http").into_iter().filter_map(grant).collect();
-        let limits = root.table("limits").map(limits).unwrap_or_default();
+        let policy = Self::of(origin, &mut root);
         root.finish();
-        if document.is_fine() {
-            Ok(Self { origin: origin.into(), grants: Grants::new(grants), limits })
-        } else {
-            Err(document.problems())
+        if document.is_fine() { Ok(policy) } else { Err(document.problems()) }
+    }
+
+    /// Reads the grants and limits in a table; what is wrong is noted in its document.
+    pub fn of(origin: &str, table: &mut Table<'_>) -> Self {
+        let grants = table.tables("http").into_iter().filter_map(grant::http).collect();
+        let mut secrets: BTreeMap<String, Vec<Grant>> = BTreeMap::new();
+        for (name, grant) in table.tables("secrets").into_iter().filter_map(grant::secret) {
+            secrets.entry(name).or_default().push(grant);
+        }
+        Self {
+            origin: origin.into(),
+            grants: Grants::new(grants),
+            secrets: secrets.into_iter().map(|(name, of)| (name, Grants::new(of))).collect(),
+            ai: table.table("ai").map(grant::ai),
+            context: table.table("context").map(grant::context).unwrap_or_default(),
+            limits: table.table("limits").map(limits).unwrap_or_default(),
         }
     }
 
@@ -63,10 +94,30 @@ impl Policy {
         &self.grants
     }
 
-    /// What the grants are known by: another digest whenever another request is granted.
+    /// Where a secret may go; `None` if it is not granted.
+    pub fn secret(&self, name: &str) -> Option<&Grants> {
+        self.secrets.get(name)
+    }
+
+    /// The secrets that are granted, each with where it may go.
+    pub fn secrets(&self) -> impl Iterator<Item = (&str, &Grants)> {
+        self.secrets.iter().map(|(name, grants)| (name.as_str(), grants))
+    }
+
+    /// What may be spent on models; `None` if none may be asked.
+    pub const fn ai(&self) -> Option<&AiGrant> {
+        self.ai.as_ref()
+    }
+
+    /// The names of the context that may be read and set.
+    pub const fn context(&self) -> &ContextNames {
+        &self.context
+    }
+
+    /// What the grants are known by: another digest whenever something else is granted.
     pub fn grants_digest(&self) -> Digest {
-        let described: Vec<String> = self.grants.iter().map(|grant| format!("{grant:?}")).collect();
-        Digest::of(described.join("\n").as_bytes())
+        let granted = (&self.grants, &self.secrets, &self.ai, &self.context);
+        Digest::of(format!("{granted:?}").as_bytes())
     }
 
     /// Ceilings for the plugin's calls.
@@ -99,50 +150,6 @@ impl PolicyInForce {
     }
 }
 
-/// One `[[http]]` section.
-fn grant(mut table: Table<'_>) -> Option<Grant> {
-    table.require(&["host"]);
-    let host = table.parsed::<HostPattern>("host");
-    let port = table.integer("port", 1..=65_535).and_then(|port| u16::try_from(port).ok());
-    let schemes =
-        words(&mut table, "schemes", &[Scheme::Http, Scheme::Https], |scheme| scheme.as_str());
-    let methods = words(&mut table, "methods", &METHODS, |method| method.as_str());
-    let path_prefix = table.string("path_prefix");
-    if path_prefix.as_ref().is_some_and(|prefix| !prefix.starts_with('/')) {
-        table.report(&["path_prefix".into()], "invalid-value", "must begin with `/`", None);
-    }
-    table.finish();
-    let mut grant = Grant::new(host?);
-    grant.port = port;
-    grant.schemes = schemes.unwrap_or(grant.schemes);
-    grant.methods = methods.unwrap_or(grant.methods);
-    grant.path_prefix = path_prefix.unwrap_or(grant.path_prefix);
-    Some(grant)
-}
-
-/// A list of words that stand for `known` values.
-fn words<'d, T: Clone>(
-    table: &mut Table<'d>,
-    key: &'d str,
-    known: &[T],
-    word: impl for<'a> Fn(&'a T) -> &'a str,
-) -> Option<Vec<T>> {
-    let mut values = Vec::new();
-    let texts = table.strings(key)?;
-    for (place, text) in texts.iter().enumerate() {
-        match known.iter().find(|value| word(value) == text) {
-            Some(value) => values.push(value.clone()),
-            None => {
-                let list: Vec<_> = known.iter().map(|value| format!("`{}`", word(value))).collect();
-                let help = Some(format!("it must be one of {}", list.join(", ")));
-                let message = format!("unknown value `{}`", crate::guest::cut(text, 80));
-                table.report(&[Step::Key(key), place.into()], "unknown-value", message, help);
-            }
-        }
-    }
-    Some(values)
-}
-
 /// The `[limits]` section: ceilings, so nothing above the host's own.
 fn limits(mut table: Table<'_>) -> LimitsWish {
     let most = &CallLimits::CEILINGS;
@@ -161,6 +168,8 @@ fn limits(mut table: Table<'_>) -> LimitsWish {
 
 #[cfg(test)]
 mod tests {
+    use http::Method;
+
     use super::*;
     use taskloom_connectors::egress::Target;
 

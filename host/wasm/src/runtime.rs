@@ -19,11 +19,12 @@ use crate::call::{Call, CallReport, Ending};
 use crate::compile::Compiler;
 use crate::engine::{self, Ticker};
 use crate::limits::CallLimits;
-use crate::load::{DESCRIBE_CLASS, LoadError, Loader};
+use crate::load::{DESCRIBE_CLASS, Interfaces, LoadError, Loader, Smoke, World};
 use crate::memory::MemoryBudget;
 use crate::perform::{Stage, perform};
 use crate::plugin::Plugin;
 use crate::policy::Policy;
+use crate::ports::Ports;
 use crate::threads::Threads;
 
 /// How a runtime is set up; the default suits a machine of any size.
@@ -47,9 +48,13 @@ pub struct RuntimeConfig {
     pub ceilings: CallLimits,
     /// How long a cancelled handler may go on before it is stopped.
     pub cancel_grace: Duration,
+    /// Where secrets and models are.
+    pub ports: Ports,
     /// The tokio runtime for timers and sockets of guests; `None` starts one of its own. It must not
     /// be one that guests run on.
     pub services: Option<Handle>,
+    /// What sends the requests of guests; `None` sends them over the network.
+    pub egress: Option<Egress>,
 }
 
 impl Default for RuntimeConfig {
@@ -66,7 +71,9 @@ impl Default for RuntimeConfig {
             defaults: CallLimits::DEFAULTS,
             ceilings: CallLimits::CEILINGS,
             cancel_grace: Duration::from_secs(2),
+            ports: Ports::default(),
             services: None,
+            egress: None,
         }
     }
 }
@@ -125,8 +132,12 @@ impl Runtime {
             services: threads.services().clone(),
             cancel_grace: config.cancel_grace,
         };
-        let loader =
-            Loader::new(&engine, cache, config.compiler.clone(), Egress::new()?, stage.clone())?;
+        let egress = match &config.egress {
+            Some(egress) => egress.clone(),
+            None => Egress::new()?,
+        };
+        let world = World { egress, ports: config.ports.clone() };
+        let loader = Loader::new(&engine, cache, config.compiler.clone(), world, stage.clone())?;
         let ticker = Ticker::start(&engine)?;
         Ok(Self(Arc::new(Shared { config, loader, stage, threads, _ticker: ticker })))
     }
@@ -143,7 +154,42 @@ impl Runtime {
         bytes: &[u8],
         policy: Policy,
     ) -> Result<Arc<Plugin>, LoadError> {
-        self.0.loader.load(self.threads(DESCRIBE_CLASS), stem, bytes, policy).map(Arc::new)
+        let threads = self.threads(DESCRIBE_CLASS);
+        self.0.loader.load(threads, Some(stem), bytes, policy, Smoke::Call).map(Arc::new)
+    }
+
+    /// As [`Self::load`], for a version that live runs have pinned: it is described again, but not
+    /// called on trial, since they need it whatever it would answer.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_pinned(
+        &self,
+        stem: &PluginName,
+        bytes: &[u8],
+        policy: Policy,
+    ) -> Result<Arc<Plugin>, LoadError> {
+        let threads = self.threads(DESCRIBE_CLASS);
+        self.0.loader.load(threads, Some(stem), bytes, policy, Smoke::Skip).map(Arc::new)
+    }
+
+    /// As [`Self::load`], for a component that is in no file yet: its name is what it says itself, and
+    /// nothing is granted.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_unnamed(&self, bytes: &[u8]) -> Result<Arc<Plugin>, LoadError> {
+        let threads = self.threads(DESCRIBE_CLASS);
+        let policy = Policy::default();
+        self.0.loader.load(threads, None, bytes, policy, Smoke::Call).map(Arc::new)
+    }
+
+    /// What a component imports and exports, also when it is no plugin. Blocks as [`Self::load`] does.
+    ///
+    /// # Errors
+    /// When the bytes are no component.
+    pub fn interfaces(&self, bytes: &[u8]) -> Result<Interfaces, LoadError> {
+        self.0.loader.interfaces(bytes)
     }
 
     /// What a call of `task_type` may use when its task wishes for `wish`.
@@ -169,12 +215,11 @@ impl Runtime {
             Err(error) if error.is_panic() => {
                 let message = "the host itself failed during the call; its log says where";
                 let failure = Failure::new(FailureClass::Crash, "host-failure", message);
-                CallReport { ending: failure.into(), usage: AttemptUse::default() }
+                CallReport::new(failure.into(), AttemptUse::default())
             }
-            Err(_) => CallReport {
-                ending: Ending::Waiting(ReleaseReason::Shutdown),
-                usage: AttemptUse::default(),
-            },
+            Err(_) => {
+                CallReport::new(Ending::Waiting(ReleaseReason::Shutdown), AttemptUse::default())
+            }
         }
     }
 

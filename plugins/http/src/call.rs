@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use taskloom_sdk::artefact::{self, Artefact};
 use taskloom_sdk::http::{self, Method};
-use taskloom_sdk::{Error, Result, log, task};
+use taskloom_sdk::{Error, Result, log, secret, task};
 
 use crate::answer::Answer;
 
@@ -28,6 +28,12 @@ pub(crate) struct Request {
     /// Parameters to add to the query of the URL, percent-encoded.
     #[serde(default)]
     query: BTreeMap<String, Parameter>,
+    /// Secrets of the host by a mark of one's own: `{token}` in a header or a parameter stands for the
+    /// secret that `secrets = { token = "github-token" }` names. Where it may go is said by the policy.
+    #[serde(default)]
+    secrets: BTreeMap<String, String>,
+    /// Sends `authorization: Basic`, with a secret as the password.
+    basic: Option<Basic>,
     /// The body as a JSON value; sets `content-type` unless `headers` does. Not together with `body`.
     #[serde(default, deserialize_with = "present")]
     json: Option<Value>,
@@ -65,6 +71,12 @@ pub(crate) struct Get {
     /// Parameters to add to the query of the URL, percent-encoded.
     #[serde(default)]
     query: BTreeMap<String, Parameter>,
+    /// Secrets of the host by a mark of one's own: `{token}` in a header or a parameter stands for the
+    /// secret that `secrets = { token = "github-token" }` names. Where it may go is said by the policy.
+    #[serde(default)]
+    secrets: BTreeMap<String, String>,
+    /// Sends `authorization: Basic`, with a secret as the password.
+    basic: Option<Basic>,
     /// Milliseconds to wait for the connection, for the first byte, and between two parts of the
     /// answer. The attempt's own timeout holds in any case.
     #[schemars(range(min = 1))]
@@ -75,6 +87,16 @@ pub(crate) struct Get {
     /// Leaves the body of the answer as an artefact of this name instead of giving it as text: it need
     /// be no text then.
     save_as: Option<String>,
+}
+
+/// A user and a password.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Basic {
+    /// The user; may be empty.
+    user: String,
+    /// The name of the secret that is the password.
+    secret: String,
 }
 
 /// The methods that can be sent.
@@ -102,8 +124,9 @@ enum Parameter {
 
 impl From<Get> for Request {
     fn from(get: Get) -> Self {
-        let Get { url, headers, query, timeout_ms, accept_status, save_as } = get;
-        Self { url, headers, query, timeout_ms, accept_status, save_as, ..Self::default() }
+        let Get { url, headers, query, secrets, basic, timeout_ms, accept_status, save_as } = get;
+        let rest = Self::default();
+        Self { url, headers, query, secrets, basic, timeout_ms, accept_status, save_as, ..rest }
     }
 }
 
@@ -150,14 +173,19 @@ impl Request {
 
     fn prepare(&self) -> Result<http::Request> {
         let mut request = http::Request::new(self.method.into(), &self.url);
+        let marks = self.marks()?;
         for (name, value) in &self.headers {
-            request = request.header(name, value);
+            request = request.header(name, filled(value, &marks));
+        }
+        if let Some(Basic { user, secret: name }) = &self.basic {
+            request =
+                request.header("authorization", secret::basic(user, &secret::placeholder(name)?));
         }
         if !self.headers.keys().any(|name| name.eq_ignore_ascii_case("user-agent")) {
             request = request.header("user-agent", USER_AGENT);
         }
         for (name, value) in &self.query {
-            request = request.query(name, &value.text());
+            request = request.query(name, &filled(&value.text(), &marks));
         }
         if let Some(milliseconds) = self.timeout_ms {
             request = request.timeout(Duration::from_millis(milliseconds));
@@ -177,6 +205,15 @@ impl Request {
         }
     }
 
+    /// The marks of secrets, each with its placeholder. They stand for a secret in headers and
+    /// parameters, which a workflow's author writes, and not in bodies, which may quote strangers.
+    fn marks(&self) -> Result<Vec<(String, String)>> {
+        let mark = |(mark, name): (&String, &String)| {
+            Ok((format!("{{{mark}}}"), secret::placeholder(name)?))
+        };
+        self.secrets.iter().map(mark).collect()
+    }
+
     /// With the media type of its file, unless the headers say another.
     fn typed(&self, request: http::Request, file: &Artefact) -> http::Request {
         if self.headers.keys().any(|name| name.eq_ignore_ascii_case("content-type")) {
@@ -184,6 +221,11 @@ impl Request {
         }
         request.header("content-type", &file.media_type)
     }
+}
+
+/// `text` with a placeholder in the place of every mark.
+fn filled(text: &str, marks: &[(String, String)]) -> String {
+    marks.iter().fold(text.to_owned(), |text, (mark, placeholder)| text.replace(mark, placeholder))
 }
 
 /// Some services refuse a request that does not say who sends it.
@@ -199,7 +241,7 @@ mod tests {
     use serde_json::json;
     use taskloom_sdk::Class;
     use taskloom_sdk::http::Response;
-    use taskloom_sdk::testing::{Host, Record};
+    use taskloom_sdk::testing::{self, Host, Record};
 
     use super::*;
 
@@ -225,6 +267,33 @@ mod tests {
         assert_eq!(request.body_bytes(), b"null");
         let names: Vec<_> = request.headers().iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["accept", "user-agent", "idempotency-key", "content-type"]);
+    }
+
+    #[test]
+    fn a_secret_stands_where_its_mark_stood_and_in_no_body() {
+        let input = json!({
+            "url": "https://example.org/",
+            "headers": { "x-key": "Bearer {token}" },
+            "query": { "key": "{token}" },
+            "secrets": { "token": "example-token" },
+            "basic": { "user": "me", "secret": "password" },
+            "body": "{token}",
+        });
+        let request: Request = serde_json::from_value(input).expect("a request");
+        let host = Host::new().secret("example-token").secret("password");
+        let (answer, record) = host.answers(|_| Ok(Response::new(204))).run(|| request.send());
+        answer.expect("accepted");
+        let [sent] = &record.requests[..] else { panic!("{record:?}") };
+        let placeholder = testing::placeholder("example-token");
+        assert_eq!(sent.url(), format!("https://example.org/?key={placeholder}"));
+        let header = |name: &str| {
+            let mut found = sent.headers().iter().filter(|(own, _)| own == name);
+            found.next().map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        assert_eq!(header("x-key"), format!("Bearer {placeholder}"));
+        let basic = secret::basic("me", &testing::placeholder("password"));
+        assert_eq!(header("authorization"), basic);
+        assert_eq!(sent.body_bytes(), b"{token}");
     }
 
     #[test]

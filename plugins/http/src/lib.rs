@@ -12,6 +12,7 @@ use crate::call::{Get, Request};
 
 plugin! {
     http: ["*"],
+    secrets: ["*"],
 
     /// Sends an HTTP request and gives the answer.
     ///
@@ -60,7 +61,7 @@ mod tests {
     #[test]
     fn only_a_get_is_harmless() {
         let manifest = testing::manifest!();
-        assert_eq!(manifest["capabilities"], json!({ "http": ["*"] }));
+        assert_eq!(manifest["capabilities"], json!({ "http": ["*"], "secrets": ["*"] }));
         assert_eq!(manifest["task_types"]["request"]["effects"], "writes");
         assert_eq!(manifest["task_types"]["get"]["effects"], "reads");
         assert_eq!(manifest["task_types"]["get"]["idempotent"], true);

@@ -31,6 +31,11 @@ export function progress(fraction, note = '') {
   host().progress(Number(fraction), String(note));
 }
 
+/** Records a measurement of this attempt, such as `metric('rows', 1200)`; the last value of a name stays. */
+export function metric(name, value) {
+  host().metric(name, Number(value));
+}
+
 /** Whether the attempt was cancelled. */
 export function isCancelled() {
   return host().isCancelled();

@@ -80,8 +80,13 @@ function stackOf(error) {
 }
 
 /** The functions of the contract in the terms of JavaScript. */
-function realHost({ runtime, artefacts }) {
+function realHost({ runtime, artefacts, secrets, ai, context }) {
   return {
+    metric: (name, value) => there(runtime.metric, 'runtime.metric')(name, value),
+    placeholder: (name) => asked(() => there(secrets, 'secrets').placeholder(name)),
+    complete: (request) => asked(() => there(ai, 'ai').complete(request)),
+    contextGet: (name) => asked(() => there(context, 'context').get(name)),
+    contextSet: (name, value) => asked(() => there(context, 'context').set(name, value)),
     runId: runtime.runId,
     workflowId: runtime.workflowId,
     taskId: runtime.taskId,
@@ -100,6 +105,12 @@ function realHost({ runtime, artefacts }) {
     readArtefact: (digest) => asked(() => artefacts.read(digest)),
     fetch: (resource, init) => globalThis.fetch(resource, init),
   };
+}
+
+/** A part of the contract that an earlier one may not have. */
+function there(part, name) {
+  if (part === undefined) throw TaskError.permanent('not-in-contract', `the contract of this component has no \`${name}\``);
+  return part;
 }
 
 /** What the host answers; its refusal is an error of the class `permanent`. */

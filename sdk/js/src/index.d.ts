@@ -106,6 +106,12 @@ export interface PluginDeclaration {
   summary?: string;
   /** The hosts it wants to call, such as `api.example.org`; `*` says that the input decides. Asking is not having. */
   http?: string[];
+  /** The secrets that it wants to use, by name. */
+  secrets?: string[];
+  /** Whether it wants to ask models. */
+  ai?: boolean;
+  /** The names of the run's context that it wants to read and set. */
+  context?: { read?: string[]; write?: string[] };
   /** Its task types by short name: `greet` of the plugin `hello` is `hello.greet` in workflows. */
   tasks: Record<string, Task>;
 }
@@ -173,6 +179,43 @@ export declare const log: { trace: LogLine; debug: LogLine; info: LogLine; warn:
 
 /** Says how far the work is, from 0 to 1, with a short note. It is a sign of life too: see `heartbeat` of a task. */
 export declare function progress(fraction: number, note?: string): void;
+
+/** Records a measurement of this attempt, such as `metric('rows', 1200)`; the last value of a name stays. */
+export declare function metric(name: string, value: number): void;
+
+/** The text that stands for a secret in this attempt: put it where the secret belongs in a request. */
+export declare function secret(name: string): string;
+
+/** A question to a model. */
+export interface AiRequest {
+  messages: { role: 'system' | 'user' | 'assistant'; content: string }[];
+  /** A JSON Schema of the answer. */
+  schema?: Schema<any>;
+  max_output_tokens?: number;
+  temperature?: number;
+  /** A name that the operator configured. */
+  model?: string;
+}
+
+/** What a model answered. */
+export interface AiAnswer {
+  text: string;
+  /** The text as JSON that fits the request's schema. */
+  value?: any;
+  model: string;
+  usage: { input_tokens: number; output_tokens: number };
+}
+
+/** Models, by grant and within a budget. An error has the right class: a busy provider is tried again, a spent budget is not. */
+export declare const ai: { complete(request: AiRequest): AiAnswer };
+
+/** The context of the run, by grant. */
+export declare const context: {
+  /** The value of a name as of the beginning of this attempt, or of what this attempt has set. */
+  get(name: string): any;
+  /** Sets a name: committed with the output if the attempt succeeds. */
+  set(name: string, value: unknown): void;
+};
 
 /** Whether the attempt was cancelled. */
 export declare function isCancelled(): boolean;

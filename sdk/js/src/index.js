@@ -3,5 +3,6 @@
 export { plugin, task } from './plugin.js';
 export { schema } from './schema.js';
 export { TaskError } from './error.js';
-export { artefact, attempt, checkCancelled, isCancelled, log, progress } from './attempt.js';
+export { artefact, attempt, checkCancelled, isCancelled, log, metric, progress } from './attempt.js';
+export { ai, context, secret } from './granted.js';
 export { fetch, fetchJson, ok } from './http.js';

@@ -10,7 +10,7 @@ const VERSION = /^\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?$/;
 const EFFECTS = ['pure', 'reads', 'writes'];
 const CLASSES = ['cpu', 'io', 'ai', 'github'];
 const LIMITS = { fuel: 'fuel', memoryBytes: 'memory_bytes', timeoutMs: 'timeout_ms', outputBytes: 'output_bytes' };
-const PLUGIN_KEYS = ['name', 'version', 'summary', 'http', 'tasks'];
+const PLUGIN_KEYS = ['name', 'version', 'summary', 'http', 'secrets', 'ai', 'context', 'tasks'];
 const TASK_KEYS = ['summary', 'docs', 'input', 'output', 'effects', 'resourceClass', 'idempotent', 'limits'];
 
 const TASK = Symbol.for('taskloom.task');
@@ -34,14 +34,25 @@ export const isPlugin = (value) => value?.[PLUGIN] === true;
 /** What `describe` answers, as an object. */
 export function manifest(made) {
   const tasks = Object.entries(made.tasks).map(([name, { declared }]) => [name, taskManifest(declared)]);
-  const http = made.http ?? [];
+  const asked = capabilities(made);
   return {
     name: made.name,
     version: made.version,
     summary: made.summary ?? '',
     contract: CONTRACT,
-    ...(http.length > 0 ? { capabilities: { http } } : {}),
+    ...(Object.keys(asked).length > 0 ? { capabilities: asked } : {}),
     task_types: Object.fromEntries(tasks),
+  };
+}
+
+/** What the plugin asks for; nothing that is empty. */
+function capabilities({ http = [], secrets = [], ai = false, context = {} }) {
+  const names = Object.entries(context).filter(([, listed]) => listed.length > 0);
+  return {
+    ...(http.length > 0 ? { http } : {}),
+    ...(secrets.length > 0 ? { secrets } : {}),
+    ...(ai ? { ai } : {}),
+    ...(names.length > 0 ? { context: Object.fromEntries(names) } : {}),
   };
 }
 
@@ -63,7 +74,7 @@ function taskManifest(declared) {
 function pluginProblems(declared) {
   if (!isObject(declared)) return [`plugin(…) takes an object, not ${kind(declared)}`];
   const found = unknownKeys(declared, PLUGIN_KEYS, '');
-  const { name, version, summary, http, tasks } = declared;
+  const { name, version, summary, tasks } = declared;
   if (typeof name !== 'string' || !NAME.test(name)) {
     found.push(`name: ${said(name)}; it is the stem of the file, of lower-case letters, digits, "-" and "_"`);
   }
@@ -71,14 +82,27 @@ function pluginProblems(declared) {
     found.push(`version: ${said(version)}; it is a version such as "1.2.3"`);
   }
   if (summary !== undefined && typeof summary !== 'string') found.push(`summary: ${said(summary)}; it is a text`);
-  if (http !== undefined && !(Array.isArray(http) && http.every((host) => typeof host === 'string'))) {
-    found.push(`http: ${said(http)}; it is a list of hosts such as ["api.example.org"]`);
-  }
+  found.push(...capabilityProblems(declared));
   if (!isObject(tasks) || Object.keys(tasks).length === 0) {
     found.push(`tasks: ${said(tasks)}; it has a task type at least: { greet: task({ … }, (input) => …) }`);
     return found;
   }
   return found.concat(...Object.entries(tasks).map(([short, made]) => taskProblems(short, made)));
+}
+
+function capabilityProblems({ http, secrets, ai, context }) {
+  const found = [];
+  const texts = (value) => value === undefined || (Array.isArray(value) && value.every((one) => typeof one === 'string'));
+  if (!texts(http)) found.push(`http: ${said(http)}; it is a list of hosts such as ["api.example.org"]`);
+  if (!texts(secrets)) found.push(`secrets: ${said(secrets)}; it is a list of names such as ["github-token"]`);
+  if (ai !== undefined && typeof ai !== 'boolean') found.push(`ai: ${said(ai)}; it is true or false`);
+  if (context === undefined) return found;
+  if (!isObject(context)) return [...found, `context: ${said(context)}; it is an object such as { read: ["team"], write: [] }`];
+  found.push(...unknownKeys(context, ['read', 'write'], 'context.'));
+  for (const [key, names] of Object.entries(context)) {
+    if (!texts(names)) found.push(`context.${key}: ${said(names)}; it is a list of names`);
+  }
+  return found;
 }
 
 function taskProblems(short, made) {

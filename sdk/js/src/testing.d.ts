@@ -1,6 +1,6 @@
 // The types of the stand-in for the host.
 
-import type { Artefact, Plugin } from './index.js';
+import type { AiAnswer, AiRequest, Artefact, Plugin } from './index.js';
 
 /** What the stand-in answers. */
 export interface Settings {
@@ -13,6 +13,12 @@ export interface Settings {
   cancelled?: boolean;
   /** Answers requests. Without it none is granted. */
   fetch?: (request: Request) => Response | Promise<Response>;
+  /** Answers questions to models. Without it none is granted. */
+  ai?: (request: AiRequest) => AiAnswer;
+  /** Names of secrets that are granted; their placeholders are `placeholder-of-<name>`. */
+  secrets?: string[];
+  /** What is in the context of the run. */
+  context?: Record<string, unknown>;
 }
 
 /** A stand-in for the host, which keeps what the handler said. */
@@ -23,6 +29,8 @@ export declare class Host {
   readonly requests: Request[];
   /** The files that were left; the last one of each name. */
   readonly artefacts: (Artefact & { content: Uint8Array })[];
+  readonly metrics: Record<string, number>;
+  readonly context: Record<string, unknown>;
   /** Gives a file that the handler may read: put the reference into its input. */
   file(name: string, mediaType: string, content: string | Uint8Array): Artefact;
   /** Runs `test` with this host and gives what it returned. Not two at a time. */

@@ -10,7 +10,8 @@ import { manifest as manifestOf } from './plugin.js';
 /** The stand-in for the host: the first of three attempts, ten seconds left, not cancelled, no request granted. */
 export class Host {
   constructor(settings = {}) {
-    const defaults = { attempt: 1, maxAttempts: 3, remainingMs: 10_000, cancelled: false, fetch: undefined };
+    const answered = { fetch: undefined, ai: undefined, secrets: [], context: {} };
+    const defaults = { attempt: 1, maxAttempts: 3, remainingMs: 10_000, cancelled: false, ...answered };
     const unknown = Object.keys(settings).filter((key) => !(key in defaults));
     if (unknown.length > 0) throw new Error(`new Host(…) has no setting ${unknown.join(', ')}; there are ${Object.keys(defaults).join(', ')}`);
     this.settings = { ...defaults, ...settings };
@@ -20,6 +21,9 @@ export class Host {
     this.progress = [];
     this.requests = [];
     this.artefacts = [];
+    this.metrics = {};
+    /** What the handler finds and sets. */
+    this.context = structuredClone(this.settings.context);
   }
 
   /** Gives a file that the handler may read: put the reference into its input. */
@@ -65,6 +69,17 @@ function answers(host) {
     },
     progress: (fraction, note) => void host.progress.push([fraction, note]),
     isCancelled: () => settings.cancelled,
+    metric: (name, value) => void (host.metrics[name] = value),
+    placeholder(name) {
+      if (!settings.secrets.includes(name)) throw TaskError.permanent('not-granted', `the secret \`${name}\` is not granted`);
+      return `placeholder-of-${name}`;
+    },
+    complete(request) {
+      if (settings.ai === undefined) throw TaskError.permanent('not-granted', 'models are not granted');
+      return JSON.stringify(settings.ai(JSON.parse(request)));
+    },
+    contextGet: (name) => (Object.hasOwn(host.context, name) ? JSON.stringify(host.context[name]) : undefined),
+    contextSet: (name, value) => void (host.context[name] = JSON.parse(value)),
     putArtefact(name, mediaType, content) {
       const reference = referenceTo(name, mediaType, content);
       host.files.set(reference.artefact, content);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { TaskError, artefact, attempt, checkCancelled, fetch, fetchJson, log, ok, plugin, progress, schema, task } from '../src/index.js';
+import { TaskError, ai, artefact, attempt, checkCancelled, context, fetch, fetchJson, log, metric, ok, plugin, progress, schema, secret, task } from '../src/index.js';
 import { Host, manifest } from '../src/testing.js';
 
 const parrot = plugin({
@@ -114,7 +114,7 @@ test('everything that is wrong with a declaration is said at once', () => {
     });
   assert.throws(wrong, (error) => {
     for (const expected of [
-      'sumary: there is no such key; there are name, version, summary, http, tasks',
+      'sumary: there is no such key; there are name, version, summary, http, secrets, ai, context, tasks',
       'name: is "Parrot"; it is the stem of the file',
       'version: is the number 1; it is a version such as "1.2.3"',
       'tasks.repeat: the handler is undefined, not a function',
@@ -146,6 +146,37 @@ test('files are left and read', async () => {
   assert.equal(read, 'a,b');
   assert.deepEqual(host.artefacts.map(({ name, bytes }) => [name, bytes]), [['a.txt', 4]]);
   await assert.rejects(host.run(() => artefact.read('sha256:0')), { code: 'unknown-artefact' });
+});
+
+test('what a plugin asks for is declared, and what is not there is told', async () => {
+  const made = plugin({
+    ...parrot,
+    secrets: ['token'],
+    ai: true,
+    context: { read: ['team'], write: [] },
+    tasks: {
+      ask: task({ input: true, output: true }, () => {
+        metric('rows', 1200);
+        context.set('team', { name: 'docs' });
+        return { token: secret('token'), team: context.get('team'), none: context.get('other') ?? null, answer: ai.complete({ messages: [{ role: 'user', content: 'hi' }] }).text };
+      }),
+    },
+  });
+  assert.deepEqual(manifest(made).capabilities, { http: ['a.example', '*'], secrets: ['token'], ai: true, context: { read: ['team'] } });
+  const host = new Host({
+    secrets: ['token'],
+    ai: (request) => ({ text: request.messages[0].content.toUpperCase(), model: 'fake', usage: { input_tokens: 1, output_tokens: 1 } }),
+  });
+  const output = await host.execute(made, 'ask', {});
+  assert.deepEqual(output, { token: 'placeholder-of-token', team: { name: 'docs' }, none: null, answer: 'HI' });
+  assert.deepEqual([host.metrics, host.context], [{ rows: 1200 }, { team: { name: 'docs' } }]);
+  await assert.rejects(new Host().execute(made, 'ask', {}), { class: 'permanent', code: 'not-granted' });
+  assert.throws(() => plugin({ ...parrot, secrets: 'token', ai: 1, context: { raed: [] } }), (error) => {
+    for (const expected of ['secrets: is "token"; it is a list', 'ai: is the number 1', 'context.raed: there is no such key; there are read, write']) {
+      assert.ok(error.message.includes(expected), error.message);
+    }
+    return true;
+  });
 });
 
 test('the status of an answer decides the class', async () => {

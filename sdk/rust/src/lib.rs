@@ -33,8 +33,12 @@
 //! | end with a failure of the right class | [`Error`], `?`, [`Classify`], [`Context`] |
 //! | call a service | [`http`] |
 //! | leave a file, read one that another task left | [`artefact`] |
+//! | use a secret without seeing it | [`secret`] |
+//! | ask a model | [`ai`] |
+//! | read and set the context of the run | [`context`] |
 //! | write to the attempt's log | [`log`] |
 //! | say how far the work is | [`progress`] |
+//! | record a measurement | [`metric`] |
 //! | stop when the attempt is cancelled | [`check_cancelled`] |
 //! | know the run, the attempt number, the idempotency key | [`task`] |
 //! | test a handler without a host | call it; see [`testing`] for what it asks of the host |
@@ -47,9 +51,12 @@ mod error;
 mod manifest;
 mod task;
 
+pub mod ai;
 pub mod artefact;
+pub mod context;
 pub mod http;
 pub mod log;
+pub mod secret;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
@@ -62,7 +69,7 @@ pub mod bindings;
 
 pub use error::{Class, Classify, Context, Error, Failure, Result};
 pub use manifest::{Effects, ResourceClass};
-pub use task::{Task, check_cancelled, is_cancelled, progress, task};
+pub use task::{Task, check_cancelled, is_cancelled, metric, progress, task};
 
 #[doc(hidden)]
 pub mod macros {

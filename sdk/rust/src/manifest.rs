@@ -86,6 +86,38 @@ impl Manifest {
         self
     }
 
+    /// Secrets the plugin wants to use, by name; `*` means that the input decides. The operator grants
+    /// each with the destinations that it may go to.
+    #[must_use]
+    pub fn secrets<const N: usize>(mut self, names: [&str; N]) -> Self {
+        self.capabilities.insert("secrets".to_owned(), json!(names.to_vec()));
+        self
+    }
+
+    /// Whether the plugin wants to ask models.
+    #[must_use]
+    pub fn ai(mut self, asks: bool) -> Self {
+        self.capabilities.insert("ai".to_owned(), json!(asks));
+        self
+    }
+
+    /// Names of the run's context that the plugin wants to read; `*` for every name.
+    #[must_use]
+    pub fn reads_context<const N: usize>(self, names: [&str; N]) -> Self {
+        self.context("read", &names)
+    }
+
+    /// Names of the run's context that the plugin wants to set; `*` for every name.
+    #[must_use]
+    pub fn writes_context<const N: usize>(self, names: [&str; N]) -> Self {
+        self.context("write", &names)
+    }
+
+    fn context(mut self, key: &str, names: &[&str]) -> Self {
+        self.capabilities.entry("context").or_insert_with(|| json!({}))[key] = json!(names);
+        self
+    }
+
     /// Adds a task type under its short name.
     #[must_use]
     pub fn task_type(mut self, name: &str, task_type: TaskType) -> Self {

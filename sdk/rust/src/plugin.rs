@@ -26,6 +26,10 @@ use crate::{Class, Error, Failure, Result, host};
 ///     name: "web",                        // default: the package's name
 ///     summary: "Fetches pages.",          // default: the package's description
 ///     http: ["example.org"],              // hosts it wants to call; default: none
+///     secrets: ["example-token"],         // secrets it wants to use; default: none
+///     ai: true,                           // whether it wants to ask models; default: false
+///     reads_context: ["*"],               // names of the context it wants to read; default: none
+///     writes_context: ["pages"],          // names of the context it wants to set; default: none
 ///
 ///     /// Fetches one page.
 ///     ///

@@ -61,6 +61,13 @@ pub fn progress(fraction: f64, note: &str) {
     host::progress(fraction, note);
 }
 
+/// Records a measurement of this attempt, such as `rows` 1200; the last value of a name stays. Names have
+/// lower-case letters, digits and `_`, begin with a letter, and are at most 64 long; an attempt has a
+/// limited number of them. What the host does not keep it counts, and says so in the attempt's log.
+pub fn metric(name: &str, value: f64) {
+    host::metric(name, value);
+}
+
 /// Whether the attempt was cancelled.
 pub fn is_cancelled() -> bool {
     host::is_cancelled()

@@ -18,12 +18,15 @@
 //! ```
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
+use crate::Error as TaskError;
 use crate::Result;
+use crate::ai;
 use crate::artefact::Artefact;
 use crate::http::{Error, Request, Response};
 use crate::log::Level;
@@ -37,11 +40,17 @@ pub struct Host {
     pub(crate) cancelled: bool,
     answers: Option<Box<Answers>>,
     files: Vec<(String, Vec<u8>)>,
+    secrets: Vec<String>,
+    answers_ai: Option<Box<AiAnswers>>,
+    context: Map<String, Value>,
     pub(crate) record: Record,
 }
 
 /// Answers the requests of a handler under test.
 type Answers = dyn FnMut(&Request) -> Result<Response, Error>;
+
+/// Answers the prompts of a handler under test, with what a model would write.
+type AiAnswers = dyn FnMut(&ai::Request) -> Result<String>;
 
 /// What a handler said while it was tested.
 #[derive(Debug, Default)]
@@ -54,6 +63,14 @@ pub struct Record {
     pub requests: Vec<Request>,
     /// The files it left, with their content; the last one of each name.
     pub artefacts: Vec<(Artefact, Vec<u8>)>,
+    /// The measurements it recorded, the last of each name.
+    pub metrics: BTreeMap<String, f64>,
+    /// The secrets it got a placeholder for.
+    pub secrets: Vec<String>,
+    /// What it asked models.
+    pub prompts: Vec<ai::Request>,
+    /// What it set in the context.
+    pub context: Map<String, Value>,
 }
 
 /// A line that a handler logged.
@@ -77,6 +94,9 @@ impl Host {
             cancelled: false,
             answers: None,
             files: Vec::new(),
+            secrets: Vec::new(),
+            answers_ai: None,
+            context: Map::new(),
             record: Record::default(),
         }
     }
@@ -132,6 +152,30 @@ impl Host {
         (self, artefact)
     }
 
+    /// Grants a secret; requests show [`placeholder`] where it stands.
+    #[must_use]
+    pub fn secret(mut self, name: &str) -> Self {
+        self.secrets.push(name.to_owned());
+        self
+    }
+
+    /// Answers prompts with what a model would write. With a schema in the prompt it must be JSON.
+    #[must_use]
+    pub fn answers_ai(
+        mut self,
+        answers: impl FnMut(&ai::Request) -> Result<String> + 'static,
+    ) -> Self {
+        self.answers_ai = Some(Box::new(answers));
+        self
+    }
+
+    /// Puts a value into the context of the run.
+    #[must_use]
+    pub fn context(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.context.insert(name.to_owned(), value.into());
+        self
+    }
+
     /// Runs `test` with this host, and gives what it returned and what it said on the way.
     pub fn run<T>(self, test: impl FnOnce() -> T) -> (T, Record) {
         let before = HOST.replace(self);
@@ -152,12 +196,51 @@ impl Host {
         self.files.iter().find(|(known, _)| known == digest).map(|(_, content)| content.clone())
     }
 
+    pub(crate) fn placeholder(&mut self, name: &str) -> Result<String> {
+        if !self.secrets.iter().any(|granted| granted == name) {
+            let message = format!("no secret `{name}`; grant it with `Host::secret`");
+            return Err(TaskError::permanent("not-granted", message));
+        }
+        if !self.record.secrets.iter().any(|known| known == name) {
+            self.record.secrets.push(name.to_owned());
+        }
+        Ok(placeholder(name))
+    }
+
+    pub(crate) fn complete(&mut self, request: &ai::Request) -> Result<String> {
+        let Some(answers) = &mut self.answers_ai else {
+            let message = "no model; answer with `Host::answers_ai`";
+            return Err(TaskError::permanent("not-granted", message));
+        };
+        let text = answers(request)?;
+        let wants_json = serde_json::to_value(request)?.get("schema").is_some();
+        let usage = ai::Usage {
+            input_tokens: request.messages().iter().map(|m| m.content.len() as u64).sum(),
+            output_tokens: text.len() as u64,
+        };
+        let mut answer = json!({ "text": text, "model": "stand-in", "usage": usage });
+        if wants_json {
+            answer["value"] = serde_json::from_str(&text)
+                .map_err(|error| TaskError::retryable("ai-answer-invalid", error.to_string()))?;
+        }
+        Ok(answer.to_string())
+    }
+
+    pub(crate) fn value(&self, name: &str) -> Option<Value> {
+        self.record.context.get(name).or_else(|| self.context.get(name)).cloned()
+    }
+
     pub(crate) fn answer(&mut self, request: &Request) -> Result<Response, Error> {
         match &mut self.answers {
             Some(answers) => answers(request),
             None => Err(Error::denied(request)),
         }
     }
+}
+
+/// What stands for the secret `name` in requests of a handler under test.
+pub fn placeholder(name: &str) -> String {
+    format!("placeholder-of-{name}")
 }
 
 /// A reference as a host gives it. Its digest depends on the content, as the real one does, and is

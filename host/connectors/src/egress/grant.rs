@@ -69,7 +69,8 @@ impl fmt::Display for HostPattern {
 }
 
 impl HostPattern {
-    fn matches(&self, target: &Target) -> bool {
+    /// Whether the target's host is one of these.
+    pub fn matches(&self, target: &Target) -> bool {
         let host = target.host();
         match (self, target.address()) {
             (Self::Address(granted), Some(address)) => *granted == address,
@@ -189,6 +190,14 @@ impl Grants {
     /// The words that complete "the policy …", such as
     /// ``does not grant POST https://a.test/x: …``.
     pub fn check(&self, target: &Target) -> Result<(), String> {
+        self.check_as(target, "[[http]]")
+    }
+
+    /// As [`Self::check`], for grants that stand in another section: `section` is how one begins.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn check_as(&self, target: &Target, section: &str) -> Result<(), String> {
         if self.0.iter().any(|grant| grant.allows(target)) {
             return Ok(());
         }
@@ -200,7 +209,7 @@ impl Grants {
                 format!("its grant for `{}` does not cover it by {}", grant.host, keys.join(", "))
             }
             None => {
-                let mut lines = format!("add [[http]] host = \"{}\"", target.host());
+                let mut lines = format!("add {section} host = \"{}\"", target.host());
                 let scheme = target.scheme();
                 if scheme == Scheme::Http {
                     lines.push_str(", schemes = [\"http\"]");

@@ -61,7 +61,8 @@ impl Body for Received {
         };
         this.alarm = None;
         Poll::Ready(frame.map(|frame| {
-            let frame = frame.map_err(ReceivedError::Broken)?;
+            // Its URL may hold a secret.
+            let frame = frame.map_err(|error| ReceivedError::Broken(error.without_url()))?;
             let bytes = frame.data_ref().map_or(0, Bytes::len);
             if !this.budget.take_response_bytes(bytes) {
                 return Err(ReceivedError::TooLarge { limit: this.budget.response_bytes_max() });

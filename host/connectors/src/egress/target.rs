@@ -106,6 +106,19 @@ impl Target {
         &self.url
     }
 
+    /// The same target with another query, which stands as it is in the URL.
+    ///
+    /// # Errors
+    /// When the URL becomes too long.
+    pub fn with_query(mut self, query: &str) -> Result<Self, TargetError> {
+        self.url.set_query(Some(query));
+        if self.url.as_str().len() > URL_BYTES_MAX {
+            let reason = format!("it is longer than {URL_BYTES_MAX} bytes");
+            return Err(TargetError::Invalid { url: self.to_string(), reason });
+        }
+        Ok(self)
+    }
+
     /// The host in normal form, lower case; an IPv6 address without its brackets, a name without a
     /// final dot.
     pub fn host(&self) -> &str {

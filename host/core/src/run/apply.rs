@@ -2,7 +2,7 @@
 //! groups and the run as a whole is told in the modules beside this one.
 
 use std::collections::BTreeSet;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::closing::Closing;
@@ -58,6 +58,7 @@ impl RunState {
             questions: BTreeSet::new(),
             signals: Signals::default(),
             context: ContextState::default(),
+            ai_spent: BTreeMap::new(),
             reuse: HashMap::new(),
             reused_writes: HashMap::new(),
             keys: HashMap::new(),

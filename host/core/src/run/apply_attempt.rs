@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::apply::elsewhere;
 use super::{RunState, TaskIndex, TaskStatus};
-use crate::attempt::{Attempt, AttemptEnding, AttemptUse};
+use crate::attempt::{AiSpent, Attempt, AttemptEnding, AttemptUse};
 use crate::failure::{Failure, FailureClass, Next, Outcome};
-use crate::id::TaskId;
+use crate::id::{PluginName, TaskId};
 use crate::journal::RunEvent;
 use crate::time::Timestamp;
 
@@ -109,8 +109,24 @@ impl RunState {
         if let Some(usage) = usage {
             attempt.started_at = usage.started_at.or(attempt.started_at);
             attempt.usage = usage.clone();
+            self.spend(index, usage);
         }
         Ok(index)
+    }
+
+    /// Counts what an attempt spent on models.
+    fn spend(&mut self, index: TaskIndex, usage: &AttemptUse) {
+        let Some(used) = usage.capabilities.as_ref().and_then(|uses| uses.ai.as_ref()) else {
+            return;
+        };
+        let Some(task_type) = self.definition(index).kind.task_type() else { return };
+        let spent = self.ai_spent.entry(task_type.plugin()).or_default();
+        *spent = spent.and(used);
+    }
+
+    /// What a plugin has spent on models in this run, by the attempts that have ended.
+    pub fn ai_spent(&self, plugin: &PluginName) -> AiSpent {
+        self.ai_spent.get(plugin).copied().unwrap_or_default()
     }
 
     /// What follows an attempt that failed or was lost.

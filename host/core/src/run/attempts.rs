@@ -23,20 +23,20 @@ pub(super) fn attempt_ended(
     now: Timestamp,
     random: f64,
 ) -> Result<Vec<RunEvent>, Refusal> {
-    let AttemptResult { task: index, number, input, writes, end, usage } = result;
+    let AttemptResult { task: index, number, input, writes, given, end, usage } = result;
     let task = state.task(index).id.clone();
     if state.task(index).status.active_attempt() != Some(number) {
         return Err(Refusal::LateResult { task, number });
     }
-    let mut events = Vec::with_capacity(3);
+    let mut events = Vec::with_capacity(4);
     if let Some(input) = input.filter(|_| state.task(index).input.is_none()) {
         events.push(RunEvent::InputResolved { task: task.clone(), input });
     }
     let stopping = stop_reason(state, index);
     let mut end = end;
     if let (AttemptEnd::Succeeded(_), Some(values)) = (&end, writes) {
-        match state.writes_of(index, values) {
-            Ok(event) => events.push(event),
+        match state.first_writes_of(index, values, given) {
+            Ok(written) => events.extend(written),
             Err(failure) => end = AttemptEnd::Failed { failure, retry_after_ms: None },
         }
     }

@@ -162,8 +162,11 @@ pub struct AttemptResult {
     pub number: u32,
     /// The input, if this attempt computed it.
     pub input: Option<PayloadRef>,
-    /// What the task sets in the context, if the attempt succeeded.
+    /// What the task and its handler set in the context, if the attempt succeeded.
     pub writes: Option<Values>,
+    /// What the run was given as its context, where a handler has set something: the journal says it
+    /// from the start only for workflows whose tasks say that they write.
+    pub given: Option<Values>,
     /// How it came back.
     pub end: AttemptEnd,
     /// What it used.

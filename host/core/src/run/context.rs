@@ -179,6 +179,28 @@ impl RunState {
         }
     }
 
+    /// As [`Self::writes_of`], where the journal may not yet say what the run was given.
+    pub(super) fn first_writes_of(
+        &self,
+        index: TaskIndex,
+        values: Values,
+        given: Option<Values>,
+    ) -> Result<Vec<RunEvent>, Failure> {
+        let Some(given) = given.filter(|_| self.context.values.is_none()) else {
+            return Ok(vec![self.writes_of(index, values)?]);
+        };
+        let mut context = self.context.clone();
+        given.iter().for_each(|(name, value)| context.set(name, value.clone()));
+        match context.refusal(&values, self.workflow.config.context_merge) {
+            Some(failure) => Err(failure),
+            None => {
+                let task = Some(self.task(index).id.clone());
+                let given = RunEvent::ContextSet { task: None, values: given };
+                Ok(vec![given, RunEvent::ContextSet { task, values }])
+            }
+        }
+    }
+
     /// Whether a task whose work is done has yet to set what it sets.
     pub(super) fn owes_writes(&self, index: TaskIndex) -> bool {
         self.definition(index).set.is_some() && !self.task(index).has_written

@@ -1,11 +1,14 @@
 //! What tasks set in the context of their run.
 
 use expect_test::expect;
+use serde_json::{Value, json};
+use taskloom_core::attempt::{AiUse, AttemptEnd, AttemptUse, CapabilityUse};
+use taskloom_core::context::CONTEXT_BYTES_MAX;
 use taskloom_core::journal::RerunFrom;
-use taskloom_core::run::plan;
+use taskloom_core::run::{AttemptResult, Command, Refusal, plan};
 
 use crate::script::{check, play_all, played, told};
-use crate::support::{World, other_run};
+use crate::support::{World, json as support_json, other_run, workflow};
 
 /// The context at the end of a script, and who set it.
 fn context(spec: &str, script: &str) -> String {
@@ -35,6 +38,54 @@ fn an_attempt_and_what_it_sets_are_one_commit() {
             (running)
         "#]],
     );
+}
+
+/// Ends the first attempt of a task whose handler set `x`, as a run that was given `given`.
+fn handler_sets(world: &mut World, task: &str, x: u64, given: Value) -> Result<(), Refusal> {
+    let object = |value: Value| value.as_object().expect("an object").clone().into();
+    let task = world.index(task);
+    let number = world.claim(task).expect("ready");
+    let ai = AiUse { input_tokens: 3, output_tokens: 4, usd_micros: 5, ..AiUse::default() };
+    let uses = CapabilityUse { ai: Some(ai), ..CapabilityUse::default() };
+    let usage = AttemptUse { capabilities: Some(Box::new(uses)), ..AttemptUse::default() };
+    world.give(Command::AttemptEnded(Box::new(AttemptResult {
+        task,
+        number,
+        input: None,
+        writes: Some(object(json!({ "x": x }))),
+        given: Some(object(given)),
+        end: AttemptEnd::Succeeded(support_json("1")),
+        usage: Box::new(usage),
+    })))
+}
+
+#[test]
+fn the_first_write_of_a_handler_brings_along_what_the_run_was_given() {
+    let mut world = World::start(workflow("a; b"));
+    handler_sets(&mut world, "a", 1, json!({ "tenant": "acme", "x": 0 })).expect("it fits");
+    handler_sets(&mut world, "b", 2, json!({ "tenant": "other" })).expect("it fits");
+    assert_eq!(shown(&world), r#"{"tenant":"acme","x":2} by b#Some(1), 2 writes"#);
+    let again = World::resume(&world, world.journal.len());
+    assert_eq!(shown(&again), shown(&world), "a replay finds the same");
+}
+
+#[test]
+fn what_a_handler_sets_is_bounded_together_with_what_the_run_was_given() {
+    let mut world = World::start(workflow("a; b"));
+    let given = json!({ "large": "x".repeat(CONTEXT_BYTES_MAX - 14) });
+    handler_sets(&mut world, "a", 1, given).expect("an attempt that failed");
+    assert!(told(&world).contains("context-too-large"), "{}", told(&world));
+}
+
+#[test]
+fn what_attempts_spend_on_models_is_summed_up_for_each_plugin() {
+    let mut world = World::start(workflow("a; b"));
+    handler_sets(&mut world, "a", 1, json!({})).expect("it fits");
+    handler_sets(&mut world, "b", 2, json!({})).expect("it fits");
+    let index = world.index("a");
+    let plugin = world.state.definition(index).kind.task_type().expect("a call").plugin();
+    let spent = world.state.ai_spent(&plugin);
+    assert_eq!((spent.tokens, spent.usd_micros), (14, 10));
 }
 
 #[test]

@@ -220,7 +220,7 @@ impl World {
         let succeeds = matches!(end, AttemptEnd::Succeeded(_));
         let writes = succeeds.then(|| self.values_of(task)).flatten();
         let usage = Box::default();
-        let result = AttemptResult { task, number, input: None, writes, end, usage };
+        let result = AttemptResult { task, number, input: None, writes, given: None, end, usage };
         self.give(Command::AttemptEnded(Box::new(result)))?;
         self.active.remove(&task);
         self.stopped.remove(&task);

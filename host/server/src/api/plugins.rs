@@ -1,16 +1,21 @@
-//! Plugins: list, show, what happened to them.
+//! Plugins: list, show, what happened to them, what they were refused.
+
+#![expect(unused_qualifications, reason = "made by the macro that describes query parameters")]
 
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::Deserialize;
 use taskloom_core::document::suggest;
 use taskloom_core::id::PluginName;
+use taskloom_wasm::PluginEntry;
+use utoipa::IntoParams;
 
 use super::Api;
 use super::error::ApiError;
 use super::request::{self, Params};
 use super::types::{
-    Plugin, PluginEvent, PluginEventPage, PluginList, PluginSummary, ProblemDetails,
+    Plugin, PluginEvent, PluginEventPage, PluginList, PluginRefusal, PluginSummary, ProblemDetails,
+    RefusalPage,
 };
 
 /// List plugins
@@ -44,14 +49,60 @@ pub(crate) async fn show(
     Path(name): Path<String>,
 ) -> Result<Json<Plugin>, ApiError> {
     let catalog = &api.app.catalog;
-    let entries = catalog.list();
-    let entry = entries.iter().find(|entry| entry.stem.as_str() == name);
-    let entry = entry.ok_or_else(|| unknown(&api, &name))?;
-    Ok(Json(Plugin::new(entry, catalog.current(&entry.stem).as_deref())))
+    let entry = entry(&api, &name)?;
+    Ok(Json(Plugin::new(&entry, catalog.current(&entry.stem).as_deref())))
+}
+
+/// A file of the plugins folder.
+fn entry(api: &Api, name: &str) -> Result<PluginEntry, ApiError> {
+    let entries = api.app.catalog.list();
+    let entry = entries.into_iter().find(|entry| entry.stem.as_str() == name);
+    entry.ok_or_else(|| unknown(api, name))
+}
+
+/// A page of refusals.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct RefusalsQuery {
+    /// Refusals of the page, from 1 to 1,000; 100 when left out.
+    limit: Option<usize>,
+    /// Where the page begins: `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// List what a plugin was refused
+///
+/// What the host refused its attempts since the start of the host, the newest first. The record of an
+/// attempt has its refusals as long as the run is kept.
+#[utoipa::path(get, path = "/plugins/{name}/refusals", tag = "plugins", operation_id = "listRefusals",
+    params(("name" = String, Path, description = "The plugin's name: the stem of its file"), RefusalsQuery),
+    responses(
+        (status = 200, body = RefusalPage),
+        (status = 400, description = "An unknown or wrong parameter", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown plugin", body = ProblemDetails, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn refusals(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    Params(query): Params<RefusalsQuery>,
+) -> Result<Json<RefusalPage>, ApiError> {
+    let plugin = entry(&api, &name)?.stem;
+    let limit = request::page_rows(query.limit)?;
+    let before = query.cursor.as_deref().map(str::parse::<u64>).transpose();
+    let before = before
+        .map_err(|_| ApiError::InvalidQuery("cursor: it is none of a page before".to_owned()))?;
+    // One more tells whether there is another page.
+    let (mut found, total) = api.app.audit.refusals(&plugin, before, limit + 1);
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next_cursor = found.last().filter(|_| more).map(|last| last.seq.to_string());
+    let refusals = found.iter().map(PluginRefusal::from).collect();
+    Ok(Json(RefusalPage { refusals, total, next_cursor }))
 }
 
 /// Which part of the events to show.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PluginEventsQuery {

@@ -26,8 +26,8 @@ pub use diff::{KeyChange, TaskChange, TaskPlace, WorkflowDiff};
 pub use event::{Event, EventPage, EventUse, NextStep};
 pub use held::Held;
 pub use plugin::{
-    Capability, Grant, Plugin, PluginEvent, PluginEventPage, PluginList, PluginState,
-    PluginSummary, TaskType, TaskTypeLimits,
+    AiGrant, Capability, Grant, Plugin, PluginEvent, PluginEventPage, PluginList, PluginRefusal,
+    PluginState, PluginSummary, RefusalPage, SecretGrant, TaskType, TaskTypeLimits,
 };
 pub use problem::{Problem, ProblemDetails};
 pub use rerun::{Rerun, RerunMany, RerunOfOne, RerunPreview, RerunStart, RerunsOfMany, RunFilter};
@@ -38,7 +38,10 @@ pub use shared::{
     SharedHistory, SharedSource, SharedValue,
 };
 pub use steer::{Approve, Pause, Priority, Signal, Skip};
-pub use task::{Attempt, CachedFrom, Failure, Progress, Task, TaskDetail, TaskPage};
+pub use task::{
+    AiUse, Attempt, CachedFrom, CapabilityUse, Failure, Progress, Refusal, Task, TaskDetail,
+    TaskPage,
+};
 pub use template::{
     MakeWorkflow, SaveParam, SaveTemplate, Template, TemplateList, TemplateSummary,
 };

@@ -1,4 +1,4 @@
-//! `taskloom plugin`: asks a host about its plugins.
+//! `taskloom plugin`: asks a host about its plugins, and leads to the author kit.
 
 use std::fmt::Write as _;
 
@@ -9,19 +9,35 @@ use super::args::{Plugins, PluginsCommand, Remote};
 use super::client::Client;
 use super::output::{harmless, one_line, print, print_json};
 use super::table::{Cell, Table};
-use super::{Done, Failed, runs, runtime, show};
-use crate::api::types::{Plugin, PluginEventPage, PluginList, PluginState};
+use super::{Done, Failed, kit, runs, runtime, show};
+use crate::api::types::{
+    AiGrant, Grant, Plugin, PluginEventPage, PluginList, PluginState, SecretGrant,
+};
 
 pub(super) fn plugins(arguments: Plugins) -> Result<Done, Failed> {
     let Plugins { remote, command } = arguments;
-    let client = Client::new(&remote.server).map_err(Failed::invalid)?;
-    runtime()?.block_on(async {
-        match command {
-            PluginsCommand::List => listed(&client, &remote).await,
-            PluginsCommand::Show { name } => shown(&client, &remote, &name).await,
-            PluginsCommand::Events { name, limit } => events(&client, &remote, &name, limit).await,
+    match command {
+        PluginsCommand::List => asked(&remote, listed),
+        PluginsCommand::Show { name } => {
+            asked(&remote, async |client, remote| shown(client, remote, &name).await)
         }
-    })?;
+        PluginsCommand::Events { name, limit } => {
+            asked(&remote, async |client, remote| events(client, remote, &name, limit).await)
+        }
+        PluginsCommand::New(arguments) => kit::new(&arguments),
+        PluginsCommand::Build(arguments) => kit::build(&arguments, remote.json),
+        PluginsCommand::Inspect(arguments) => kit::inspect(&arguments, remote.json),
+        PluginsCommand::Test(arguments) => kit::test(&arguments, remote.json),
+    }
+}
+
+/// Lets `ask` ask a host.
+fn asked(
+    remote: &Remote,
+    ask: impl AsyncFnOnce(&Client, &Remote) -> Result<()>,
+) -> Result<Done, Failed> {
+    let client = Client::new(&remote.server).map_err(Failed::invalid)?;
+    runtime()?.block_on(ask(&client, remote))?;
     Ok(Done::Well)
 }
 
@@ -90,26 +106,59 @@ fn told(plugin: &Plugin) -> String {
     let (word, style) = state(summary.state);
     let version = summary.version.as_deref().map(one_line).unwrap_or_default();
     let mut text = format!("{} {version}  {}\n", summary.name.bold(), word.style(style));
-    let mut line = |name: &str, value: String| {
-        if !value.is_empty() {
-            let _ = writeln!(text, "{:<11} {value}", name.dimmed());
-        }
-    };
+    let mut line = |name, value| line(&mut text, name, value);
     line("about", one_line(&summary.summary));
     line("refused", summary.reason.as_deref().map(harmless).unwrap_or_default());
     line("file", summary.file.clone());
     line("digest", summary.digest.clone().unwrap_or_default());
     line("size", plugin.bytes.map(show::bytes).unwrap_or_default());
     line("imports", plugin.imports.join(", "));
+    text + &offers(plugin)
+}
+
+/// A plugin as its file alone shows it.
+pub(super) fn described(plugin: &Plugin) -> String {
+    let summary = &plugin.summary;
+    let version = summary.version.as_deref().map(one_line).unwrap_or_default();
+    let mut text = format!("{} {version}\n", summary.name.bold());
+    line(&mut text, "about", one_line(&summary.summary));
+    text + &offers(plugin)
+}
+
+/// A named value, if there is one.
+fn line(text: &mut String, name: &str, value: String) {
+    if !value.is_empty() {
+        let _ = writeln!(text, "{:<11} {value}", name.dimmed());
+    }
+}
+
+/// What a plugin asks for, is granted and offers.
+fn offers(plugin: &Plugin) -> String {
+    let mut text = String::new();
+    let mut line = |name, value| line(&mut text, name, value);
     for capability in &plugin.capabilities {
-        let granted = if capability.granted { "granted" } else { "not granted" };
-        line("asks for", format!("{} {} ({granted})", capability.kind, one_line(&capability.host)));
+        let standing = match (capability.asked, capability.granted) {
+            (true, true) => "granted",
+            (true, false) => "asked for, not granted",
+            _ => "granted, not asked for",
+        };
+        let name = one_line(&capability.name);
+        line("capability", format!("{} {name} ({standing})", capability.kind));
     }
     for grant in &plugin.grants {
-        let port = grant.port.map(|port| format!(":{port}")).unwrap_or_default();
-        let (schemes, methods) = (grant.schemes.join("|"), grant.methods.join(" "));
-        let requests = format!("{methods} {schemes}://{}{port}{}", grant.host, grant.path_prefix);
-        line("granted", requests);
+        line("granted", requests(grant));
+    }
+    for SecretGrant { name, destination } in &plugin.secret_grants {
+        line("granted", format!("secret {} to {}", one_line(name), requests(destination)));
+    }
+    if let Some(AiGrant { tokens_per_call, tokens_per_run, usd_per_run }) = &plugin.ai_grant {
+        line(
+            "granted",
+            format!(
+                "models: {tokens_per_call} tokens a call, {tokens_per_run} tokens and {usd_per_run} \
+                 US dollars a run"
+            ),
+        );
     }
     for task_type in &plugin.task_type_details {
         let _ = writeln!(
@@ -126,6 +175,12 @@ fn told(plugin: &Plugin) -> String {
         }
     }
     text
+}
+
+fn requests(grant: &Grant) -> String {
+    let port = grant.port.map(|port| format!(":{port}")).unwrap_or_default();
+    let (schemes, methods) = (grant.schemes.join("|"), grant.methods.join(" "));
+    format!("{methods} {schemes}://{}{port}{}", grant.host, grant.path_prefix)
 }
 
 fn state(state: PluginState) -> (&'static str, Style) {

@@ -55,7 +55,7 @@ const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 
 /// The names that `[limits]` and `[limits.max]` share.
-pub const CALL_LIMITS: [&str; 10] = [
+pub const CALL_LIMITS: [&str; 16] = [
     "fuel",
     "memory",
     "timeout",
@@ -66,6 +66,12 @@ pub const CALL_LIMITS: [&str; 10] = [
     "host_calls",
     "requests",
     "response_bytes",
+    "artefacts",
+    "artefact_bytes",
+    "artefacts_bytes",
+    "metrics",
+    "secrets",
+    "ai_requests",
 ];
 
 /// Every key, section by section, in the order in which they are shown.
@@ -120,6 +126,12 @@ pub const KEYS: &[Key] = &[
         ]),
         Preset::Text("full"),
         "What an acknowledged result survives.",
+    ),
+    key(
+        "data.secrets_key",
+        Kind::Folder,
+        Preset::None,
+        "The file with the key of the encrypted secrets; `secrets.key` in `data.folder` when it is not set.",
     ),
     key(
         "workflows.folder",
@@ -256,6 +268,14 @@ pub const KEYS: &[Key] = &[
         "Bytes over all artefacts that a call leaves.",
     ),
     key(
+        "limits.metrics",
+        NUMBER,
+        Preset::Text("64"),
+        "Names of measurements of a call that are kept; more are dropped and counted.",
+    ),
+    key("limits.secrets", NUMBER, Preset::Text("16"), "Secrets that a call may use."),
+    key("limits.ai_requests", NUMBER, Preset::Text("32"), "Requests of a call to models."),
+    key(
         "limits.cancel_grace",
         Kind::Duration(0, MINUTE),
         Preset::Text("2s"),
@@ -287,6 +307,9 @@ pub const KEYS: &[Key] = &[
     key("limits.max.artefacts", NUMBER, Preset::Text("1000"), CEILING),
     key("limits.max.artefact_bytes", BYTES, Preset::Text("256MiB"), CEILING),
     key("limits.max.artefacts_bytes", BYTES, Preset::Text("1GiB"), CEILING),
+    key("limits.max.metrics", NUMBER, Preset::Text("256"), CEILING),
+    key("limits.max.secrets", NUMBER, Preset::Text("64"), CEILING),
+    key("limits.max.ai_requests", NUMBER, Preset::Text("1000"), CEILING),
     key(
         "retention.mode",
         Kind::Word(&[("on", "old runs are deleted"), ("off", "nothing is ever deleted")]),

@@ -44,7 +44,8 @@ fn read_one(mut table: Table<'_>, folder: &Path) -> Option<Origin> {
     origin
 }
 
-fn is_name(name: &str) -> bool {
+/// Whether a secret can have this name.
+pub(crate) fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.len() <= NAME_BYTES_MAX
         && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use taskloom_core::attempt::AiSpent;
+use taskloom_core::context::Values;
 use taskloom_core::failure::{Failure, FailureClass};
 use taskloom_core::id::{RunId, TaskId, WorkflowId};
 use taskloom_core::plugin::{LimitsWish, ResourceClass};
@@ -124,6 +126,8 @@ impl TypeMerger {
                 idempotency_key: format!("{}/context", self.run),
                 traceparent: None,
             },
+            context: Values::default(),
+            ai_spent: AiSpent::default(),
             heartbeat: None,
             cancel: CancelToken::new(),
             observer: Arc::new(MergeLog { run: self.run, clock: tools.clock }),

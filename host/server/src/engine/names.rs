@@ -172,6 +172,18 @@ impl Handed {
         Self(NamedContext::now(state))
     }
 
+    /// Its values by name.
+    pub(super) async fn values(&self, payloads: &Payloads) -> Result<Values, PayloadError> {
+        Ok(match &self.0 {
+            NamedContext::Unread | NamedContext::Empty => Values::default(),
+            NamedContext::Known(values) => Arc::clone(values),
+            NamedContext::Given(payload) => match payloads.value(payload).await? {
+                Value::Object(values) => Arc::new(values),
+                _ => Values::default(),
+            },
+        })
+    }
+
     /// Its text; `None` for an empty one.
     pub(super) async fn text(&self, payloads: &Payloads) -> Result<Option<Arc<str>>, PayloadError> {
         Ok(match &self.0 {

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use serde_json::Value;
-use taskloom_core::attempt::{AttemptEnd, AttemptUse, ReleaseReason};
+use taskloom_core::attempt::{AiSpent, AttemptEnd, AttemptUse, Refused, ReleaseReason};
 use taskloom_core::context::Values;
 use taskloom_core::expression::Template;
 use taskloom_core::failure::{Failure, FailureClass};
@@ -28,12 +28,13 @@ use super::desk::Desk;
 use super::ending::RunEnding;
 use super::inquiry::{self, Inquiry, Part};
 use super::merging::{MergeTools, TypeMerger};
-use super::names::{Known, Names, lost_payload};
+use super::names::{Handed, Known, Names, lost_payload};
 use super::progress::Progresses;
 use super::resident::Resident;
 use super::reuse;
 use super::service::Input;
 use super::starts::{Start, Starts};
+use crate::audit::Audit;
 use crate::contexts::Contexts;
 use crate::payloads::{Kept, Payloads};
 use crate::reader::Reader;
@@ -56,6 +57,10 @@ pub(super) struct Job {
     input: InputSource,
     /// What the names in `set` stand for, if the task sets something.
     set: Option<Names>,
+    /// The context of the run, if the plugin may use it.
+    context: Option<Handed>,
+    /// What the plugin has spent on models in the run.
+    ai_spent: AiSpent,
     pub(super) cancel: CancelToken,
     traceparent: Option<String>,
     /// Whether an earlier result must not be taken over.
@@ -105,6 +110,7 @@ struct Shared {
     desk: OnceLock<Weak<Desk>>,
     starts: Starts,
     progresses: Progresses,
+    audit: Audit,
     slots: [Arc<Semaphore>; 4],
     stopping: AtomicBool,
     clock: Clock,
@@ -131,6 +137,8 @@ pub(super) fn job(
     };
     let set = state.definition(task).set.as_ref();
     let set = set.map(|set| Names::of(state, task_state.frame, set.references()));
+    let context = plugin.uses_context().then(|| Handed::of(state));
+    let ai_spent = state.ai_spent(plugin.name());
     Job {
         run: state.id,
         workflow: Arc::clone(&state.workflow),
@@ -143,6 +151,8 @@ pub(super) fn job(
         plugin,
         input,
         set,
+        context,
+        ai_spent,
         cancel: CancelToken::new(),
         traceparent: state.start.traceparent.clone(),
         no_cache: state.start.no_cache,
@@ -154,7 +164,7 @@ impl Performer {
         runtime: Runtime,
         reader: Reader,
         store: Store,
-        (starts, progresses): (Starts, Progresses),
+        (starts, progresses, audit): (Starts, Progresses, Audit),
         slots: [u32; 4],
         clock: Clock,
         values: Arc<Value>,
@@ -173,6 +183,7 @@ impl Performer {
             desk: OnceLock::new(),
             starts,
             progresses,
+            audit,
             slots,
             stopping,
             clock,
@@ -268,19 +279,21 @@ impl Shared {
     async fn perform(self: &Arc<Self>, job: Job) -> Performed {
         let mut left = Left::default();
         let mut input = None;
-        let (mut end, usage) = self.attempt(&job, &mut input, &mut left).await;
-        let mut writes = None;
+        let Attempted { mut end, usage, mut writes, given } =
+            self.attempt(&job, &mut input, &mut left).await;
         let workflow = Arc::clone(&job.workflow);
         let Job { run, class, task, node, number, set, .. } = job;
         let set = workflow.task(node).set.as_ref().zip(set);
         if let (AttemptEnd::Succeeded(output), Some((template, names))) = (&end, set) {
             let names = names.with_output(Some(output.clone()));
             match self.writes(template, &names).await {
-                Ok(values) => writes = Some(values),
+                Ok(values) => writes = Some(overlaid(writes, values)),
                 Err(failure) => end = AttemptEnd::Failed { failure, retry_after_ms: None },
             }
         }
-        let result = AttemptResult { task, number, input, writes, end, usage: Box::new(usage) };
+        let given = given.filter(|_| writes.is_some());
+        let usage = Box::new(usage);
+        let result = AttemptResult { task, number, input, writes, given, end, usage };
         Performed { run, class, result, left }
     }
 
@@ -295,31 +308,42 @@ impl Shared {
         job: &Job,
         resolved: &mut Option<PayloadRef>,
         left: &mut Left,
-    ) -> (AttemptEnd, AttemptUse) {
+    ) -> Attempted {
         let slot = tokio::select! {
             biased;
-            reason = job.cancel.cancelled() => return (cancelled(&reason), AttemptUse::default()),
+            reason = job.cancel.cancelled() => return cancelled(&reason).into(),
             slot = self.slots[job.class as usize].acquire() => slot,
         };
         // A closed semaphore: the host is shutting down.
         let Ok(_slot) = slot else {
-            return (AttemptEnd::Released(ReleaseReason::Shutdown), AttemptUse::default());
+            return AttemptEnd::Released(ReleaseReason::Shutdown).into();
         };
         let text = match self.input(job, resolved, &mut left.payloads).await {
             Ok(text) => text,
             Err(failure) => {
-                let end = AttemptEnd::Failed { failure, retry_after_ms: None };
-                return (end, AttemptUse::default());
+                return AttemptEnd::Failed { failure, retry_after_ms: None }.into();
+            }
+        };
+        let given = match self.context(job).await {
+            Ok(given) => given,
+            Err(failure) => {
+                return AttemptEnd::Failed { failure, retry_after_ms: None }.into();
             }
         };
         let key = self.cache_key(job, &text);
-        if let Some(ended) = self.take_over(job, key, &text, left).await {
-            return ended;
+        if let Some((end, usage)) = self.take_over(job, key, &text, left).await {
+            return Attempted { usage, ..end.into() };
         }
-        let report = self.runtime.call(&job.plugin, self.call(job, text)).await;
-        let (end, usage) = self.end(report, &mut left.payloads);
-        // Files are kept as long as their run: an output that refers to them may outlive it in a cache.
-        let key = key.filter(|_| usage.artefacts.is_empty());
+        let call = self.call(job, text, given.clone().unwrap_or_default());
+        let report = self.runtime.call(&job.plugin, call).await;
+        let CallReport { ending, usage, writes } = report;
+        if let Some(uses) = &usage.capabilities {
+            self.audit.used(job.plugin.name(), uses);
+        }
+        let end = self.end(ending, &mut left.payloads);
+        // Files are kept as long as their run, and an output that refers to them may outlive it in a cache;
+        // what a model said or the run's context held is no part of the key.
+        let key = key.filter(|_| !usage.is_for_this_attempt_alone());
         if let (Some((key, _)), AttemptEnd::Succeeded(output)) = (key, &end) {
             left.cached = Some(CachedRow {
                 key,
@@ -330,7 +354,13 @@ impl Shared {
                 made_at: self.clock.now(),
             });
         }
-        (end, usage)
+        Attempted { end, usage, writes, given }
+    }
+
+    /// The context of the run, for a plugin that may use it.
+    async fn context(&self, job: &Job) -> Result<Option<Values>, Failure> {
+        let Some(handed) = &job.context else { return Ok(None) };
+        handed.values(&self.payloads).await.map(Some).map_err(lost_payload)
     }
 
     /// What the output of an attempt is kept under, and how old an earlier one may be; `None` when
@@ -408,7 +438,7 @@ impl Shared {
         Ok(self.payloads.keep(value.to_string()).expect("a JSON value prints as JSON"))
     }
 
-    fn call(self: &Arc<Self>, job: &Job, input: Arc<str>) -> Call {
+    fn call(self: &Arc<Self>, job: &Job, input: Arc<str>, context: Values) -> Call {
         let task = job.workflow.task(job.node);
         let task_type = task.kind.task_type().expect("only calls are offered");
         Call {
@@ -424,10 +454,13 @@ impl Shared {
                 traceparent: job.traceparent.clone(),
             },
             limits: self.runtime.limits(&job.plugin, task_type, &task.limits),
+            context,
+            ai_spent: job.ai_spent,
             heartbeat: task.timeouts.heartbeat,
             cancel: job.cancel.clone(),
             observer: Arc::new(Observer {
                 shared: Arc::clone(self),
+                plugin: Arc::clone(&job.plugin),
                 run: job.run,
                 task: job.task,
                 task_id: job.task_id.clone(),
@@ -436,9 +469,8 @@ impl Shared {
         }
     }
 
-    fn end(&self, report: CallReport, payloads: &mut Vec<Kept>) -> (AttemptEnd, AttemptUse) {
-        let CallReport { ending, usage } = report;
-        let end = match ending {
+    fn end(&self, ending: Ending, payloads: &mut Vec<Kept>) -> AttemptEnd {
+        match ending {
             Ending::Succeeded(output) => match self.payloads.keep(output) {
                 Ok((payload, kept)) => {
                     payloads.extend(kept);
@@ -461,14 +493,39 @@ impl Shared {
             }
             Ending::Cancelled(failure) => AttemptEnd::Failed { failure, retry_after_ms: None },
             Ending::Waiting(reason) => AttemptEnd::Released(reason),
-        };
-        (end, usage)
+        }
     }
+}
+
+/// How an attempt came back.
+struct Attempted {
+    end: AttemptEnd,
+    usage: AttemptUse,
+    /// What its handler set in the context.
+    writes: Option<Values>,
+    /// The context that its handler was given.
+    given: Option<Values>,
+}
+
+impl From<AttemptEnd> for Attempted {
+    /// An attempt that used nothing.
+    fn from(end: AttemptEnd) -> Self {
+        Self { end, usage: AttemptUse::default(), writes: None, given: None }
+    }
+}
+
+/// What a handler set, and over it what the workflow says: its author has the last word.
+fn overlaid(handler: Option<Values>, workflow: Values) -> Values {
+    let Some(mut values) = handler else { return workflow };
+    let all = Arc::make_mut(&mut values);
+    all.extend(workflow.iter().map(|(name, value)| (name.clone(), value.clone())));
+    values
 }
 
 /// Hears what a handler says while it runs.
 struct Observer {
     shared: Arc<Shared>,
+    plugin: Arc<Plugin>,
     run: RunId,
     task: TaskIndex,
     task_id: TaskId,
@@ -494,6 +551,11 @@ impl CallObserver for Observer {
             fields: record.fields,
         };
         self.shared.store.append_logs(vec![line]);
+    }
+
+    fn refused(&self, refused: &Refused) {
+        let (at, attempt) = (self.shared.clock.now(), (self.run, &self.task_id, self.number));
+        self.shared.audit.refused(self.plugin.name(), at, attempt, refused);
     }
 
     fn put_artefact(&self, content: &[u8]) -> Result<Digest, String> {

@@ -33,6 +33,7 @@ use super::service::{Fatal, Service, Settings};
 use super::starts::Starts;
 use super::timers::Timers;
 use super::watch::Watchers;
+use crate::audit::Audit;
 use crate::definitions::Definitions;
 use crate::finished::FinishedRuns;
 use crate::payloads::Payloads;
@@ -79,6 +80,8 @@ pub struct Parts {
     pub definitions: Definitions,
     /// Where runs go that have ended.
     pub finished: FinishedRuns,
+    /// What keeps refusals.
+    pub audit: Audit,
 }
 
 /// Starts the engine's thread on what the store holds. Must be called within a tokio runtime.
@@ -86,7 +89,8 @@ pub struct Parts {
 /// # Errors
 /// When the journal cannot be read. A single run that cannot be read is logged and left alone.
 pub fn launch(parts: Parts, settings: Settings, clock: Clock) -> Result<Launched, LaunchError> {
-    let Parts { store, catalog, runtime, workflows, payloads, definitions, finished } = parts;
+    let Parts { store, catalog, runtime, workflows, payloads, definitions, finished, audit } =
+        parts;
     let (sender, mailbox) = mpsc::channel();
     let watchers = Watchers::default();
     let starts = Starts::default();
@@ -97,7 +101,7 @@ pub fn launch(parts: Parts, settings: Settings, clock: Clock) -> Result<Launched
         runtime,
         reader,
         store.clone(),
-        (starts.clone(), progresses.clone()),
+        (starts.clone(), progresses.clone(), audit),
         settings.slots.per_class,
         clock,
         Arc::clone(&settings.values),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::host::get;
 
-const OPERATIONS: [&str; 53] = [
+const OPERATIONS: [&str; 55] = [
     "delete /api/v1/contexts/{name}",
     "delete /api/v1/runs/{id}",
     "delete /api/v1/templates/{id}",
@@ -15,9 +15,11 @@ const OPERATIONS: [&str; 53] = [
     "get /api/v1/contexts/{name}",
     "get /api/v1/contexts/{name}/history",
     "get /api/v1/health",
+    "get /api/v1/metrics",
     "get /api/v1/plugins",
     "get /api/v1/plugins/{name}",
     "get /api/v1/plugins/{name}/events",
+    "get /api/v1/plugins/{name}/refusals",
     "get /api/v1/ready",
     "get /api/v1/runs",
     "get /api/v1/runs/{id}",

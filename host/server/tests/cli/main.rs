@@ -5,6 +5,10 @@
 #![allow(unreachable_pub, reason = "one program: what its modules share is public to each other")]
 
 mod definitions;
+mod kit;
+mod kit_js;
+mod kit_python;
+mod kit_rust;
 mod place;
 mod steering;
 
@@ -200,4 +204,21 @@ fn the_configuration_is_printed_with_its_sources_and_can_be_read_again() {
     place.write("taskloom.toml", "[slot]\ncpu = 3\n[server]\nlisten = 5\n");
     let wrong = place.taskloom("config").expect(2);
     wrong.says(&["taskloom.toml:1:", "did you mean `slots`", "taskloom.toml:4:"]);
+}
+
+#[test]
+fn secrets_are_kept_encrypted_and_never_printed() {
+    let place = Place::new();
+    place.write("taskloom.toml", "[secrets]\nlisted = { env = \"LISTED\" }\n");
+    place.taskloom("secrets list").expect(0).says(&["listed  { env = \"LISTED\" }"]);
+    place.taskloom_with("secrets set token", "hunter2-value\n").expect(0).says(&["added token in"]);
+    place.taskloom_with("secrets set token", "other-value").expect(0).says(&["replaced token"]);
+    let listed = place.taskloom("secrets list").expect(0);
+    listed.says(&["token  "]);
+    assert!(!listed.out.contains("value"), "{}", listed.out);
+    place.taskloom_with("secrets set listed", "x").expect(1).says(&["says where `listed` is"]);
+    place.taskloom_with("secrets set a/b", "x").expect(1).says(&["`a/b` is no name of a secret"]);
+    place.taskloom_with("secrets set empty", "\n").expect(1).says(&["standard input is empty"]);
+    place.taskloom("secrets remove token").expect(0).says(&["removed token"]);
+    place.taskloom("secrets remove token").expect(2).says(&["has no secret `token`"]);
 }

@@ -143,7 +143,7 @@ impl Loader {
         let policy = self.policy(name).map_err(|reason| refusal(reason, RefusalKind::Policy))?;
         let plugin = self
             .runtime
-            .load(name, &bytes, policy.clone())
+            .load_pinned(name, &bytes, policy.clone())
             .map_err(|error| refusal(error.to_string(), kind(&error)))?;
         Ok((plugin, Arc::new(policy)))
     }

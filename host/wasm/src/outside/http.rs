@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use http::Method;
+use http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue};
 use http_body_util::BodyExt;
 use taskloom_connectors::egress::{
     Budget, Incoming, Outgoing, Patience, ReceivedError, SendError, Target, TargetError,
 };
-use taskloom_core::plugin::Effects;
+use taskloom_core::plugin::{Capability, Effects};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use super::{Denial, Notes, OutsideParts};
+use super::OutsideParts;
+use crate::notes::{Denial, Notes};
+use crate::secrets::{Filled, Held, Scrubbed, Scrubber};
 
 /// The longest body of a request, in bytes. It is gathered before it is sent.
 const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -24,11 +27,17 @@ pub(super) struct Hooks {
     parts: Arc<OutsideParts>,
     budget: Arc<Budget>,
     notes: Notes,
+    held: Held,
 }
 
 impl Hooks {
-    pub(super) const fn new(parts: Arc<OutsideParts>, budget: Arc<Budget>, notes: Notes) -> Self {
-        Self { parts, budget, notes }
+    pub(super) const fn new(
+        parts: Arc<OutsideParts>,
+        budget: Arc<Budget>,
+        notes: Notes,
+        held: Held,
+    ) -> Self {
+        Self { parts, budget, notes, held }
     }
 
     /// Where a request goes, if it may.
@@ -51,6 +60,11 @@ impl Hooks {
             Effects::Reads if !read => Some(format!(
                 "{target} was refused: the task type is declared `reads`, which allows GET and HEAD"
             )),
+            Effects::Reads | Effects::Writes if !self.parts.asked.http(&target) => Some(format!(
+                "{target} was refused: the plugin's manifest does not ask for `{}` in \
+                 `capabilities.http`",
+                target.host()
+            )),
             Effects::Reads | Effects::Writes => {
                 let policy = self.parts.policy.get();
                 policy.grants().check(&target).err().map(|why| format!("{} {why}", policy.origin()))
@@ -59,7 +73,7 @@ impl Hooks {
         match refusal {
             None => Ok(target),
             Some(message) => {
-                self.notes.deny(Denial::NotGranted(message));
+                self.notes.deny(Capability::Http, Denial::NotGranted(message));
                 Err(Error::HttpRequestDenied)
             }
         }
@@ -84,20 +98,72 @@ impl WasiHttpHooks for Hooks {
             Err(error) => return Box::new(std::future::ready(Err(error))),
         };
         let patience = patience(options);
-        let (egress, budget) = (self.parts.egress.clone(), Arc::clone(&self.budget));
-        let notes = self.notes.clone();
+        let (parts, budget) = (Arc::clone(&self.parts), Arc::clone(&self.budget));
+        let (notes, held) = (self.notes.clone(), self.held.clone());
         Box::new(async move {
             let body = gather(body).await?;
-            let outgoing = Outgoing { target, headers: head.headers, body };
-            let sent = egress.send(outgoing, patience, &budget).await;
-            let Incoming { status, headers, body } = sent.map_err(|error| unsent(error, &notes))?;
-            let body = body.map_err(move |error| unreceived(error, &notes)).boxed_unsync();
+            let mut headers = head.headers;
+            // The client counts what it sends, which is not what the guest wrote.
+            headers.remove(CONTENT_LENGTH);
+            let outgoing = fill(Outgoing { target, headers, body }, &held, &parts, &notes).await?;
+            let is_head = *outgoing.target.method() == Method::HEAD;
+            let sent = parts.egress.send(outgoing, patience, &budget).await;
+            let Incoming { status, mut headers, body } =
+                sent.map_err(|error| unsent(error, &notes))?;
+            let body = body.map_err(move |error| unreceived(error, &notes));
+            let body = match held.scrubber() {
+                None => body.boxed_unsync(),
+                Some(scrubber) => {
+                    scrub_headers(&mut headers, &scrubber, is_head);
+                    Scrubbed::new(body, scrubber).boxed_unsync()
+                }
+            };
             let mut response = http::Response::new(body);
             *response.status_mut() = status;
             *response.headers_mut() = headers;
             // Nothing is left to do beside reading the body.
             Ok((response, Box::new(std::future::ready(Ok(()))) as Io))
         })
+    }
+}
+
+/// Puts secrets into a request, or refuses it.
+async fn fill(
+    outgoing: Outgoing,
+    held: &Held,
+    parts: &Arc<OutsideParts>,
+    notes: &Notes,
+) -> Result<Outgoing, Error> {
+    if held.is_empty() {
+        return Ok(outgoing);
+    }
+    match held.fill(outgoing, parts).await {
+        Ok(Filled { outgoing, secrets }) => {
+            notes.use_by(|uses| {
+                for name in secrets {
+                    if !uses.secrets.iter().any(|known| **known == *name) {
+                        uses.secrets.push(name.to_string());
+                    }
+                }
+            });
+            Ok(outgoing)
+        }
+        Err(message) => {
+            notes.deny(Capability::Secrets, Denial::NotGranted(message));
+            Err(Error::HttpRequestDenied)
+        }
+    }
+}
+
+/// Takes values of secrets out of the headers of an answer.
+fn scrub_headers(headers: &mut HeaderMap, scrubber: &Scrubber, is_head: bool) {
+    for value in headers.values_mut().filter(|value| scrubber.finds(value.as_bytes())) {
+        let clean = HeaderValue::from_bytes(&scrubber.held_back(value.as_bytes()));
+        *value = clean.unwrap_or_else(|_| HeaderValue::from_static(""));
+    }
+    // The body may become longer or shorter.
+    if !is_head {
+        headers.remove(CONTENT_LENGTH);
     }
 }
 
@@ -136,15 +202,15 @@ fn unsent(error: SendError, notes: &Notes) -> Error {
     let message = error.to_string();
     match error {
         SendError::TooManyRequests { .. } => {
-            notes.deny(Denial::Limit("requests-exceeded", message));
+            notes.deny(Capability::Http, Denial::Limit("requests-exceeded", message));
             Error::HttpRequestDenied
         }
         SendError::ResponseTooLarge { limit } => {
-            notes.deny(Denial::Limit("response-too-large", message));
+            notes.deny(Capability::Http, Denial::Limit("response-too-large", message));
             Error::HttpResponseBodySize(Some(limit))
         }
         SendError::AddressRefused(_) => {
-            notes.deny(Denial::NotGranted(message));
+            notes.deny(Capability::Http, Denial::NotGranted(message));
             Error::DestinationIpProhibited
         }
         other => {
@@ -167,7 +233,7 @@ fn unreceived(error: ReceivedError, notes: &Notes) -> Error {
     let message = error.to_string();
     match error {
         ReceivedError::TooLarge { limit } => {
-            notes.deny(Denial::Limit("response-too-large", message));
+            notes.deny(Capability::Http, Denial::Limit("response-too-large", message));
             Error::HttpResponseBodySize(Some(limit))
         }
         ReceivedError::Timeout => Error::ConnectionReadTimeout,

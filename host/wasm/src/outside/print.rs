@@ -10,7 +10,7 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-use super::Notes;
+use crate::notes::Notes;
 
 /// The longest line that is kept together, in bytes.
 const LINE_BYTES_MAX: usize = 4 * 1024;
@@ -125,7 +125,7 @@ mod tests {
             printed.write(Bytes::from_static(piece.as_bytes())).expect("open");
         }
         printed.end_line();
-        let lines = notes.with(|state| std::mem::take(&mut state.lines));
+        let lines = notes.take_lines();
         assert_eq!(lines, ["one", "two", "three"].map(|line| ("info", line.to_owned())));
     }
 }

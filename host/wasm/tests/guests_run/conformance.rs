@@ -1,8 +1,8 @@
 //! The same behaviours of guests in every language: what a handler does means the same whatever it is written in.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use taskloom_wasm::{CallReport, Plugin, Policy};
+use taskloom_wasm::{CallReport, Ending, Plugin, Policy};
 
 use crate::fixture::{
     Heard, call_of, component, component_if_built, hostile_with, load, runtime, told,
@@ -14,9 +14,10 @@ use crate::http::{HELLO, server};
 enum Language {
     Rust,
     JavaScript,
+    Python,
 }
 
-use Language::{JavaScript, Rust};
+use Language::{JavaScript, Python, Rust};
 
 /// What a call is expected to end with: the beginning of it as [`told`] tells it.
 enum Expected {
@@ -63,6 +64,10 @@ const BEHAVIOURS: &[(&str, &str, Expected)] = &[
                 JavaScript,
                 "crash panic: the handler panicked: InternalError: too much recursion, at recurse",
             ),
+            (
+                Python,
+                "crash panic: the handler panicked: RecursionError: maximum recursion depth exceeded, at",
+            ),
         ]),
     ),
     (
@@ -75,15 +80,23 @@ const BEHAVIOURS: &[(&str, &str, Expected)] = &[
                 "crash panic: the handler panicked: TypeError: can't access property \"property\", \
                  value.missing is undefined, at deep (plugin.js:",
             ),
+            (
+                Python,
+                "crash panic: the handler panicked: KeyError: 'missing', at deep (conform_py.py:",
+            ),
         ]),
     ),
     ("open-url", r#"{"url":"https://a.test/"}"#, Same("permanent ")),
 ];
 
 fn guest(language: Language, policy: Policy) -> Option<Arc<Plugin>> {
+    // One after the other: the first one compiles for ten seconds, the others find its code.
+    static COMPILING: Mutex<()> = Mutex::new(());
+    let _compiling = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
     Some(match language {
         Rust => hostile_with(policy),
         JavaScript => load("conform-js", component_if_built("conform-js")?, policy),
+        Python => load("conform-py", component_if_built("conform-py")?, policy),
     })
 }
 
@@ -204,4 +217,66 @@ async fn guests_in_rust_conform() {
 #[tokio::test]
 async fn guests_in_javascript_conform() {
     conforms(JavaScript).await;
+}
+
+#[tokio::test]
+async fn guests_in_python_conform() {
+    conforms(Python).await;
+}
+
+/// The stack of an exception is that of the author's own files, and stands in the details and in the log.
+#[tokio::test]
+async fn an_exception_tells_its_stack() {
+    for (language, expected) in [
+        (JavaScript, &["at deep (plugin.js:", "\nat panic (plugin.js:"][..]),
+        (
+            Python,
+            &[
+                "Traceback (most recent call last):\n  File \"conform_py.py\", line ",
+                ", in panic\n  File \"conform_py.py\", line ",
+                ", in deep\nKeyError: 'missing'",
+            ],
+        ),
+    ] {
+        let Some(plugin) = guest(language, Policy::default()) else { continue };
+        let (report, heard) = run(&plugin, "panic", "{}").await;
+        let Ending::Failed { failure, .. } = report.ending else { panic!("{report:?}") };
+        let stack = failure.details.expect("details")["stack"].as_str().expect("text").to_owned();
+        for part in expected {
+            assert!(stack.contains(part), "{part} is not in {stack}");
+        }
+        assert!(!stack.contains("taskloom"), "frames of the SDK are left out: {stack}");
+        assert!(heard.text()[0].starts_with("error: "), "{:?}", heard.text());
+    }
+}
+
+/// What one call leaves in its instance is not there for the next; chance is chance, but follows from the input where a task
+/// type is pure.
+#[tokio::test]
+async fn calls_find_nothing_of_each_other() {
+    for language in [JavaScript, Python] {
+        let Some(plugin) = guest(language, Policy::default()) else { continue };
+        for _ in 0..2 {
+            let (report, _) = run(&plugin, "count", "{}").await;
+            assert_eq!(told(&report.ending), r#"succeeded {"calls":1}"#);
+        }
+        let mut chance = Vec::new();
+        for short in ["chance", "chance", "chance-writes", "chance-writes"] {
+            chance.push(told(&run(&plugin, short, "{}").await.0.ending));
+        }
+        assert_eq!(chance[0], chance[1], "a pure task type gives the same for the same input");
+        assert_ne!(chance[2], chance[3], "any other has random numbers");
+    }
+}
+
+/// What a handler prints becomes a line of the log.
+#[tokio::test]
+async fn what_is_printed_is_logged() {
+    for language in [JavaScript, Python] {
+        let Some(plugin) = guest(language, Policy::default()) else { continue };
+        let (report, heard) = run(&plugin, "print", "{}").await;
+        assert_eq!(told(&report.ending), "succeeded {}");
+        let lines = heard.text();
+        assert!(lines.iter().any(|line| line.ends_with("to the log")), "{lines:?}");
+    }
 }

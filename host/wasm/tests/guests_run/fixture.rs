@@ -6,9 +6,11 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
+use taskloom_core::attempt::{AiSpent, Refused};
 use taskloom_core::id::{Digest, PluginName, RunId, TaskId, TaskType, WorkflowId};
 use taskloom_core::plugin::LimitsWish;
 use taskloom_core::time::Timestamp;
+use taskloom_wasm::ports::Ports;
 use taskloom_wasm::{
     Call, CallIdentity, CallLimits, CallObserver, CallReport, CancelToken, Ending, LogRecord,
     Plugin, Policy, Runtime, RuntimeConfig,
@@ -50,6 +52,10 @@ pub(crate) fn runtime() -> Runtime {
             cpu_threads: 2,
             io_threads: 2,
             cancel_grace: Duration::from_millis(200),
+            ports: Ports {
+                secrets: Arc::new(crate::secrets::Vault),
+                models: Arc::new(crate::ai::Model),
+            },
             // Guests that carry a language's engine take ten seconds to compile.
             cache_folder: Some(guests().join("code")),
             ..RuntimeConfig::default()
@@ -82,6 +88,7 @@ pub(crate) struct Heard {
     pub(crate) started: Mutex<u32>,
     pub(crate) lines: Mutex<Vec<LogRecord>>,
     pub(crate) progress: Mutex<Vec<(f64, String)>>,
+    pub(crate) refusals: Mutex<Vec<Refused>>,
     pub(crate) spoke: tokio::sync::Notify,
     /// The files that were left, which can be read again.
     pub(crate) files: Mutex<HashMap<Digest, Vec<u8>>>,
@@ -96,6 +103,10 @@ impl CallObserver for Heard {
     fn log(&self, record: LogRecord) {
         self.lines.lock().expect("not poisoned").push(record);
         self.spoke.notify_one();
+    }
+
+    fn refused(&self, refused: &Refused) {
+        self.refusals.lock().expect("not poisoned").push(refused.clone());
     }
 
     fn put_artefact(&self, content: &[u8]) -> Result<Digest, String> {
@@ -116,6 +127,12 @@ impl CallObserver for Heard {
 }
 
 impl Heard {
+    /// The refusals as `capability: message`.
+    pub(crate) fn refused(&self) -> Vec<String> {
+        let refusals = self.refusals.lock().expect("not poisoned");
+        refusals.iter().map(|one| format!("{}: {}", one.capability, one.message)).collect()
+    }
+
     /// The lines as `level: message`.
     pub(crate) fn text(&self) -> Vec<String> {
         let lines = self.lines.lock().expect("not poisoned");
@@ -146,6 +163,8 @@ pub(crate) fn call_of(plugin: &Plugin, short: &str, input: &str) -> (Call, Arc<H
             traceparent: None,
         },
         limits,
+        context: Arc::default(),
+        ai_spent: AiSpent::default(),
         heartbeat: None,
         cancel: CancelToken::new(),
         observer: Arc::clone(&heard) as Arc<dyn CallObserver>,
@@ -162,6 +181,11 @@ pub(crate) async fn run(
     let (mut call, heard) = call(short, input);
     change(&mut call.limits);
     (runtime().call(&hostile(), call).await, heard)
+}
+
+/// The hostile guest under a policy.
+pub(crate) fn under(policy: &str) -> Arc<Plugin> {
+    hostile_with(Policy::read("plugins/hostile.policy.toml", policy).expect("a policy"))
 }
 
 /// An ending in one line: `class code: message`.

@@ -2,11 +2,14 @@
 //!
 //! Needs the components of `tests/guests`, which `cargo xtask plugins` builds.
 
+mod ai;
 mod calls;
 mod catalog;
 mod conformance;
+mod context;
 mod corpus;
 mod fixture;
 mod http;
 mod loading;
 mod neighbours;
+mod secrets;

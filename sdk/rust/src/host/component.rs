@@ -2,14 +2,15 @@
 
 use serde_json::Value;
 
+use crate::ai::Request;
 use crate::artefact::Artefact;
-use crate::bindings::taskloom::plugin::{artefacts, runtime, types};
+use crate::bindings::taskloom::plugin::{ai, artefacts, context, runtime, secrets, types};
 use crate::log::Level;
 use crate::{Error, Result};
 
 pub(crate) use runtime::{
-    attempt, idempotency_key, is_cancelled, max_attempts, progress, remaining_ms, run_id, task_id,
-    traceparent, workflow_id,
+    attempt, idempotency_key, is_cancelled, max_attempts, metric, progress, remaining_ms, run_id,
+    task_id, traceparent, workflow_id,
 };
 
 pub(crate) use crate::http::wasi::send;
@@ -35,6 +36,47 @@ pub(crate) fn read_artefact(digest: &str) -> Result<Vec<u8>> {
     artefacts::read(digest).map_err(refused)
 }
 
+pub(crate) fn placeholder(name: &str) -> Result<String> {
+    secrets::placeholder(name).map_err(refused)
+}
+
+pub(crate) fn complete(request: &Request) -> Result<String> {
+    ai::complete(&serde_json::to_string(request)?).map_err(Error::from)
+}
+
+pub(crate) fn get_context(name: &str) -> Result<Option<String>> {
+    context::get(name).map_err(refused)
+}
+
+pub(crate) fn set_context(name: &str, value: &Value) -> Result<()> {
+    context::set(name, &value.to_string()).map_err(refused)
+}
+
 fn refused(failure: types::Failure) -> Error {
-    Error::permanent(&failure.code, failure.message)
+    with_details(Error::permanent(&failure.code, failure.message), failure.details.as_deref())
+}
+
+fn with_details(error: Error, details: Option<&str>) -> Error {
+    match details.and_then(|text| serde_json::from_str::<Value>(text).ok()) {
+        Some(details) => error.with_details(details),
+        None => error,
+    }
+}
+
+/// An error of the host that is one of the handler's too.
+impl From<types::TaskError> for Error {
+    fn from(error: types::TaskError) -> Self {
+        let (make, failure): (fn(&str, String) -> Self, _) = match error {
+            types::TaskError::Retryable(failure) => (Self::retryable, failure),
+            types::TaskError::RetryAfter((failure, ms)) => {
+                let types::Failure { code, message, details } = failure;
+                let delay = std::time::Duration::from_millis(ms);
+                return with_details(Self::retry_after(delay, &code, message), details.as_deref());
+            }
+            types::TaskError::InvalidInput(failure) => (Self::invalid_input, failure),
+            types::TaskError::Permanent(failure) => (Self::permanent, failure),
+            types::TaskError::Cancelled => return Self::cancelled(),
+        };
+        with_details(make(&failure.code, failure.message), failure.details.as_deref())
+    }
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::Result as Answered;
+use crate::ai;
 use crate::artefact::Artefact;
 use crate::http::{Error, Request, Response};
 use crate::log::Level;
@@ -60,6 +61,30 @@ pub(crate) fn send(request: Request) -> Result<Response, Error> {
         host.record.requests.push(request.clone());
         host.answer(&request)
     })
+}
+
+pub(crate) fn metric(name: &str, value: f64) {
+    with_host(|host| host.record.metrics.insert(name.to_owned(), value));
+}
+
+pub(crate) fn placeholder(name: &str) -> Answered<String> {
+    with_host(|host| host.placeholder(name))
+}
+
+pub(crate) fn complete(request: &ai::Request) -> Answered<String> {
+    with_host(|host| {
+        host.record.prompts.push(request.clone());
+        host.complete(request)
+    })
+}
+
+pub(crate) fn get_context(name: &str) -> Answered<Option<String>> {
+    Ok(with_host(|host| host.value(name)).map(|value| value.to_string()))
+}
+
+pub(crate) fn set_context(name: &str, value: &Value) -> Answered<()> {
+    with_host(|host| host.record.context.insert(name.to_owned(), value.clone()));
+    Ok(())
 }
 
 pub(crate) fn put_artefact(name: &str, media_type: &str, content: &[u8]) -> Answered<Artefact> {

@@ -6,6 +6,7 @@
 #![cfg(target_arch = "wasm32")]
 
 mod ask;
+mod capable;
 mod exhaust;
 mod finish;
 mod outside;
@@ -38,7 +39,12 @@ macro_rules! task_types {
             let name = env!("CARGO_PKG_NAME");
             let manifest =
                 Manifest::new(name, env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_DESCRIPTION"));
-            let manifest = manifest.http(["*"]);
+            let manifest = manifest
+                .http(["*"])
+                .secrets(["token", "spare", "password"])
+                .ai(true)
+                .reads_context(["*"])
+                .writes_context(["seen", "large"]);
             $(
                 let task_type = TaskType::of($handler)
                     .summary($summary)
@@ -80,6 +86,13 @@ task_types! {
     "identity" => ask::identity, Reads, Cpu, "Gives what the host says about the attempt.";
     "leave" => ask::leave, Reads, Cpu, "Leaves files as its input says, then fails if it says so.";
     "read-file" => ask::read_file, Reads, Cpu, "Gives the text of a file that its input refers to.";
+    "send-secret" => capable::send_secret, Writes, Io, "Sends a request with placeholders.";
+    "send-secret-pure" => capable::send_secret, Pure, Io, "The same, though it may have none.";
+    "ask-model" => capable::ask_model, Reads, Io, "Asks a model as its input says.";
+    "ask-model-pure" => capable::ask_model, Pure, Io, "The same, though it may ask none.";
+    "use-context" => capable::use_context, Writes, Cpu, "Sets and reads names of the context.";
+    "use-context-reads" => capable::use_context, Reads, Cpu, "The same, though it may set none.";
+    "measure" => capable::measure, Pure, Cpu, "Records measurements.";
     "noop" => finish::noop, Pure, Cpu, "Does nothing.";
     "echo" => finish::echo, Pure, Cpu, "Gives its input.";
     "panic" => finish::panic, Pure, Cpu, "Panics.";

@@ -9,6 +9,8 @@ use taskloom_store::StoredEvent;
 use taskloom_wasm::{self as wasm, PluginEntry};
 use utoipa::ToSchema;
 
+use crate::audit;
+
 /// The plugins of the folder.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct PluginList {
@@ -66,10 +68,14 @@ pub struct Plugin {
     pub bytes: Option<u64>,
     /// The interfaces it imports.
     pub imports: Vec<String>,
-    /// What it asks for, and whether that is granted.
+    /// What it asks for and what it is granted, thing by thing.
     pub capabilities: Vec<Capability>,
     /// Requests that its policy grants.
     pub grants: Vec<Grant>,
+    /// Secrets that its policy grants, once for each destination.
+    pub secret_grants: Vec<SecretGrant>,
+    /// What its policy lets it spend on models; null if it may ask none.
+    pub ai_grant: Option<AiGrant>,
     /// The file of its policy.
     pub policy_file: String,
     /// Its task types in full.
@@ -108,15 +114,81 @@ pub struct PluginEvent {
     pub reason: Option<String>,
 }
 
-/// Something a plugin asks for.
+/// Something a plugin asks for or is granted.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Capability {
-    /// `http`.
+    /// `http`, `secrets`, `ai` or `context`.
     pub kind: String,
-    /// The host it wants to call; `*` means that the input decides.
-    pub host: String,
-    /// Whether a grant names it. Calls without a grant are refused, one by one.
+    /// A host, the name of a secret, `models`, or `read` or `write` and a name of the context; `*` stands
+    /// for every one.
+    pub name: String,
+    /// Whether its manifest asks for it, or for a part of it.
+    pub asked: bool,
+    /// Whether its policy grants it, or a part of it.
     pub granted: bool,
+    /// Whether calls may have it: asked for and granted. All else is refused, call by call.
+    pub effective: bool,
+}
+
+/// A secret that a policy grants, and where it may go.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SecretGrant {
+    /// Its name.
+    pub name: String,
+    /// Requests that may carry it.
+    pub destination: Grant,
+}
+
+/// What a policy lets a plugin spend on models.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AiGrant {
+    /// Tokens of one request with its answer.
+    pub tokens_per_call: u64,
+    /// Tokens over all attempts of one run.
+    pub tokens_per_run: u64,
+    /// Money over all attempts of one run, in US dollars.
+    pub usd_per_run: f64,
+}
+
+/// What a plugin was refused lately.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RefusalPage {
+    /// The refusals, the newest first.
+    pub refusals: Vec<PluginRefusal>,
+    /// How many there were since the start of the host; the last 1,000 are kept.
+    pub total: u64,
+    /// Pass it as `cursor` for the next page; null on the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// Something that an attempt was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PluginRefusal {
+    /// When.
+    pub at: String,
+    /// The run.
+    pub run: String,
+    /// The task within the run.
+    pub task: String,
+    /// The number of the attempt.
+    pub attempt: u32,
+    /// Of which capability: `http`, `secrets`, `ai` or `context`.
+    pub capability: String,
+    /// What, and which grant would allow it.
+    pub message: String,
+}
+
+impl From<&audit::Refusal> for PluginRefusal {
+    fn from(refusal: &audit::Refusal) -> Self {
+        Self {
+            at: refusal.at.to_string(),
+            run: refusal.run.to_string(),
+            task: refusal.task.to_string(),
+            attempt: refusal.attempt,
+            capability: refusal.refused.capability.to_string(),
+            message: refusal.refused.message.clone(),
+        }
+    }
 }
 
 /// Requests that a policy grants.
@@ -214,23 +286,27 @@ impl Plugin {
                 imports: Vec::new(),
                 capabilities: Vec::new(),
                 grants: Vec::new(),
+                secret_grants: Vec::new(),
+                ai_grant: None,
                 policy_file,
                 task_type_details: Vec::new(),
             };
         };
-        let ungranted = plugin.ungranted_hosts();
-        let manifest = plugin.manifest();
-        let capability = |host: &String| Capability {
-            kind: "http".to_owned(),
-            host: host.clone(),
-            granted: !ungranted.contains(&host.as_str()),
+        let (manifest, policy) = (plugin.manifest(), plugin.policy());
+        let secret = |(name, destination): (&str, _)| SecretGrant {
+            name: name.to_owned(),
+            destination: Grant::from(destination),
         };
+        let secrets = policy.secrets();
+        let secrets = secrets.flat_map(|(name, to)| to.iter().map(move |to| (name, to)));
         Self {
             summary,
             bytes: Some(plugin.bytes()),
             imports: plugin.imports().to_vec(),
-            capabilities: manifest.capabilities.http.iter().map(capability).collect(),
-            grants: plugin.policy().grants().iter().map(Grant::from).collect(),
+            capabilities: plugin.standings().iter().map(Capability::from).collect(),
+            grants: policy.grants().iter().map(Grant::from).collect(),
+            secret_grants: secrets.map(secret).collect(),
+            ai_grant: policy.ai().map(AiGrant::from),
             policy_file,
             task_type_details: manifest
                 .task_types
@@ -270,6 +346,28 @@ impl From<StoredEvent<journal::PluginEvent>> for PluginEvent {
                 Self { digest: Some(digest.to_string()), reason: Some(reason), ..nothing }
             }
             journal::PluginEvent::PluginRemoved => nothing,
+        }
+    }
+}
+
+impl From<&wasm::Standing> for Capability {
+    fn from(standing: &wasm::Standing) -> Self {
+        Self {
+            kind: standing.capability.to_string(),
+            name: standing.name.clone(),
+            asked: standing.asked,
+            granted: standing.granted,
+            effective: standing.is_effective(),
+        }
+    }
+}
+
+impl From<&wasm::AiGrant> for AiGrant {
+    fn from(grant: &wasm::AiGrant) -> Self {
+        Self {
+            tokens_per_call: grant.tokens_per_call,
+            tokens_per_run: grant.tokens_per_run,
+            usd_per_run: grant.usd_micros_per_run as f64 / 1e6,
         }
     }
 }

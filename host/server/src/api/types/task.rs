@@ -1,5 +1,7 @@
 //! Tasks and attempts of a run.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -176,6 +178,13 @@ pub struct Attempt {
     /// The files that it left.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artefacts: Vec<Artefact>,
+    /// What it measured, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: BTreeMap<String, f64>,
+    /// What it did with secrets, models and the context of the run, and what the host refused it; absent
+    /// if nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capabilities: Option<CapabilityUse>,
     /// The slots it occupied: `cpu`, `io`, `ai` or `github`.
     pub resource_class: String,
     /// The rank it was dispatched with: higher goes first.
@@ -184,6 +193,52 @@ pub struct Attempt {
     pub host: String,
     /// Which start of that host it was.
     pub epoch: u64,
+}
+
+/// What an attempt did with capabilities, and what it was refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CapabilityUse {
+    /// Secrets that went out in its requests, by name.
+    pub secrets: Vec<String>,
+    /// What it used of models; absent if it asked none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ai: Option<AiUse>,
+    /// How often it read a name of the context.
+    pub context_reads: u64,
+    /// How often it set a name of the context.
+    pub context_writes: u64,
+    /// What it was refused: the first 16.
+    pub refusals: Vec<Refusal>,
+    /// How often it was refused something.
+    pub refused: u64,
+}
+
+/// What an attempt used of models, beside its limits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AiUse {
+    /// Requests that were sent.
+    pub requests: u64,
+    /// Tokens of them.
+    pub input_tokens: u64,
+    /// Tokens of the answers.
+    pub output_tokens: u64,
+    /// Tokens granted for one request with its answer.
+    pub call_tokens_limit: u64,
+    /// Tokens granted to the plugin in the run.
+    pub run_tokens_limit: u64,
+    /// What it cost, in US dollars.
+    pub usd: f64,
+    /// What the plugin may spend in the run, in US dollars.
+    pub run_usd_limit: f64,
+}
+
+/// What a plugin was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Refusal {
+    /// Of which capability: `http`, `secrets`, `ai` or `context`.
+    pub capability: String,
+    /// What, and which grant would allow it.
+    pub message: String,
 }
 
 /// The recorded reason of an unsuccessful attempt, task or run.
@@ -275,11 +330,53 @@ impl From<&attempt::Attempt> for Attempt {
             requests: used(|usage| usage.requests),
             response_bytes: used(|usage| usage.response_bytes),
             artefacts: attempt.usage.artefacts.iter().map(Artefact::from).collect(),
+            metrics: measured(&attempt.usage),
+            capabilities: attempt.usage.capabilities.as_deref().map(CapabilityUse::from),
             resource_class: attempt.class.as_str().to_owned(),
             rank: attempt.rank,
             host: attempt.host.to_string(),
             epoch: attempt.epoch,
         }
+    }
+}
+
+fn measured(usage: &attempt::AttemptUse) -> BTreeMap<String, f64> {
+    let values = usage.metrics.iter();
+    values.filter_map(|(name, value)| Some((name.clone(), value.as_f64()?))).collect()
+}
+
+impl From<&attempt::CapabilityUse> for CapabilityUse {
+    fn from(uses: &attempt::CapabilityUse) -> Self {
+        Self {
+            secrets: uses.secrets.clone(),
+            ai: uses.ai.as_ref().map(AiUse::from),
+            context_reads: uses.context_reads,
+            context_writes: uses.context_writes,
+            refusals: uses.refusals.iter().map(Refusal::from).collect(),
+            refused: uses.refused,
+        }
+    }
+}
+
+impl From<&attempt::AiUse> for AiUse {
+    fn from(used: &attempt::AiUse) -> Self {
+        let usd = |micros: u64| micros as f64 / 1e6;
+        Self {
+            requests: used.requests,
+            input_tokens: used.input_tokens,
+            output_tokens: used.output_tokens,
+            call_tokens_limit: used.call_tokens_limit,
+            run_tokens_limit: used.run_tokens_limit,
+            usd: usd(used.usd_micros),
+            run_usd_limit: usd(used.run_usd_micros_limit),
+        }
+    }
+}
+
+impl From<&attempt::Refused> for Refusal {
+    fn from(refused: &attempt::Refused) -> Self {
+        let attempt::Refused { capability, message } = refused;
+        Self { capability: capability.to_string(), message: message.clone() }
     }
 }
 
