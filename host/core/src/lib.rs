@@ -13,6 +13,7 @@ pub mod expression;
 pub mod failure;
 pub mod id;
 pub mod journal;
+pub mod life;
 pub mod payload;
 pub mod plugin;
 pub mod retry;

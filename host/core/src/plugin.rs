@@ -119,6 +119,17 @@ pub struct TaskTypeSpec {
     pub limits: LimitsWish,
 }
 
+impl TaskTypeSpec {
+    /// Whether a run that was started with `other` can go on with this one: the same schemas, since its
+    /// inputs were checked against them and its expressions read such outputs, and the same effects,
+    /// since what may be done to the world was accepted with the workflow.
+    pub fn can_stand_in_for(&self, other: &Self) -> bool {
+        self.input_schema == other.input_schema
+            && self.output_schema == other.output_schema
+            && self.effects == other.effects
+    }
+}
+
 /// What a call of a task type may do to the world. Enforced by the host, not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

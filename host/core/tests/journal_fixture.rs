@@ -9,12 +9,17 @@ mod support;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use taskloom_core::journal::{Entry, RunEvent};
+use taskloom_core::id::Digest;
+use taskloom_core::journal::{Entry, PluginEvent, RunEvent};
+use taskloom_core::life::PluginLife;
 use taskloom_core::run::RunState;
 
 use support::{other_run, workflow};
 
 const JOURNALS: &str = include_str!("fixtures/journals.jsonl");
+
+/// What happened to plugins, a line each: the entries, and the version that new runs use after them.
+const PLUGINS: &str = include_str!("fixtures/plugins.jsonl");
 
 /// Every journal: its workflow, its entries as they were written, and as they are read.
 fn journals() -> impl Iterator<Item = (String, Value, Vec<Entry<RunEvent>>)> {
@@ -49,10 +54,23 @@ fn there_is_a_journal_with_every_event() {
     let seen: BTreeSet<&str> = journals()
         .flat_map(|(_, _, entries)| entries.into_iter().map(|entry| entry.event.kind()))
         .collect();
-    let never = ["plugin-pinned", "input-resolved"];
+    let never = ["input-resolved"];
     let missing: Vec<_> = RunEvent::KINDS
         .iter()
         .filter(|kind| !seen.contains(**kind) && !never.contains(kind))
         .collect();
     assert!(missing.is_empty(), "add a journal with {missing:?}");
+}
+
+#[test]
+fn what_happened_to_plugins_is_still_read() {
+    for line in PLUGINS.lines() {
+        let mut journal: Value = serde_json::from_str(line).expect("a line of JSON");
+        let entries: Vec<Entry<PluginEvent>> =
+            serde_json::from_value(journal["entries"].take()).expect("entries are still read");
+        let life = PluginLife::of(entries.iter().map(|entry| (&entry.event, entry.at)));
+        let current: Option<Digest> =
+            serde_json::from_value(journal["current"].take()).expect("a digest or nothing");
+        assert_eq!(life.current(), current, "{line}");
+    }
 }

@@ -12,29 +12,38 @@
 //! one before for new runs, in one step; runs that pinned the old one find it by its digest, in memory
 //! or in the folder of versions. A file that is refused replaces nothing.
 
+mod change;
+mod event;
 mod folder;
 mod keeper;
 mod loader;
 mod shelf;
+mod stand_in;
 mod versions;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use taskloom_core::id::{Digest, PluginName, TaskType};
+use taskloom_core::life::{PluginLife, Quarantine};
 use taskloom_core::time::Timestamp;
+use tokio::sync::oneshot;
 
 use crate::plugin::Plugin;
 use crate::runtime::Runtime;
+use change::Change;
 use keeper::{Keeper, Message};
 use shelf::Shelf;
 use versions::Versions;
+
+pub use change::ChangeError;
+pub use event::{CatalogEvent, CrashLoop};
 
 /// Where plugins are found and kept.
 #[derive(Debug, Clone)]
@@ -46,50 +55,10 @@ pub struct CatalogConfig {
     pub versions_folder: PathBuf,
     /// How long a file must have been left alone before it is loaded.
     pub settle: Duration,
-}
-
-/// Something about the plugins changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CatalogEvent {
-    /// New runs use this version, or its policy changed.
-    Loaded {
-        /// The plugin.
-        plugin: PluginName,
-        /// The version.
-        digest: Digest,
-        /// The plugin's own version number.
-        version: String,
-        /// What it offers.
-        task_types: Vec<TaskType>,
-        /// The length of its file in bytes.
-        bytes: u64,
-        /// How long loading took.
-        took: Duration,
-    },
-    /// A file was not taken; a version loaded before stays.
-    Refused {
-        /// The stem of the file.
-        plugin: PluginName,
-        /// The content of the file.
-        digest: Digest,
-        /// Why, and what to do.
-        reason: String,
-    },
-    /// The file is gone; live runs keep the version they pinned.
-    Removed {
-        /// The plugin.
-        plugin: PluginName,
-    },
-    /// A version that a run has pinned was loaded again.
-    Restored {
-        /// The plugin.
-        plugin: PluginName,
-        /// The version.
-        digest: Digest,
-    },
-    /// Nothing is being loaded any more. Comes after the first look at the folder, and after every
-    /// change since.
-    Settled,
+    /// How many good versions of a plugin are kept beside the one in use, to go back to.
+    pub versions_kept: usize,
+    /// What is known of plugins from their events.
+    pub lives: HashMap<PluginName, PluginLife>,
 }
 
 /// A file of the folder.
@@ -116,6 +85,14 @@ pub enum PluginState {
         /// Why, and what to do.
         reason: String,
     },
+    /// It is loaded, and crashed again and again: no run uses it until it is released. New runs use the
+    /// last good version, if there is one.
+    Quarantined {
+        /// Since when, and why.
+        quarantine: Quarantine,
+    },
+    /// It is loaded, and new runs use an older version, since somebody wanted that.
+    RolledBack,
     /// It is gone.
     Removed,
 }
@@ -163,16 +140,16 @@ impl Catalog {
         std::fs::create_dir_all(&config.folder).map_err(failed(&config.folder))?;
         let versions =
             Versions::open(&config.versions_folder).map_err(failed(&config.versions_folder))?;
-        let shelf = Arc::new(Shelf::default());
+        let shelf = Arc::new(Shelf::new(config.lives.clone()));
         // What is there now is known, as loading, before anybody asks.
         let found = folder::scan(&config.folder).map_err(failed(&config.folder))?;
         found.plugins.keys().for_each(|name| shelf.begin_loading(name));
-        let (messages, inbox) = std::sync::mpsc::channel();
+        let (messages, inbox) = channel();
         let watcher = watch(&config, messages.clone());
         let jobs = loader::start(runtime, &config.folder, &versions, &shelf, messages.clone())
             .map_err(CatalogError::Threads)?;
         let keeper =
-            Keeper::new(config.folder, config.settle, Arc::clone(&shelf), jobs, Box::new(sink));
+            Keeper::new(&config, Arc::clone(&shelf), versions.clone(), jobs, Box::new(sink));
         let keeper = std::thread::Builder::new()
             .name("taskloom-catalog".to_owned())
             .spawn(move || keeper.run(&inbox))
@@ -180,12 +157,19 @@ impl Catalog {
         Ok(Self { shelf, versions, messages, keeper: Some(keeper), _watcher: watcher })
     }
 
-    /// The version of a plugin that runs pinned. `None` when it is not loaded: it is then looked for
-    /// in the folder of versions, and [`CatalogEvent::Restored`] follows when it is there.
+    /// The version of a plugin that runs pinned. `None` when it is in quarantine, and when it is not
+    /// loaded: it is then looked for as by [`Self::version`].
     pub fn plugin(&self, name: &PluginName, digest: &Digest) -> Option<Arc<Plugin>> {
-        if self.shelf.is_blocked(name) {
+        if self.shelf.is_blocked(name) || self.is_quarantined(name, digest) {
             return None;
         }
+        self.version(name, digest)
+    }
+
+    /// A version of a plugin to be looked at and not to be called: also one in quarantine. `None` when it
+    /// is not loaded: it is then looked for in the folder of versions, and [`CatalogEvent::Restored`]
+    /// follows when it is there.
+    pub fn version(&self, name: &PluginName, digest: &Digest) -> Option<Arc<Plugin>> {
         let plugin = self.shelf.version(digest).filter(|plugin| plugin.name() == name);
         if plugin.is_none() {
             self.want(name, digest);
@@ -202,6 +186,59 @@ impl Catalog {
     pub fn task_type(&self, task_type: &TaskType) -> Option<Arc<Plugin>> {
         let plugin = self.current(&task_type.plugin())?;
         plugin.manifest().task_types.contains_key(task_type).then_some(plugin)
+    }
+
+    /// What is known of a plugin from its events; `None` when nothing is.
+    pub fn life(&self, name: &PluginName) -> Option<PluginLife> {
+        self.shelf.life(name)
+    }
+
+    /// Whether no run may use a version.
+    pub fn is_quarantined(&self, name: &PluginName, digest: &Digest) -> bool {
+        self.shelf.is_quarantined(name, digest)
+    }
+
+    /// Whether the bytes of a version are kept, so that new runs can go back to it.
+    pub fn is_kept(&self, digest: &Digest) -> bool {
+        self.versions.has(digest)
+    }
+
+    /// Puts a version that crashes again and again into quarantine, and the last good one in its place,
+    /// soon. Nothing happens to one that is there already.
+    pub fn crashed(&self, name: &PluginName, digest: Digest, crashes: CrashLoop) {
+        self.send(Message::Crashed(name.clone(), digest, crashes));
+    }
+
+    /// Lets a version be used again that is in quarantine: by default that of the file, else the newest of
+    /// them. Answers with the version.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn release(
+        &self,
+        name: &PluginName,
+        digest: Option<Digest>,
+    ) -> Result<Digest, ChangeError> {
+        self.change(name, Change::Release(digest)).await
+    }
+
+    /// Lets new runs use another version, until another file comes: by default the one before that which
+    /// they use. Answers with the version, once it is in use.
+    ///
+    /// # Errors
+    /// When there is none, it is in quarantine, or it cannot be loaded any more.
+    pub async fn roll_back(
+        &self,
+        name: &PluginName,
+        digest: Option<Digest>,
+    ) -> Result<Digest, ChangeError> {
+        self.change(name, Change::RollBack(digest)).await
+    }
+
+    async fn change(&self, name: &PluginName, change: Change) -> Result<Digest, ChangeError> {
+        let (reply, done) = oneshot::channel();
+        self.send(Message::Change(name.clone(), change, reply));
+        done.await.unwrap_or(Err(ChangeError::Stopping))
     }
 
     /// Every file of the folder by name, those that were removed included.
@@ -223,21 +260,25 @@ impl Catalog {
         }
     }
 
-    /// Drops the files of versions that are neither current nor among `needed`, which must name what
-    /// every live run has pinned. Says how many were dropped.
-    ///
-    /// # Errors
-    /// When the folder of versions cannot be read.
-    pub fn drop_versions_but(&self, needed: &HashSet<Digest>) -> io::Result<usize> {
-        let current = self.shelf.current_digests();
-        self.versions.drop_but(|digest| needed.contains(digest) || current.contains(digest))
+    /// Drops the bytes of versions soon that new runs do not use, that are not among the
+    /// [`CatalogConfig::versions_kept`] to go back to, and not among `needed`, which must name what every
+    /// live run has pinned. Tells how many were dropped; nothing, and drops nothing, when something is
+    /// being loaded: [`CatalogEvent::Settled`] is the time to ask again.
+    pub fn drop_versions_but(&self, needed: HashSet<Digest>) -> Receiver<usize> {
+        let (told, dropped) = channel();
+        self.send(Message::Sweep(needed, told));
+        dropped
     }
 
     fn want(&self, name: &PluginName, digest: &Digest) {
         if self.shelf.begin_wanting(digest) {
-            // A catalog that is closing loads nothing.
-            let _ = self.messages.send(Message::Wanted(name.clone(), *digest));
+            self.send(Message::Wanted(name.clone(), *digest));
         }
+    }
+
+    fn send(&self, message: Message) {
+        // A catalog that is closing does nothing any more.
+        let _ = self.messages.send(message);
     }
 }
 

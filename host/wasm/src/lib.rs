@@ -46,7 +46,10 @@ pub mod yardstick;
 pub use cache::CacheError;
 pub use call::{Call, CallIdentity, CallObserver, CallReport, Ending, LogRecord};
 pub use cancel::CancelToken;
-pub use catalog::{Catalog, CatalogConfig, CatalogError, CatalogEvent, PluginEntry, PluginState};
+pub use catalog::{
+    Catalog, CatalogConfig, CatalogError, CatalogEvent, ChangeError, CrashLoop, PluginEntry,
+    PluginState,
+};
 pub use compile::{Compiler, compile_stream};
 pub use give_back::{give_code_back, give_memory_back};
 pub use limits::CallLimits;

@@ -32,6 +32,18 @@ pub enum RunEvent {
         /// The version the run keeps.
         digest: Digest,
     },
+    /// The version of a plugin that the run kept is in quarantine; it keeps another one that says the
+    /// same of the task types that the run uses.
+    PluginRepinned {
+        /// The plugin.
+        plugin: PluginName,
+        /// The version that it kept.
+        from: Digest,
+        /// The version that it keeps from now on.
+        to: Digest,
+        /// Why.
+        reason: String,
+    },
     /// The right to perform an attempt was taken, ahead of a free slot.
     AttemptClaimed {
         /// The task.

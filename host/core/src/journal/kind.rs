@@ -5,10 +5,11 @@ use crate::id::TaskId;
 
 impl RunEvent {
     /// Every event's name, in the order of the definition.
-    pub const KINDS: [&str; 49] = [
+    pub const KINDS: [&str; 50] = [
         "run-started",
         "run-admitted",
         "plugin-pinned",
+        "plugin-repinned",
         "attempt-claimed",
         "attempt-started",
         "input-resolved",
@@ -63,6 +64,7 @@ impl RunEvent {
             Self::RunStarted(_) => "run-started",
             Self::RunAdmitted { .. } => "run-admitted",
             Self::PluginPinned { .. } => "plugin-pinned",
+            Self::PluginRepinned { .. } => "plugin-repinned",
             Self::AttemptClaimed { .. } => "attempt-claimed",
             Self::AttemptStarted { .. } => "attempt-started",
             Self::InputResolved { .. } => "input-resolved",
@@ -154,6 +156,7 @@ impl RunEvent {
             | Self::ContextPublished { .. }
             | Self::RunAdmitted { .. }
             | Self::PluginPinned { .. }
+            | Self::PluginRepinned { .. }
             | Self::CancelRequested { .. }
             | Self::RunTimedOut
             | Self::SignalReceived { .. }

@@ -34,6 +34,31 @@ pub enum PluginEvent {
     },
     /// The file is gone; live runs keep the version they pinned.
     PluginRemoved,
+    /// A version crashed again and again: no run uses it until it is released.
+    PluginQuarantined {
+        /// The version.
+        digest: Digest,
+        /// How many attempts crashed without one that succeeded between them.
+        crashes: u32,
+        /// Within how much time, in milliseconds.
+        within_ms: u64,
+        /// How the last of them ended.
+        reason: String,
+    },
+    /// A version in quarantine may be used again. When it is the one in the file, new runs use it.
+    PluginReleased {
+        /// The version.
+        digest: Digest,
+    },
+    /// New runs use another version that was loaded before, by hand or because of a quarantine.
+    PluginRolledBack {
+        /// What they used until then; `None` when there was nothing.
+        from: Option<Digest>,
+        /// What they use from now on, until another file comes.
+        to: Digest,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl StreamEvent for PluginEvent {
@@ -42,6 +67,9 @@ impl StreamEvent for PluginEvent {
             Self::PluginLoaded { .. } => "plugin-loaded",
             Self::PluginRefused { .. } => "plugin-refused",
             Self::PluginRemoved => "plugin-removed",
+            Self::PluginQuarantined { .. } => "plugin-quarantined",
+            Self::PluginReleased { .. } => "plugin-released",
+            Self::PluginRolledBack { .. } => "plugin-rolled-back",
         }
     }
 }

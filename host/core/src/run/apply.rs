@@ -160,6 +160,7 @@ impl RunState {
             E::RunStarted(_)
             | E::RunAdmitted { .. }
             | E::PluginPinned { .. }
+            | E::PluginRepinned { .. }
             | E::CancelRequested { .. }
             | E::RunTimedOut
             | E::ReuseOffered { .. }

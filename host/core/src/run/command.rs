@@ -23,6 +23,18 @@ pub enum Command {
         /// The version.
         digest: Digest,
     },
+    /// Keep another version of a plugin, since none may use the one that the run keeps. It must say the
+    /// same of the task types that the run uses.
+    RepinPlugin {
+        /// The plugin.
+        plugin: PluginName,
+        /// The version that the run keeps.
+        from: Digest,
+        /// The version that it shall keep.
+        to: Digest,
+        /// Why.
+        reason: String,
+    },
     /// Take the right to perform the next attempt of a ready task.
     Claim {
         /// The task.

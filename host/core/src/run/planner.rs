@@ -144,6 +144,11 @@ fn decide(
             let known = state.pins.contains_key(&plugin);
             Ok(if known { Vec::new() } else { vec![RunEvent::PluginPinned { plugin, digest }] })
         }
+        Command::RepinPlugin { plugin, from, to, reason } => {
+            let is_kept = from != to && state.pins.get(&plugin) == Some(&from);
+            let event = || RunEvent::PluginRepinned { plugin, from, to, reason };
+            Ok(if is_kept { vec![event()] } else { Vec::new() })
+        }
         Command::Admit => admission(state, now),
         Command::Claim { .. } => claim(state, command, now),
         Command::Started { task, number, started_at } => {

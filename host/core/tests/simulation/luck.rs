@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use taskloom_core::attempt::{AttemptEnd, ReleaseReason};
 use taskloom_core::failure::{FailureClass, Outcome};
+use taskloom_core::id::{Digest, PluginName};
 use taskloom_core::run::{Answer, Command, Published, Question, TaskIndex, TaskStatus, WaitFor};
 use taskloom_core::time::Timestamp;
 
@@ -35,6 +36,7 @@ pub(crate) fn finish(world: &mut World, luck: &mut fastrand::Rng, mut crashes: u
             31 => start(world, luck),
             32 => late(world, luck),
             33..35 => children(world, luck),
+            36 if luck.u8(0..6) == 0 => versions(world, luck),
             35 if luck.u8(0..60) == 0 => {
                 // Refused when the run is being stopped already.
                 let _ = world.give(Command::Cancel { reason: "luck".to_owned() });
@@ -80,6 +82,24 @@ fn time(world: &mut World, luck: &mut fastrand::Rng) {
         1 => world.now = Timestamp::from_ms(world.now.as_ms() - 7_000),
         _ => world.pass(Duration::from_secs(luck.u64(1..20))),
     }
+}
+
+/// The host finds a plugin, or has to let its version go; asked about another than the run keeps, the
+/// run keeps what it has.
+fn versions(world: &mut World, luck: &mut fastrand::Rng) {
+    let plugin = PluginName::new("noop").expect("a name");
+    let other = Digest::of(&[luck.u8(..)]);
+    let Some(kept) = world.state.pins.get(&plugin).copied() else {
+        // Refused when the run has ended.
+        let _ = world.give(Command::PinPlugin { plugin, digest: other });
+        return;
+    };
+    let from = if luck.bool() { kept } else { Digest::of(b"never") };
+    let reason = "luck".to_owned();
+    let command = Command::RepinPlugin { plugin: plugin.clone(), from, to: other, reason };
+    world.give(command).expect("a run that goes on is asked");
+    let expected = if from == kept { other } else { kept };
+    assert_eq!(world.state.pins.get(&plugin), Some(&expected));
 }
 
 fn at_rest(world: &World) -> bool {

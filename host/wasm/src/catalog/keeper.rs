@@ -1,6 +1,6 @@
 //! Decides which files are loaded when: the one thread that knows the state of every file.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -9,10 +9,14 @@ use std::time::{Duration, Instant, SystemTime};
 use taskloom_core::id::{Digest, PluginName};
 use taskloom_core::time::Timestamp;
 
-use super::CatalogEvent;
+use super::CatalogConfig;
+use super::change::{Change, Reply};
+use super::event::{CatalogEvent, CrashLoop};
 use super::folder::{self, Found, Stamp, policy_path};
 use super::loader::{Job, Outcome, Refusal, RefusalKind};
 use super::shelf::Shelf;
+use super::stand_in::StandIn;
+use super::versions::Versions;
 use crate::give_back::{give_code_back, give_memory_back};
 use crate::plugin::Plugin;
 use crate::policy::Policy;
@@ -36,6 +40,12 @@ pub(super) enum Message {
     Changed,
     /// A version that a run has pinned is not loaded.
     Wanted(PluginName, Digest),
+    /// A version crashed again and again.
+    Crashed(PluginName, Digest, CrashLoop),
+    /// Somebody wants other versions to be used.
+    Change(PluginName, Change, Reply),
+    /// Versions that no run needs may go but these; how many went is told, if it was time for it.
+    Sweep(HashSet<Digest>, Sender<usize>),
     /// A job ended.
     Ended(Outcome),
     /// The catalog is closed.
@@ -67,43 +77,107 @@ enum Phase {
 pub(super) struct Keeper {
     folder: PathBuf,
     settle: Duration,
-    shelf: Arc<Shelf>,
+    pub(super) shelf: Arc<Shelf>,
     jobs: Sender<Job>,
     sink: Box<dyn Fn(CatalogEvent) + Send>,
     files: BTreeMap<PluginName, File>,
     wanted: usize,
     misnamed: HashSet<String>,
+    versions: Versions,
+    /// How many versions of a plugin are kept beside the one in use.
+    spare: usize,
+    /// Versions that are being loaded for new runs.
+    pub(super) stand_ins: HashMap<PluginName, StandIn>,
+    /// Versions that could not be loaded the last time.
+    pub(super) failed: HashSet<(PluginName, Digest)>,
     /// Whether something happened since the catalog last came to rest.
     restless: bool,
 }
 
 impl Keeper {
     pub(super) fn new(
-        folder: PathBuf,
-        settle: Duration,
+        config: &CatalogConfig,
         shelf: Arc<Shelf>,
+        versions: Versions,
         jobs: Sender<Job>,
         sink: Box<dyn Fn(CatalogEvent) + Send>,
     ) -> Self {
-        let (files, misnamed) = (BTreeMap::new(), HashSet::new());
-        Self { folder, settle, shelf, jobs, sink, files, wanted: 0, misnamed, restless: true }
+        Self {
+            folder: config.folder.clone(),
+            settle: config.settle,
+            shelf,
+            jobs,
+            sink,
+            files: BTreeMap::new(),
+            wanted: 0,
+            misnamed: HashSet::new(),
+            versions,
+            spare: config.versions_kept,
+            stand_ins: HashMap::new(),
+            failed: HashSet::new(),
+            restless: true,
+        }
     }
 
     /// Keeps the shelf like the folder until it is told to stop.
     pub(super) fn run(mut self, inbox: &Receiver<Message>) {
+        self.miss();
         loop {
             self.look();
             self.rest();
             match inbox.recv_timeout(self.pause()) {
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(Message::Changed) | Err(RecvTimeoutError::Timeout) => {}
-                Ok(Message::Wanted(name, digest)) => {
-                    self.wanted += 1;
-                    self.restless = true;
-                    self.start(Job::Version(name, digest));
-                }
+                Ok(Message::Wanted(name, digest)) => self.want(name, digest),
+                Ok(Message::Crashed(name, digest, crashes)) => self.crashed(&name, digest, crashes),
+                Ok(Message::Change(name, change, reply)) => self.change(&name, change, reply),
+                Ok(Message::Sweep(needed, dropped)) => self.sweep(&needed, &dropped),
                 Ok(Message::Ended(outcome)) => self.ended(outcome),
             }
+        }
+    }
+
+    /// Tells which files went away while there was no host.
+    fn miss(&mut self) {
+        // A folder that cannot be read is no empty one.
+        let Ok(found) = folder::scan(&self.folder) else { return };
+        for name in self.shelf.with_file() {
+            if !found.plugins.contains_key(&name) {
+                self.removed(name);
+            }
+        }
+    }
+
+    fn removed(&mut self, name: PluginName) {
+        self.files.remove(&name);
+        self.shelf.remove(&name);
+        tracing::info!(plugin = %name, "plugin removed");
+        self.tell(CatalogEvent::Removed { plugin: name });
+    }
+
+    /// Has a version loaded that is not in memory.
+    pub(super) fn want(&mut self, name: PluginName, digest: Digest) {
+        self.wanted += 1;
+        self.restless = true;
+        self.start(Job::Version(name, digest));
+    }
+
+    /// Drops the bytes of versions that nobody needs. Not while something is being loaded: its bytes
+    /// may be there already, and nobody needs them yet.
+    fn sweep(&self, needed: &HashSet<Digest>, told: &Sender<usize>) {
+        if self.restless {
+            return;
+        }
+        let kept = self.shelf.kept(self.spare);
+        match self.versions.drop_but(|digest| needed.contains(digest) || kept.contains(digest)) {
+            Ok(dropped) => {
+                if dropped > 0 {
+                    tracing::info!(dropped, "dropped plugin versions that no run needs");
+                }
+                // Whoever asked need not wait.
+                let _ = told.send(dropped);
+            }
+            Err(error) => tracing::warn!(%error, "old plugin versions stay"),
         }
     }
 
@@ -138,12 +212,7 @@ impl Keeper {
             }
         }
         due.into_iter().for_each(|job| self.start(job));
-        for name in gone {
-            self.files.remove(&name);
-            self.shelf.remove(&name);
-            tracing::info!(plugin = %name, "plugin removed");
-            self.tell(CatalogEvent::Removed { plugin: name });
-        }
+        gone.into_iter().for_each(|name| self.removed(name));
     }
 
     /// Takes note of what appeared, changed and went away.
@@ -202,7 +271,8 @@ impl Keeper {
     }
 
     fn loaded(&mut self, plugin: &Arc<Plugin>, policy: &Arc<Policy>, took: Duration) {
-        self.shelf.activate(plugin, policy, now());
+        self.shelf.add_file(plugin, policy);
+        self.failed.retain(|(name, _)| name != plugin.name());
         let manifest = plugin.manifest();
         tracing::info!(
             plugin = %plugin.name(),
@@ -227,6 +297,7 @@ impl Keeper {
             bytes: plugin.bytes(),
             took,
         });
+        self.ensure_current(plugin.name());
     }
 
     fn refused(&mut self, name: &PluginName, refusal: Refusal) {
@@ -252,6 +323,11 @@ impl Keeper {
         self.shelf.refuse(name, reason.clone(), nothing);
         tracing::warn!(plugin = %name, reason, "plugin refused");
         self.tell(CatalogEvent::Refused { plugin: name.clone(), digest, reason });
+        // After a restart the version that was good before is not in memory. What a policy grants that
+        // cannot be read, nobody knows: then there is none.
+        if kind != RefusalKind::Policy {
+            self.ensure_current(name);
+        }
     }
 
     fn version_ended(
@@ -264,10 +340,12 @@ impl Keeper {
         match result {
             Ok((plugin, _)) => {
                 self.shelf.add_pinned(&plugin);
+                self.stand_in_ended(name, digest, Ok(()));
                 self.tell(CatalogEvent::Restored { plugin: name.clone(), digest: *digest });
             }
             Err(Refusal { reason, .. }) => {
                 tracing::warn!(plugin = %name, %digest, reason, "a pinned version is not there");
+                self.stand_in_ended(name, digest, Err(&reason));
             }
         }
     }
@@ -286,8 +364,12 @@ impl Keeper {
         }
     }
 
-    fn tell(&mut self, event: CatalogEvent) {
+    /// Folds an event and tells it.
+    pub(super) fn tell(&mut self, event: CatalogEvent) {
         self.restless = true;
+        if let Some((name, journaled)) = event.journaled() {
+            self.shelf.apply(name, &journaled, now());
+        }
         (self.sink)(event);
     }
 

@@ -5,6 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use taskloom_core::id::{Digest, PluginName};
+use taskloom_core::journal::PluginEvent;
+use taskloom_core::life::PluginLife;
 use taskloom_core::time::Timestamp;
 
 use super::{PluginEntry, PluginState};
@@ -25,7 +27,8 @@ pub(super) struct Shelf(RwLock<State>);
 #[derive(Default)]
 struct State {
     entries: BTreeMap<PluginName, PluginEntry>,
-    current: HashMap<PluginName, Arc<Plugin>>,
+    /// What the events of each plugin say: among other things, which version new runs use.
+    lives: HashMap<PluginName, PluginLife>,
     versions: HashMap<Digest, Arc<Plugin>>,
     /// Digests in the order they came.
     order: Vec<Digest>,
@@ -37,6 +40,11 @@ struct State {
 }
 
 impl Shelf {
+    /// An empty shelf, and what is known of plugins from before.
+    pub(super) fn new(lives: HashMap<PluginName, PluginLife>) -> Self {
+        Self(RwLock::new(State { lives, ..State::default() }))
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, State> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -54,15 +62,40 @@ impl Shelf {
     }
 
     pub(super) fn current(&self, name: &PluginName) -> Option<Arc<Plugin>> {
-        self.read().current.get(name).cloned()
+        let state = self.read();
+        if state.blocked.contains(name) {
+            return None;
+        }
+        let digest = state.lives.get(name)?.current()?;
+        state.versions.get(&digest).filter(|plugin| plugin.name() == name).cloned()
     }
 
-    pub(super) fn current_digests(&self) -> HashSet<Digest> {
-        self.read().current.values().map(|plugin| plugin.digest()).collect()
+    /// What is known of a plugin from its events.
+    pub(super) fn life(&self, name: &PluginName) -> Option<PluginLife> {
+        self.read().lives.get(name).cloned()
+    }
+
+    /// Whether no run may use a version.
+    pub(super) fn is_quarantined(&self, name: &PluginName, digest: &Digest) -> bool {
+        self.read().lives.get(name).is_some_and(|life| life.quarantine(digest).is_some())
+    }
+
+    /// Plugins that had a file when their last event happened.
+    pub(super) fn with_file(&self) -> Vec<PluginName> {
+        let state = self.read();
+        let lives = state.lives.iter().filter(|(_, life)| life.file().is_some());
+        lives.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The versions whose bytes are kept though no run has them pinned, `spare` of each plugin beside
+    /// those of its file and of new runs.
+    pub(super) fn kept(&self, spare: usize) -> HashSet<Digest> {
+        self.read().lives.values().flat_map(|life| life.kept(spare)).collect()
     }
 
     pub(super) fn entries(&self) -> Vec<PluginEntry> {
-        self.read().entries.values().cloned().collect()
+        let state = self.read();
+        state.entries.values().map(|entry| state.shown(entry)).collect()
     }
 
     pub(super) fn is_settled(&self) -> bool {
@@ -94,18 +127,28 @@ impl Shelf {
         }
     }
 
-    /// New runs use `plugin`, under `policy`, from now on.
-    pub(super) fn activate(&self, plugin: &Arc<Plugin>, policy: &Arc<Policy>, at: Timestamp) {
+    /// The file of a plugin is loaded, and `policy` holds from now on. What new runs use is said by
+    /// the event that follows.
+    pub(super) fn add_file(&self, plugin: &Arc<Plugin>, policy: &Arc<Policy>) {
         let mut state = self.write();
         let name = plugin.name().clone();
         state.blocked.remove(&name);
         state.grant(&name, policy);
         state.add(plugin);
-        let before = state.current.insert(name.clone(), Arc::clone(plugin));
-        let same = before.is_some_and(|before| before.digest() == plugin.digest());
-        let entry = state.entry(&name);
-        entry.state = PluginState::Active;
-        if !same {
+        state.entry(&name).state = PluginState::Active;
+    }
+
+    /// Folds an event of a plugin: the only way in which what new runs use changes.
+    pub(super) fn apply(&self, name: &PluginName, event: &PluginEvent, at: Timestamp) {
+        let mut state = self.write();
+        let life = state.lives.entry(name.clone()).or_default();
+        let before = life.current();
+        life.apply(event, at);
+        let now = life.current();
+        let entry = state.entry(name);
+        if now.is_none() {
+            entry.loaded_at = None;
+        } else if now != before || entry.loaded_at.is_none() {
             entry.loaded_at = Some(at);
         }
         state.drop_old();
@@ -124,7 +167,6 @@ impl Shelf {
         let mut state = self.write();
         if let Some(nothing) = policy {
             state.blocked.insert(name.clone());
-            state.current.remove(name);
             state.grant(name, &nothing);
         }
         state.entry(name).state = PluginState::Refused { reason };
@@ -133,12 +175,8 @@ impl Shelf {
     /// The file of `name` is gone.
     pub(super) fn remove(&self, name: &PluginName) {
         let mut state = self.write();
-        state.current.remove(name);
         state.blocked.remove(name);
-        let entry = state.entry(name);
-        entry.state = PluginState::Removed;
-        entry.loaded_at = None;
-        state.drop_old();
+        state.entry(name).state = PluginState::Removed;
     }
 }
 
@@ -149,6 +187,22 @@ impl State {
             state: PluginState::Loading,
             loaded_at: None,
         })
+    }
+
+    /// An entry as it is shown: of a file that is as it should be, whether it is used.
+    fn shown(&self, entry: &PluginEntry) -> PluginEntry {
+        let mut shown = entry.clone();
+        let Some(life) = self.lives.get(&entry.stem).filter(|_| entry.state == PluginState::Active)
+        else {
+            return shown;
+        };
+        let file = life.file();
+        if let Some(quarantine) = file.and_then(|file| life.quarantine(&file)) {
+            shown.state = PluginState::Quarantined { quarantine: quarantine.clone() };
+        } else if life.current() != file {
+            shown.state = PluginState::RolledBack;
+        }
+        shown
     }
 
     /// A policy holds for every version of its plugin.
@@ -168,9 +222,9 @@ impl State {
 
     /// Forgets the oldest versions that nobody uses.
     fn drop_old(&mut self) {
-        let (current, versions) = (&self.current, &self.versions);
+        let (lives, versions) = (&self.lives, &self.versions);
         let is_unused = |digest: &&Digest| {
-            let is_current = current.values().any(|plugin| plugin.digest() == **digest);
+            let is_current = lives.values().any(|life| life.current() == Some(**digest));
             !is_current && versions.get(digest).is_some_and(|plugin| Arc::strong_count(plugin) == 1)
         };
         let unused: Vec<Digest> = self.order.iter().filter(is_unused).copied().collect();

@@ -30,6 +30,11 @@ impl Versions {
         File::open(&self.0)?.sync_all()
     }
 
+    /// Whether the bytes of a version are there.
+    pub(super) fn has(&self, digest: &Digest) -> bool {
+        self.path(digest).is_file()
+    }
+
     /// The bytes of a version, if they are there and undamaged.
     pub(super) fn read(&self, digest: &Digest) -> io::Result<Vec<u8>> {
         let path = self.path(digest);

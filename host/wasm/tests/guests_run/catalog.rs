@@ -1,21 +1,23 @@
 //! The plugins folder: what is loaded when, and what runs keep.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use taskloom_core::id::{Digest, TaskType};
+use taskloom_core::id::{Digest, PluginName, TaskType};
+use taskloom_core::life::PluginLife;
 use taskloom_wasm::{Catalog, CatalogConfig, CatalogEvent, PluginState};
 use tempfile::TempDir;
 
 use crate::fixture::{component, name, runtime};
 
 /// A catalog of a folder of its own.
-struct Shop {
-    folder: TempDir,
-    catalog: Catalog,
+pub(crate) struct Shop {
+    pub(crate) folder: TempDir,
+    pub(crate) catalog: Catalog,
     events: Mutex<Receiver<CatalogEvent>>,
 }
 
@@ -24,40 +26,47 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Shop {
     /// Opens a catalog on a folder that already has these files.
-    fn open(files: &[(&str, &[u8])]) -> Self {
+    pub(crate) fn open(files: &[(&str, &[u8])]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir(folder.path().join("plugins")).expect("made");
         for (file, content) in files {
             fs::write(folder.path().join("plugins").join(file), content).expect("written");
         }
+        Self::open_in(folder, HashMap::new())
+    }
+
+    /// Opens a catalog on a folder where there was one, which left these lives.
+    pub(crate) fn open_in(folder: TempDir, lives: HashMap<PluginName, PluginLife>) -> Self {
         let (tell, events) = channel();
         let config = CatalogConfig {
             folder: folder.path().join("plugins"),
             versions_folder: folder.path().join("versions"),
             settle: Duration::from_millis(50),
+            versions_kept: 2,
+            lives,
         };
         let sink = move |event| drop(tell.send(event));
         let catalog = Catalog::open(runtime(), config, sink).expect("a catalog");
         Self { folder, catalog, events: Mutex::new(events) }
     }
 
-    fn path(&self, file: &str) -> PathBuf {
+    pub(crate) fn path(&self, file: &str) -> PathBuf {
         self.folder.path().join("plugins").join(file)
     }
 
-    fn write(&self, file: &str, content: &[u8]) {
+    pub(crate) fn write(&self, file: &str, content: &[u8]) {
         fs::write(self.path(file), content).expect("written");
     }
 
     /// Puts a whole file into place, as `cargo xtask plugins` does.
-    fn swap(&self, file: &str, content: &[u8]) {
+    pub(crate) fn swap(&self, file: &str, content: &[u8]) {
         let aside = self.path(".aside");
         fs::write(&aside, content).expect("written");
         fs::rename(aside, self.path(file)).expect("renamed");
     }
 
     /// Waits for the next event but [`CatalogEvent::Settled`].
-    fn next(&self) -> CatalogEvent {
+    pub(crate) fn next(&self) -> CatalogEvent {
         loop {
             let event = self.events.lock().expect("not poisoned").recv_timeout(PATIENCE);
             match event.expect("an event in time") {
@@ -67,25 +76,25 @@ impl Shop {
         }
     }
 
-    fn settled(&self) {
+    pub(crate) fn settled(&self) {
         while self.events.lock().expect("not poisoned").recv_timeout(PATIENCE)
             != Ok(CatalogEvent::Settled)
         {}
     }
 
-    fn state(&self, stem: &str) -> PluginState {
+    pub(crate) fn state(&self, stem: &str) -> PluginState {
         let entries = self.catalog.list();
         entries.into_iter().find(|entry| entry.stem.as_str() == stem).expect("an entry").state
     }
 
-    fn refusal(&self) -> String {
+    pub(crate) fn refusal(&self) -> String {
         match self.next() {
             CatalogEvent::Refused { reason, .. } => reason,
             other => panic!("{other:?} instead of a refusal"),
         }
     }
 
-    fn loaded(&self) -> Digest {
+    pub(crate) fn loaded(&self) -> Digest {
         match self.next() {
             CatalogEvent::Loaded { digest, .. } => digest,
             other => panic!("{other:?} instead of a loaded plugin"),
@@ -94,7 +103,7 @@ impl Shop {
 }
 
 /// Another version of a component: the same with something to ignore at its end.
-fn other_version(component: &[u8], mark: u8) -> Vec<u8> {
+pub(crate) fn other_version(component: &[u8], mark: u8) -> Vec<u8> {
     // A custom section: id 0, its length, the length of its name, its name, its content.
     let mut other = component.to_vec();
     other.extend([0, 3, 1, b'v', mark]);
@@ -232,21 +241,4 @@ fn a_policy_that_cannot_be_read_grants_nothing_and_blocks_the_plugin() {
     shop.write("noop.policy.toml", good);
     assert_eq!(shop.loaded(), digest);
     assert!(shop.catalog.plugin(&name("noop"), &digest).is_some());
-}
-
-#[test]
-fn versions_that_nobody_needs_are_dropped() {
-    let one = component("noop");
-    let shop = Shop::open(&[("noop.wasm", &one)]);
-    let first = shop.loaded();
-    shop.swap("noop.wasm", &other_version(&one, 2));
-    let second = shop.loaded();
-    shop.swap("noop.wasm", &other_version(&one, 3));
-    shop.loaded();
-    assert_eq!(shop.catalog.drop_versions_but(&[second].into()).expect("dropped"), 1);
-    let files = fs::read_dir(shop.folder.path().join("versions")).expect("there");
-    let names: Vec<_> =
-        files.map(|file| file.expect("there").file_name().to_string_lossy().into_owned()).collect();
-    assert_eq!(names.len(), 2);
-    assert!(!names.contains(&format!("{}.wasm", first.hex())));
 }

@@ -13,3 +13,4 @@ mod http;
 mod loading;
 mod neighbours;
 mod secrets;
+mod versions;
