@@ -16,6 +16,7 @@ mod idempotency;
 mod logs;
 mod metrics;
 mod page;
+mod plugin_versions;
 mod plugins;
 mod registry;
 mod request;
@@ -175,6 +176,8 @@ fn operations() -> OpenApiRouter<Api> {
         .routes(routes!(plugins::list))
         .routes(routes!(plugins::show))
         .routes(routes!(plugins::events))
+        .routes(routes!(plugin_versions::roll_back))
+        .routes(routes!(plugin_versions::release))
         .routes(routes!(plugins::refusals))
         .routes(routes!(health::health))
         .routes(routes!(health::ready))

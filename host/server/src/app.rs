@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::audit::Audit;
 use crate::config::Config;
 use crate::contexts::Contexts;
+use crate::crashes::CrashWatch;
 use crate::definitions::Definitions;
 use crate::engine::{self, Clock, Engine, Settings};
 use crate::finished::FinishedRuns;
@@ -92,6 +93,7 @@ impl App {
         let definitions = Definitions::new(store.clone());
         let finished = FinishedRuns::default();
         let audit = Audit::default();
+        let crashes = CrashWatch::new(Arc::clone(&catalog), config.plugins.crash_limit);
         let parts = engine::Parts {
             store: store.clone(),
             catalog: Arc::clone(&catalog),
@@ -101,6 +103,7 @@ impl App {
             definitions: definitions.clone(),
             finished: finished.clone(),
             audit: audit.clone(),
+            crashes,
         };
         let launched = engine::launch(parts, settings(&config), Clock::start())?;
         changed.tell(Listeners {
@@ -207,12 +210,14 @@ fn open_catalog(
     store: &Store,
     changed: &Arc<Changed>,
 ) -> Result<Arc<Catalog>> {
-    let journal = PluginJournal::new(store.clone());
+    let journal = PluginJournal::open(store.clone()).context("reading what happened to plugins")?;
     let changed = Arc::clone(changed);
     let catalog_config = CatalogConfig {
         folder: config.plugins.folder.clone(),
         versions_folder: config.data.folder.join("plugins"),
         settle: config.plugins.settle,
+        versions_kept: config.plugins.versions_kept,
+        lives: journal.lives(),
     };
     let sink = move |event: CatalogEvent| {
         journal.record(&event);
@@ -264,17 +269,14 @@ impl Changed {
         }
     }
 
-    /// Drops the files of versions that nobody needs any more. Blocks until the engine has said
+    /// Has the bytes of versions dropped that nobody needs any more. Blocks until the engine has said
     /// which are pinned; a run that pins the current version meanwhile keeps it, since a version
     /// takes longer to be replaced than this takes.
     fn drop_versions(&self) {
         let listeners = self.lock().clone();
         let Some(Listeners { engine, catalog, .. }) = listeners else { return };
-        let Some(needed) = engine.pinned_versions() else { return };
-        match catalog.drop_versions_but(&needed) {
-            Ok(0) => {}
-            Ok(dropped) => tracing::info!(dropped, "dropped plugin versions that no run needs"),
-            Err(error) => tracing::warn!(%error, "old plugin versions stay"),
+        if let Some(needed) = engine.pinned_versions() {
+            catalog.drop_versions_but(needed);
         }
     }
 

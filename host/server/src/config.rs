@@ -23,6 +23,7 @@ use taskloom_core::run::LossLimits;
 use taskloom_store::Durability;
 use taskloom_wasm::{CallLimits, Compiler};
 
+use crate::crashes::CrashLimit;
 use crate::secrets::{SecretStore, Secrets};
 
 pub(crate) use secrets::is_name as is_secret_name;
@@ -100,6 +101,10 @@ pub struct Plugins {
     pub compiler: Option<Compiler>,
     /// Memory that all guests may hold together, in bytes.
     pub memory_total: u64,
+    /// Good versions of a plugin that are kept beside the one in use.
+    pub versions_kept: usize,
+    /// What puts a version into quarantine.
+    pub crash_limit: CrashLimit,
 }
 
 /// What one call may use, and how often a task may be lost.
@@ -187,6 +192,11 @@ impl Settings {
                 instances_max: self.small("plugins.instances_max"),
                 compiler: None,
                 memory_total: self.number("plugins.memory_total"),
+                versions_kept: self.small("plugins.versions_kept") as usize,
+                crash_limit: CrashLimit {
+                    crashes: self.small("plugins.crash_limit"),
+                    within: self.duration("plugins.crash_window"),
+                },
             },
             trigger_files: Some(self.path("triggers.files"))
                 .filter(|path| !path.as_os_str().is_empty()),

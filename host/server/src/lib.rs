@@ -8,6 +8,7 @@ pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod contexts;
+pub mod crashes;
 mod definitions;
 pub mod engine;
 mod finished;

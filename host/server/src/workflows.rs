@@ -147,11 +147,18 @@ impl Workflows {
         }
     }
 
-    /// Why the files of these plugins were refused, as far as they were.
+    /// Why the files of these plugins were refused or are not used, as far as that is so.
     pub fn refusals(&self, plugins: &[PluginName]) -> Vec<String> {
         let refusal = |entry: PluginEntry| match entry.state {
             PluginState::Refused { reason } if plugins.contains(&entry.stem) => {
                 Some(format!("`{}.wasm` was refused: {reason}", entry.stem))
+            }
+            PluginState::Quarantined { quarantine } if plugins.contains(&entry.stem) => {
+                let (name, crashes) = (entry.stem, quarantine.crashes);
+                Some(format!(
+                    "`{name}.wasm` is in quarantine after {crashes} crashes; `taskloom plugin release \
+                     {name}` lets it be used again"
+                ))
             }
             _ => None,
         };

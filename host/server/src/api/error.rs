@@ -11,6 +11,7 @@ use taskloom_core::failure::Outcome;
 use taskloom_core::id::{RunId, TemplateId, WorkflowId};
 use taskloom_core::run::Refusal;
 use taskloom_core::schema::Violation;
+use taskloom_wasm::ChangeError;
 
 use super::types::{self, ProblemDetails};
 use crate::engine::{CommandError, StartError};
@@ -85,6 +86,9 @@ pub enum ApiError {
         /// Why plugins it needs were refused, or nothing.
         hints: String,
     },
+    /// The versions of a plugin do not allow it.
+    #[error("{0}")]
+    PluginNotNow(ChangeError),
     /// The text is no sound workflow.
     #[error("the text of workflow `{id}` is wrong")]
     InvalidWorkflow {
@@ -266,6 +270,9 @@ impl ApiError {
             }
             Self::InvalidWorkflow { .. } => {
                 Kind(S::UNPROCESSABLE_ENTITY, "invalid-workflow", "Invalid workflow")
+            }
+            Self::PluginNotNow(_) => {
+                Kind(S::CONFLICT, "plugin-not-now", "Not with these versions of the plugin")
             }
             Self::NotNow { .. } => Kind(S::CONFLICT, "not-now", "Not in this state"),
             Self::NotGenuine => Kind(S::UNAUTHORIZED, "not-genuine", "Not signed"),

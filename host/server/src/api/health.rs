@@ -49,6 +49,8 @@ pub(crate) struct PluginCounts {
     active: usize,
     /// Refused.
     refused: usize,
+    /// Loaded, and in quarantine; an older version may be used by new runs.
+    quarantined: usize,
 }
 
 /// Whether the process is alive
@@ -76,7 +78,8 @@ pub(crate) async fn ready(State(api): State<Api>) -> Result<Json<Readiness>, Api
     for entry in app.catalog.list() {
         match entry.state {
             PluginState::Loading => plugins.loading += 1,
-            PluginState::Active => plugins.active += 1,
+            PluginState::Active | PluginState::RolledBack => plugins.active += 1,
+            PluginState::Quarantined { .. } => plugins.quarantined += 1,
             PluginState::Refused { .. } => plugins.refused += 1,
             PluginState::Removed => {}
         }

@@ -14,8 +14,8 @@ use super::Api;
 use super::error::ApiError;
 use super::request::{self, Params};
 use super::types::{
-    Plugin, PluginEvent, PluginEventPage, PluginList, PluginRefusal, PluginSummary, ProblemDetails,
-    RefusalPage,
+    Plugin, PluginEvent, PluginEventPage, PluginList, PluginRefusal, PluginSummary, PluginVersion,
+    ProblemDetails, RefusalPage,
 };
 
 /// List plugins
@@ -29,7 +29,10 @@ pub(crate) async fn list(State(api): State<Api>) -> Json<PluginList> {
     let mut plugins: Vec<_> = catalog
         .list()
         .iter()
-        .map(|entry| PluginSummary::new(entry, catalog.current(&entry.stem).as_deref()))
+        .map(|entry| {
+            let versions = PluginVersion::all(catalog, &entry.stem);
+            PluginSummary::new(entry, catalog.current(&entry.stem).as_deref(), versions)
+        })
         .collect();
     plugins.sort_by(|a, b| a.name.cmp(&b.name));
     Json(PluginList { plugins, settled })
@@ -48,9 +51,15 @@ pub(crate) async fn show(
     State(api): State<Api>,
     Path(name): Path<String>,
 ) -> Result<Json<Plugin>, ApiError> {
+    shown(&api, &name)
+}
+
+/// A plugin as it is now.
+pub(super) fn shown(api: &Api, name: &str) -> Result<Json<Plugin>, ApiError> {
     let catalog = &api.app.catalog;
-    let entry = entry(&api, &name)?;
-    Ok(Json(Plugin::new(&entry, catalog.current(&entry.stem).as_deref())))
+    let entry = entry(api, name)?;
+    let versions = PluginVersion::all(catalog, &entry.stem);
+    Ok(Json(Plugin::new(&entry, catalog.current(&entry.stem).as_deref(), versions)))
 }
 
 /// A file of the plugins folder.
@@ -114,7 +123,8 @@ pub(crate) struct PluginEventsQuery {
 
 /// List what happened to a plugin
 ///
-/// Each version that was loaded, each file that was refused and why, each removal; the newest first.
+/// Each version that was loaded, each file that was refused and why, each removal, quarantine, release and
+/// roll-back; the newest first.
 /// Those of a plugin whose file is gone can still be read.
 #[utoipa::path(get, path = "/plugins/{name}/events", tag = "plugins", operation_id = "listPluginEvents",
     params(
@@ -150,7 +160,7 @@ pub(crate) async fn events(
 }
 
 /// No plugin has this name.
-fn unknown(api: &Api, name: &str) -> ApiError {
+pub(super) fn unknown(api: &Api, name: &str) -> ApiError {
     let entries = api.app.catalog.list();
     let help = match suggest(name, entries.iter().map(|entry| entry.stem.as_str())) {
         Some(similar) => format!("; did you mean `{similar}`?"),

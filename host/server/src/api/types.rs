@@ -7,6 +7,7 @@ mod diff;
 mod event;
 mod held;
 mod plugin;
+mod plugin_version;
 mod problem;
 mod rerun;
 mod run;
@@ -29,6 +30,7 @@ pub use plugin::{
     AiGrant, Capability, Grant, Plugin, PluginEvent, PluginEventPage, PluginList, PluginRefusal,
     PluginState, PluginSummary, RefusalPage, SecretGrant, TaskType, TaskTypeLimits,
 };
+pub use plugin_version::{ChoosePluginVersion, PluginQuarantine, PluginVersion, named_version};
 pub use problem::{Problem, ProblemDetails};
 pub use rerun::{Rerun, RerunMany, RerunOfOne, RerunPreview, RerunStart, RerunsOfMany, RunFilter};
 pub use run::{CacheUse, Cancel, LogLine, LogPage, ParentTask, Run, RunPage, RunSummary, StartRun};

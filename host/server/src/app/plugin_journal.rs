@@ -1,18 +1,25 @@
-//! Writes what happens to plugin files into the journal, one stream a plugin.
+//! Writes what happens to plugins into the journal, one stream a plugin, and reads it at the start.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use taskloom_core::id::PluginName;
 use taskloom_core::journal::{Entry, PluginEvent, StreamId};
+use taskloom_core::life::PluginLife;
 use taskloom_core::time::Timestamp;
-use taskloom_store::{Append, Batch, Events, Store};
+use taskloom_store::{Append, Batch, Error, Events, Store};
 use taskloom_wasm::CatalogEvent;
 
 use crate::engine::Clock;
 
-/// Records the catalog's events; an event that says what the last one said is not repeated, so a
-/// start with the same plugins writes nothing.
+/// The streams of plugins.
+const STREAMS: &str = "plugin";
+
+/// Events that are read at once.
+const EVENTS_PER_READ: usize = 1_000;
+
+/// Records the catalog's events; what was said before is not repeated, so a start with the same plugins
+/// writes nothing.
 pub(super) struct PluginJournal {
     store: Store,
     clock: Clock,
@@ -23,38 +30,42 @@ pub(super) struct PluginJournal {
 #[derive(Default)]
 struct End {
     seq: u64,
-    last: Option<PluginEvent>,
+    life: PluginLife,
 }
 
 impl PluginJournal {
-    pub(super) fn new(store: Store) -> Self {
-        Self { store, clock: Clock::start(), ends: Mutex::default() }
+    /// Reads what the store holds of plugins.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn open(store: Store) -> Result<Self, Error> {
+        let mut ends = HashMap::new();
+        for stream in store.streams(STREAMS)? {
+            let end = read(&store, &stream)?;
+            if let StreamId::Plugin(plugin) = stream {
+                ends.insert(plugin, end);
+            }
+        }
+        Ok(Self { store, clock: Clock::start(), ends: Mutex::new(ends) })
+    }
+
+    /// What is known of every plugin.
+    pub(super) fn lives(&self) -> HashMap<PluginName, PluginLife> {
+        let ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        ends.iter().map(|(plugin, end)| (plugin.clone(), end.life.clone())).collect()
     }
 
     pub(super) fn record(&self, event: &CatalogEvent) {
-        let Some((plugin, event)) = journaled(event) else { return };
+        let Some((plugin, event)) = event.journaled() else { return };
         let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
-        let end = match ends.entry(plugin.clone()) {
-            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-            std::collections::hash_map::Entry::Vacant(new) => match self.find_end(&plugin) {
-                Ok(end) => new.insert(end),
-                Err(error) => {
-                    tracing::warn!(%plugin, %error, "the journal of a plugin cannot be read");
-                    return;
-                }
-            },
-        };
-        if end.last.as_ref().is_some_and(|last| says_the_same(last, &event)) {
+        let end = ends.entry(plugin.clone()).or_default();
+        if !end.life.is_news(&event) {
             return;
         }
-        self.append(&plugin, end.seq, event.clone(), self.clock.now());
-        *end = End { seq: end.seq + 1, last: Some(event) };
-    }
-
-    fn find_end(&self, plugin: &PluginName) -> Result<End, taskloom_store::Error> {
-        let last = self.store.last_event(&StreamId::Plugin(plugin.clone()))?;
-        Ok(last
-            .map_or_else(End::default, |last| End { seq: last.seq, last: Some(last.entry.event) }))
+        let now = self.clock.now();
+        end.life.apply(&event, now);
+        self.append(plugin, end.seq, event, now);
+        end.seq += 1;
     }
 
     fn append(&self, plugin: &PluginName, after: u64, event: PluginEvent, at: Timestamp) {
@@ -69,35 +80,17 @@ impl PluginJournal {
     }
 }
 
-/// Whether `event` has nothing to say that `last` has not said: the same version loaded again is no
-/// news, however long it took.
-fn says_the_same(last: &PluginEvent, event: &PluginEvent) -> bool {
-    match (last, event) {
-        (
-            PluginEvent::PluginLoaded { digest: last, .. },
-            PluginEvent::PluginLoaded { digest, .. },
-        ) => last == digest,
-        _ => last == event,
-    }
-}
-
-fn journaled(event: &CatalogEvent) -> Option<(PluginName, PluginEvent)> {
-    match event {
-        CatalogEvent::Loaded { plugin, digest, version, task_types, bytes, took } => {
-            let event = PluginEvent::PluginLoaded {
-                digest: *digest,
-                version: version.clone(),
-                task_types: task_types.clone(),
-                bytes: *bytes,
-                load_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            };
-            Some((plugin.clone(), event))
+fn read(store: &Store, stream: &StreamId) -> Result<End, Error> {
+    let mut end = End::default();
+    loop {
+        let page = store.stream_events::<PluginEvent>(stream, end.seq, EVENTS_PER_READ)?;
+        let is_last = page.len() < EVENTS_PER_READ;
+        for stored in page {
+            end.life.apply(&stored.entry.event, stored.entry.at);
+            end.seq = stored.seq;
         }
-        CatalogEvent::Refused { plugin, digest, reason } => {
-            let event = PluginEvent::PluginRefused { digest: *digest, reason: reason.clone() };
-            Some((plugin.clone(), event))
+        if is_last {
+            return Ok(end);
         }
-        CatalogEvent::Removed { plugin } => Some((plugin.clone(), PluginEvent::PluginRemoved)),
-        CatalogEvent::Restored { .. } | CatalogEvent::Settled => None,
     }
 }

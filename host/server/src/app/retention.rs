@@ -1,12 +1,13 @@
 //! Deletes what the policy lets go, at the start and every so often, beside everything else.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use taskloom_core::time::Timestamp;
 use taskloom_store::{Error, Retained, Retention};
 use tokio_util::sync::CancellationToken;
 
-use super::App;
+use super::{App, Changed};
 use crate::reader::{ReadError, Reader};
 
 /// How long what nothing refers to is kept: longer than any commit that may still refer to it takes.
@@ -21,11 +22,18 @@ impl App {
             return;
         };
         let every = self.config.retention.every;
-        tokio::spawn(tidy(self.reader.clone(), policy, every, self.stopped.clone()));
+        let (reader, changed) = (self.reader.clone(), Arc::clone(&self.changed));
+        tokio::spawn(tidy(reader, changed, policy, every, self.stopped.clone()));
     }
 }
 
-async fn tidy(reader: Reader, policy: Retention, every: Duration, stopped: CancellationToken) {
+async fn tidy(
+    reader: Reader,
+    changed: Arc<Changed>,
+    policy: Retention,
+    every: Duration,
+    stopped: CancellationToken,
+) {
     loop {
         let begun = Instant::now();
         let now = Timestamp::from_ms(jiff::Timestamp::now().as_millisecond());
@@ -36,6 +44,9 @@ async fn tidy(reader: Reader, policy: Retention, every: Duration, stopped: Cance
                 tracing::warn!(%error, "old runs could not be deleted; trying again later");
             }
         }
+        // Runs that have ended meanwhile need no versions of plugins any more.
+        let changed = Arc::clone(&changed);
+        let _ = tokio::task::spawn_blocking(move || changed.drop_versions()).await;
         tokio::select! {
             () = tokio::time::sleep(every) => {}
             () = stopped.cancelled() => return,

@@ -11,7 +11,8 @@ use super::output::{harmless, one_line, print, print_json};
 use super::table::{Cell, Table};
 use super::{Done, Failed, kit, runs, runtime, show};
 use crate::api::types::{
-    AiGrant, Grant, Plugin, PluginEventPage, PluginList, PluginState, SecretGrant,
+    AiGrant, ChoosePluginVersion, Grant, Plugin, PluginEventPage, PluginList, PluginState,
+    PluginSummary, PluginVersion, SecretGrant,
 };
 
 pub(super) fn plugins(arguments: Plugins) -> Result<Done, Failed> {
@@ -23,6 +24,16 @@ pub(super) fn plugins(arguments: Plugins) -> Result<Done, Failed> {
         }
         PluginsCommand::Events { name, limit } => {
             asked(&remote, async |client, remote| events(client, remote, &name, limit).await)
+        }
+        PluginsCommand::Rollback { name, digest } => {
+            asked(&remote, async |client, remote| {
+                changed(client, remote, &name, "rollback", digest).await
+            })
+        }
+        PluginsCommand::Release { name, digest } => {
+            asked(&remote, async |client, remote| {
+                changed(client, remote, &name, "release", digest).await
+            })
         }
         PluginsCommand::New(arguments) => kit::new(&arguments),
         PluginsCommand::Build(arguments) => kit::build(&arguments, remote.json),
@@ -50,7 +61,7 @@ async fn listed(client: &Client, remote: &Remote) -> Result<()> {
     if list.plugins.is_empty() {
         return Ok(print("no plugins\n")?);
     }
-    let mut table = Table::new(&["PLUGIN", "VERSION", "STATE", "TASK TYPES"]);
+    let mut table = Table::new(&["PLUGIN", "VERSION", "STATE", "VERSIONS", "TASK TYPES"]);
     let mut notes = String::new();
     for plugin in &list.plugins {
         let (word, style) = state(plugin.state);
@@ -58,6 +69,7 @@ async fn listed(client: &Client, remote: &Remote) -> Result<()> {
             plugin.name.as_str().into(),
             plugin.version.as_deref().map_or("-".to_owned(), one_line).into(),
             Cell::styled(word, style),
+            versions_kept(plugin).into(),
             plugin.task_types.join(", ").into(),
         ]);
         if let Some(reason) = &plugin.reason {
@@ -66,6 +78,17 @@ async fn listed(client: &Client, remote: &Remote) -> Result<()> {
     }
     let table = table.print();
     Ok(print(&if notes.is_empty() { table } else { format!("{table}\n{notes}") })?)
+}
+
+/// How many versions new runs could use, and how many none may use.
+fn versions_kept(plugin: &PluginSummary) -> String {
+    let held = plugin.versions.iter().filter(|version| version.quarantine.is_some()).count();
+    let usable = |version: &&PluginVersion| version.quarantine.is_none() && version.kept;
+    let usable = plugin.versions.iter().filter(usable).count();
+    match held {
+        0 => usable.to_string(),
+        _ => format!("{usable}, {held} in quarantine"),
+    }
 }
 
 async fn shown(client: &Client, remote: &Remote, name: &str) -> Result<()> {
@@ -101,6 +124,21 @@ async fn events(client: &Client, remote: &Remote, name: &str, limit: u32) -> Res
     Ok(print(&table.print())?)
 }
 
+/// Asks for a change of the version that is used, and shows what came of it.
+async fn changed(
+    client: &Client,
+    remote: &Remote,
+    name: &str,
+    change: &str,
+    digest: Option<String>,
+) -> Result<()> {
+    let answer = client.post(&["plugins", name, change], &ChoosePluginVersion { digest }).await?;
+    if remote.json {
+        return Ok(print_json(&answer)?);
+    }
+    Ok(print(&told(&runs::read(answer)?))?)
+}
+
 fn told(plugin: &Plugin) -> String {
     let summary = &plugin.summary;
     let (word, style) = state(summary.state);
@@ -108,12 +146,30 @@ fn told(plugin: &Plugin) -> String {
     let mut text = format!("{} {version}  {}\n", summary.name.bold(), word.style(style));
     let mut line = |name, value| line(&mut text, name, value);
     line("about", one_line(&summary.summary));
-    line("refused", summary.reason.as_deref().map(harmless).unwrap_or_default());
+    let reason = if summary.state == PluginState::Refused { "refused" } else { "note" };
+    line(reason, summary.reason.as_deref().map(harmless).unwrap_or_default());
     line("file", summary.file.clone());
     line("digest", summary.digest.clone().unwrap_or_default());
     line("size", plugin.bytes.map(show::bytes).unwrap_or_default());
     line("imports", plugin.imports.join(", "));
+    for version in &summary.versions {
+        line("version", version_line(version));
+    }
     text + &offers(plugin)
+}
+
+fn version_line(version: &PluginVersion) -> String {
+    let marks = [(version.in_use, "in use"), (version.in_file, "in the file")];
+    let mut marks: Vec<String> =
+        marks.iter().filter(|(is, _)| *is).map(|(_, mark)| (*mark).to_owned()).collect();
+    if let Some(quarantine) = &version.quarantine {
+        let (crashes, reason) = (quarantine.crashes, one_line(&quarantine.reason));
+        marks.push(format!("in quarantine after {crashes} crashes: {reason}"));
+    } else if !version.kept {
+        marks.push("its bytes are gone".to_owned());
+    }
+    let marks = if marks.is_empty() { String::new() } else { format!(" ({})", marks.join(", ")) };
+    format!("{} {}, {}{marks}", version.digest, one_line(&version.version), version.loaded_at)
 }
 
 /// A plugin as its file alone shows it.
@@ -188,6 +244,8 @@ fn state(state: PluginState) -> (&'static str, Style) {
         PluginState::Loading => ("loading", Style::new().cyan()),
         PluginState::Active => ("active", Style::new().green()),
         PluginState::Refused => ("refused", Style::new().red()),
+        PluginState::Quarantined => ("quarantined", Style::new().red()),
+        PluginState::RolledBack => ("rolled back", Style::new().yellow()),
         PluginState::Removed => ("removed", Style::new().dimmed()),
     }
 }

@@ -171,6 +171,26 @@ pub const KEYS: &[Key] = &[
         "Memory that all guests may hold together. An attempt that finds no room waits, uncounted.",
     ),
     key(
+        "plugins.versions_kept",
+        Kind::Count(0, 40),
+        Preset::Text("3"),
+        "Good versions of a plugin whose bytes are kept beside the one in use, to go back to. What live \
+         runs have pinned is kept besides.",
+    ),
+    key(
+        "plugins.crash_limit",
+        Kind::Count(0, 1_000),
+        Preset::Text("5"),
+        "Crashes of one version of a plugin, of two tasks at least and without a success between them, \
+         that put it into quarantine; `0` never does.",
+    ),
+    key(
+        "plugins.crash_window",
+        Kind::Duration(SECOND, 24 * HOUR),
+        Preset::Text("10m"),
+        "Within how much time these crashes must happen.",
+    ),
+    key(
         "triggers.files",
         Kind::Folder,
         Preset::None,

@@ -22,6 +22,7 @@ use super::clock::Clock;
 use super::resident::Resident;
 use super::service::Service;
 use crate::contexts::Merger;
+use crate::crashes::CrashWatch;
 
 /// How often a merge looks for room for its call, and how long it leaves between.
 const ROOM_TRIES: u32 = 200;
@@ -42,6 +43,7 @@ pub(super) struct MergeTools {
     pub(super) runtime: Runtime,
     pub(super) slots: [Arc<Semaphore>; 4],
     pub(super) clock: Clock,
+    pub(super) crashes: CrashWatch,
 }
 
 impl Service {
@@ -52,10 +54,7 @@ impl Service {
             self.performer.resolve_output(&resident.state, None);
             return;
         };
-        // It may have been loaded while nothing of the run asked for it.
-        if !resident.state.pins.contains_key(&task_type.plugin()) {
-            self.pin_plugins(run);
-        }
+        self.pin(run, &task_type.plugin());
         let Some(resident) = self.runs.get_mut(&run) else { return };
         let plugin = resident.plugin(&self.catalog, &task_type.plugin());
         let merger = plugin.and_then(|plugin| TypeMerger::of(&resident.state, plugin));
@@ -90,7 +89,9 @@ impl TypeMerger {
             let slot = tools.slots[self.class as usize].acquire().await;
             let _slot = slot.map_err(|_| stopping())?;
             let call = self.call(tools, Arc::clone(&input));
+            let task = call.identity.task_id.clone();
             let CallReport { ending, .. } = tools.runtime.call(&self.plugin, call).await;
+            tools.crashes.note(&self.plugin, tools.clock.now(), (self.run, &task), &ending);
             match ending {
                 Ending::Succeeded(output) => return self.value_of(&output),
                 Ending::Failed { failure, .. } | Ending::Cancelled(failure) => return Err(failure),

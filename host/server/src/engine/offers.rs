@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use taskloom_core::dispatch::Offer;
-use taskloom_core::id::{RunId, TaskId, TaskType};
+use taskloom_core::id::{Digest, PluginName, RunId, TaskId, TaskType};
 use taskloom_core::run::{Command, RunState, TaskIndex};
 use taskloom_wasm::{Catalog, Plugin};
 
@@ -31,10 +31,7 @@ impl Service {
         let Some(task_type) = resident.state.definition(task).kind.task_type().cloned() else {
             return;
         };
-        // It may have been loaded while no task of the run asked for it.
-        if !resident.state.pins.contains_key(&task_type.plugin()) {
-            self.pin_plugins(run);
-        }
+        self.pin(run, &task_type.plugin());
         let Some(resident) = self.runs.get_mut(&run) else { return };
         let class = plugin_of(resident, &self.catalog, task)
             .and_then(|plugin| Some(plugin.manifest().task_types.get(&task_type)?.resource_class));
@@ -49,6 +46,12 @@ impl Service {
     }
 
     pub(super) fn plugins_changed(&mut self) {
+        for resident in self.runs.values_mut() {
+            let usable = |name: &PluginName, plugin: &mut Arc<Plugin>| {
+                !self.catalog.is_quarantined(name, &plugin.digest())
+            };
+            resident.plugins.retain(usable);
+        }
         let waits = |(_, resident): &(&RunId, &Resident)| {
             !resident.blocked.is_empty() || resident.end_is_blocked
         };
@@ -63,6 +66,37 @@ impl Service {
             if end_is_blocked {
                 self.resolve_output(run);
             }
+        }
+    }
+
+    /// Sees to it that the run keeps a version of a plugin that may be used, as far as there is one.
+    pub(super) fn pin(&mut self, run: RunId, plugin: &PluginName) {
+        let Some(resident) = self.runs.get(&run) else { return };
+        // What went into quarantine meanwhile was taken away by `plugins_changed`.
+        if resident.plugins.contains_key(plugin) {
+            return;
+        }
+        match resident.state.pins.get(plugin).copied() {
+            // It may have been loaded while no task of the run asked for it.
+            None => self.pin_plugins(run),
+            Some(pinned) if self.catalog.is_quarantined(plugin, &pinned) => {
+                self.repin(run, plugin, pinned);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Lets a run go on with the version that new runs use, if that says the same of the task types it
+    /// uses.
+    fn repin(&mut self, run: RunId, plugin: &PluginName, from: Digest) {
+        let Some(resident) = self.runs.get_mut(&run) else { return };
+        resident.plugins.remove(plugin);
+        let Ok(to) = stand_in(&resident.state, &self.catalog, plugin, &from) else { return };
+        let reason = "the version it kept is in quarantine".to_owned();
+        tracing::info!(%run, %plugin, %from, %to, "a run goes on with another version of a plugin");
+        let command = Command::RepinPlugin { plugin: plugin.clone(), from, to, reason };
+        if let Err(error) = self.command(run, command) {
+            tracing::warn!(%run, %error, "another version of a plugin could not be pinned");
         }
     }
 
@@ -103,7 +137,21 @@ impl Service {
     fn why_not(&self, state: &RunState, task_type: &TaskType) -> String {
         let plugin = task_type.plugin();
         match state.pins.get(&plugin) {
-            None => format!("plugin `{plugin}` is not loaded"),
+            None => match quarantine_of(&self.catalog, &plugin) {
+                Some(held) => {
+                    format!("plugin `{plugin}` {held}, and no other version of it may be used")
+                }
+                None => format!("plugin `{plugin}` is not loaded"),
+            },
+            Some(digest) if self.catalog.is_quarantined(&plugin, digest) => {
+                let why = stand_in(state, &self.catalog, &plugin, digest)
+                    .err()
+                    .unwrap_or_else(|| "another version is about to be used".to_owned());
+                format!(
+                    "version {digest} of plugin `{plugin}`, which the run keeps, is in quarantine, and \
+                     {why}; `taskloom plugin release {plugin}` lets it be used again"
+                )
+            }
             Some(digest) if self.catalog.plugin(&plugin, digest).is_none() => {
                 format!("version {digest} of plugin `{plugin}`, which the run keeps, is not loaded")
             }
@@ -127,9 +175,15 @@ impl Service {
     fn claim(&mut self, offer: Offer) -> Result<(), CommandError> {
         let Offer { run, task, class, rank } = offer;
         let (host, epoch) = (Arc::clone(&self.settings.host), self.store.epoch());
+        let resident = self.runs.get_mut(&run).ok_or(CommandError::NotLive)?;
+        // It went into quarantine after it was offered: the task is offered again, or waits.
+        let Some(plugin) = plugin_of(resident, &self.catalog, task) else {
+            self.dispatcher.release(run, class);
+            self.offer(run, task);
+            return Ok(());
+        };
         self.command(run, Command::Claim { task, class, rank, host, epoch })?;
         let resident = self.runs.get_mut(&run).ok_or(CommandError::NotLive)?;
-        let plugin = plugin_of(resident, &self.catalog, task).ok_or(CommandError::NotLive)?;
         let job = perform::job(resident, plugin, task, class);
         resident.cancels.insert(task, job.cancel.clone());
         self.batch.release(run, Release::Perform(Box::new(job)));
@@ -141,4 +195,45 @@ impl Service {
 fn plugin_of(resident: &mut Resident, catalog: &Catalog, task: TaskIndex) -> Option<Arc<Plugin>> {
     let name = resident.state.definition(task).kind.task_type()?.plugin();
     resident.plugin(catalog, &name)
+}
+
+/// The version that a run can go on with instead of one in quarantine; else why there is none.
+fn stand_in(
+    state: &RunState,
+    catalog: &Catalog,
+    plugin: &PluginName,
+    from: &Digest,
+) -> Result<Digest, String> {
+    let Some(current) = catalog.current(plugin) else {
+        return Err("no other version of it may be used".to_owned());
+    };
+    let Some(kept) = catalog.version(plugin, from) else {
+        return Err("it is not loaded, so that no other version can be compared with it".to_owned());
+    };
+    let to = current.digest();
+    let (known, offered) = (&kept.manifest().task_types, &current.manifest().task_types);
+    let used = state.workflow.task_types().into_iter();
+    for task_type in used.filter(|used| used.plugin() == *plugin) {
+        let fits = match (known.get(task_type), offered.get(task_type)) {
+            // What the run's version does not offer either, no other version takes away.
+            (None, _) => true,
+            (Some(_), None) => {
+                return Err(format!("version {to}, which new runs use, offers no `{task_type}`"));
+            }
+            (Some(before), Some(now)) => now.can_stand_in_for(before),
+        };
+        if !fits {
+            return Err(format!(
+                "version {to}, which new runs use, has other schemas or effects for `{task_type}`"
+            ));
+        }
+    }
+    Ok(to)
+}
+
+/// Why the version in the file of a plugin may not be used, if that is so.
+fn quarantine_of(catalog: &Catalog, plugin: &PluginName) -> Option<String> {
+    let life = catalog.life(plugin)?;
+    let held = life.quarantine(&life.file()?)?;
+    Some(format!("is in quarantine ({} crashes; the last: {})", held.crashes, held.reason))
 }

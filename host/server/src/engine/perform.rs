@@ -36,6 +36,7 @@ use super::service::Input;
 use super::starts::{Start, Starts};
 use crate::audit::Audit;
 use crate::contexts::Contexts;
+use crate::crashes::CrashWatch;
 use crate::payloads::{Kept, Payloads};
 use crate::reader::Reader;
 
@@ -111,6 +112,7 @@ struct Shared {
     starts: Starts,
     progresses: Progresses,
     audit: Audit,
+    crashes: CrashWatch,
     slots: [Arc<Semaphore>; 4],
     stopping: AtomicBool,
     clock: Clock,
@@ -164,7 +166,8 @@ impl Performer {
         runtime: Runtime,
         reader: Reader,
         store: Store,
-        (starts, progresses, audit): (Starts, Progresses, Audit),
+        (starts, progresses): (Starts, Progresses),
+        (audit, crashes): (Audit, CrashWatch),
         slots: [u32; 4],
         clock: Clock,
         values: Arc<Value>,
@@ -184,6 +187,7 @@ impl Performer {
             starts,
             progresses,
             audit,
+            crashes,
             slots,
             stopping,
             clock,
@@ -273,7 +277,7 @@ impl Shared {
 
     fn merge_tools(&self) -> MergeTools {
         let (runtime, slots) = (self.runtime.clone(), self.slots.clone());
-        MergeTools { runtime, slots, clock: self.clock }
+        MergeTools { runtime, slots, clock: self.clock, crashes: self.crashes.clone() }
     }
 
     async fn perform(self: &Arc<Self>, job: Job) -> Performed {
@@ -340,6 +344,8 @@ impl Shared {
         if let Some(uses) = &usage.capabilities {
             self.audit.used(job.plugin.name(), uses);
         }
+        let now = self.clock.now();
+        self.crashes.note(&job.plugin, now, (job.run, &job.task_id), &ending);
         let end = self.end(ending, &mut left.payloads);
         // Files are kept as long as their run, and an output that refers to them may outlive it in a cache;
         // what a model said or the run's context held is no part of the key.

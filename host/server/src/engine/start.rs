@@ -34,6 +34,7 @@ use super::starts::Starts;
 use super::timers::Timers;
 use super::watch::Watchers;
 use crate::audit::Audit;
+use crate::crashes::CrashWatch;
 use crate::definitions::Definitions;
 use crate::finished::FinishedRuns;
 use crate::payloads::Payloads;
@@ -82,6 +83,8 @@ pub struct Parts {
     pub finished: FinishedRuns,
     /// What keeps refusals.
     pub audit: Audit,
+    /// What counts crashes.
+    pub crashes: CrashWatch,
 }
 
 /// Starts the engine's thread on what the store holds. Must be called within a tokio runtime.
@@ -89,8 +92,7 @@ pub struct Parts {
 /// # Errors
 /// When the journal cannot be read. A single run that cannot be read is logged and left alone.
 pub fn launch(parts: Parts, settings: Settings, clock: Clock) -> Result<Launched, LaunchError> {
-    let Parts { store, catalog, runtime, workflows, payloads, definitions, finished, audit } =
-        parts;
+    let Parts { store, catalog, runtime, workflows, payloads, definitions, finished, .. } = parts;
     let (sender, mailbox) = mpsc::channel();
     let watchers = Watchers::default();
     let starts = Starts::default();
@@ -101,7 +103,8 @@ pub fn launch(parts: Parts, settings: Settings, clock: Clock) -> Result<Launched
         runtime,
         reader,
         store.clone(),
-        (starts.clone(), progresses.clone(), audit),
+        (starts.clone(), progresses.clone()),
+        (parts.audit, parts.crashes),
         settings.slots.per_class,
         clock,
         Arc::clone(&settings.values),

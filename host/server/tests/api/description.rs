@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::host::get;
 
-const OPERATIONS: [&str; 55] = [
+const OPERATIONS: [&str; 57] = [
     "delete /api/v1/contexts/{name}",
     "delete /api/v1/runs/{id}",
     "delete /api/v1/templates/{id}",
@@ -52,6 +52,8 @@ const OPERATIONS: [&str; 55] = [
     "post /api/v1/runs/{id}/tasks/{task}/approve",
     "post /api/v1/runs/{id}/tasks/{task}/skip",
     "post /api/v1/triggers/{name}/fire",
+    "post /api/v1/plugins/{name}/release",
+    "post /api/v1/plugins/{name}/rollback",
     "post /api/v1/templates/{id}/workflows",
     "post /api/v1/workflows/validate",
     "post /api/v1/workflows/{id}/disable",

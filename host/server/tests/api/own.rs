@@ -114,6 +114,12 @@ impl Host {
         self.app.triggers.listen();
     }
 
+    /// Has it delete now and then what the policy lets go.
+    pub fn keep_tidy(&self) {
+        let _inside = self.runtime.enter();
+        self.app.keep_tidy();
+    }
+
     /// Ends it in an orderly way.
     pub fn stop(self) {
         self.runtime.block_on(self.app.shut_down(Duration::ZERO)).expect("it stops");

@@ -11,9 +11,11 @@ use super::keeper::Keeper;
 
 /// A version that is being loaded, to be used by new runs once it is.
 pub(super) struct StandIn {
-    /// What they used when it was chosen: what comes meanwhile, such as another file, goes before it.
-    instead_of: Option<Digest>,
+    /// The version that it stands in for.
+    from: Option<Digest>,
     to: Digest,
+    /// What new runs used when it was chosen: what comes meanwhile, such as another file, goes first.
+    current: Option<Digest>,
     reason: String,
     reply: Option<Reply>,
 }
@@ -45,12 +47,12 @@ impl Keeper {
         let done = match change {
             Change::Release(digest) => self.release(name, digest),
             Change::RollBack(digest) => match self.roll_back_to(name, digest) {
-                Ok(to) if self.shelf.version(&to).is_none() => {
-                    self.load_stand_in(name, to, BY_HAND, Some(reply));
+                Ok((from, to)) if self.shelf.version(&to).is_none() => {
+                    self.load_stand_in(name, (from, to), BY_HAND, Some(reply));
                     return;
                 }
-                Ok(to) => {
-                    self.roll_back(name, to, BY_HAND);
+                Ok((from, to)) => {
+                    self.roll_back(name, from, to, BY_HAND);
                     Ok(to)
                 }
                 Err(error) => Err(error),
@@ -77,12 +79,12 @@ impl Keeper {
         Ok(digest)
     }
 
-    /// The version that a roll-back by hand leads to.
+    /// The versions that a roll-back by hand leads from and to.
     fn roll_back_to(
         &self,
         name: &PluginName,
         digest: Option<Digest>,
-    ) -> Result<Digest, ChangeError> {
+    ) -> Result<(Option<Digest>, Digest), ChangeError> {
         let life = self.shelf.life(name).filter(|life| life.file().is_some());
         let life = life.ok_or_else(|| ChangeError::NoFile(name.clone()))?;
         if self.stand_ins.contains_key(name) {
@@ -98,7 +100,7 @@ impl Keeper {
         if life.current() == Some(to) {
             return Err(ChangeError::InUse(to));
         }
-        Ok(to)
+        Ok((life.current(), to))
     }
 
     /// Has the version in memory that new runs use; or another, if it cannot be loaded.
@@ -110,10 +112,11 @@ impl Keeper {
         match life.current() {
             Some(current) if self.shelf.version(&current).is_some() => {}
             Some(current) if !self.failed.contains(&(name.clone(), current)) => {
-                self.load_stand_in(name, current, "it is the version that new runs use", None);
+                let reason = "it is the version that new runs use";
+                self.load_stand_in(name, (life.current(), current), reason, None);
             }
             Some(current) => self.stand_in(name, Some(current), "the version before is not there"),
-            None => self.stand_in(name, None, "the version in the file is in quarantine"),
+            None => self.stand_in(name, life.file(), "the version in the file is in quarantine"),
         }
     }
 
@@ -127,21 +130,21 @@ impl Keeper {
             return;
         };
         if self.shelf.version(&to).is_some() {
-            self.roll_back(name, to, reason);
+            self.roll_back(name, instead_of, to, reason);
         } else {
-            self.load_stand_in(name, to, reason, None);
+            self.load_stand_in(name, (instead_of, to), reason, None);
         }
     }
 
     fn load_stand_in(
         &mut self,
         name: &PluginName,
-        to: Digest,
+        (from, to): (Option<Digest>, Digest),
         reason: &str,
         reply: Option<Reply>,
     ) {
-        let instead_of = self.shelf.life(name).and_then(|life| life.current());
-        let stand_in = StandIn { instead_of, to, reason: reason.to_owned(), reply };
+        let current = self.shelf.life(name).and_then(|life| life.current());
+        let stand_in = StandIn { from, to, current, reason: reason.to_owned(), reply };
         self.stand_ins.insert(name.clone(), stand_in);
         self.want(name.clone(), to);
     }
@@ -160,19 +163,19 @@ impl Keeper {
         if self.stand_ins.get(name).is_none_or(|stand_in| stand_in.to != *digest) {
             return;
         }
-        let Some(StandIn { instead_of, to, reason, reply }) = self.stand_ins.remove(name) else {
+        let Some(StandIn { from, to, current, reason, reply }) = self.stand_ins.remove(name) else {
             return;
         };
         // It may have crashed, or its file may have gone or been replaced, while it was loaded.
         let life = self.shelf.life(name).unwrap_or_default();
         let is_usable = life.file().is_some() && life.quarantine(&to).is_none();
-        let is_wanted = is_usable && life.current() == instead_of;
+        let is_wanted = is_usable && life.current() == current;
         let done = match result {
             Err(reason) => Err(ChangeError::Broken { digest: to, reason: reason.to_owned() }),
             Ok(()) if !is_wanted => Err(ChangeError::Busy(name.clone())),
             Ok(()) => {
-                if instead_of != Some(to) {
-                    self.roll_back(name, to, &reason);
+                if current != Some(to) {
+                    self.roll_back(name, from, to, &reason);
                 }
                 Ok(to)
             }
@@ -183,8 +186,7 @@ impl Keeper {
         self.ensure_current(name);
     }
 
-    fn roll_back(&mut self, name: &PluginName, to: Digest, reason: &str) {
-        let from = self.shelf.life(name).and_then(|life| life.current());
+    fn roll_back(&mut self, name: &PluginName, from: Option<Digest>, to: Digest, reason: &str) {
         tracing::warn!(plugin = %name, %to, reason, "new runs use another version of a plugin");
         let (plugin, reason) = (name.clone(), reason.to_owned());
         self.tell(CatalogEvent::RolledBack { plugin, from, to, reason });

@@ -199,6 +199,12 @@ impl Event {
                 plugin_digest: Some(digest.to_string()),
                 ..self
             },
+            E::PluginRepinned { plugin, from, to, reason } => Self {
+                plugin: Some(plugin.to_string()),
+                plugin_digest: Some(to.to_string()),
+                reason: Some(reason),
+                ..self.detailed(json!({ "from": from.to_string() }))
+            },
             E::AttemptClaimed { number, class, host, .. } => Self {
                 number: Some(number),
                 resource_class: Some(class.as_str().to_owned()),

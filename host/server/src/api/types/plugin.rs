@@ -9,6 +9,7 @@ use taskloom_store::StoredEvent;
 use taskloom_wasm::{self as wasm, PluginEntry};
 use utoipa::ToSchema;
 
+use super::PluginVersion;
 use crate::audit;
 
 /// The plugins of the folder.
@@ -27,7 +28,7 @@ pub struct PluginSummary {
     pub name: String,
     /// Whether new runs can use it.
     pub state: PluginState,
-    /// Why its file is refused, and what to do.
+    /// Why its file is refused or not used, and what to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The name of its file.
@@ -42,6 +43,9 @@ pub struct PluginSummary {
     pub summary: String,
     /// The task types it offers.
     pub task_types: Vec<String>,
+    /// The versions that were loaded once, the newest first; at most 50.
+    #[serde(default)]
+    pub versions: Vec<PluginVersion>,
 }
 
 /// Whether new runs can use a plugin.
@@ -54,6 +58,11 @@ pub enum PluginState {
     Active,
     /// Its file is no plugin that this host can run; a version loaded before goes on being used.
     Refused,
+    /// The version in its file crashed again and again: no run uses it until it is released. New runs use
+    /// the last good version, if there is one.
+    Quarantined,
+    /// New runs use an older version than the one in its file, since somebody wanted that.
+    RolledBack,
     /// Its file is gone; live runs keep the version they use.
     Removed,
 }
@@ -98,9 +107,10 @@ pub struct PluginEvent {
     pub seq: u64,
     /// When.
     pub at: String,
-    /// `plugin-loaded`, `plugin-refused` or `plugin-removed`.
+    /// `plugin-loaded`, `plugin-refused`, `plugin-removed`, `plugin-quarantined`, `plugin-released` or
+    /// `plugin-rolled-back`.
     pub kind: String,
-    /// The digest of the file it is about.
+    /// The digest of the version it is about; of a roll-back, that which new runs use from then on.
     pub digest: Option<String>,
     /// The plugin's own version, when it was loaded.
     pub version: Option<String>,
@@ -110,7 +120,11 @@ pub struct PluginEvent {
     pub bytes: Option<u64>,
     /// How long loading took: compiling or reading the cache, describing, checking.
     pub load_ms: Option<u64>,
-    /// Why it was refused, and what to do.
+    /// The version that new runs used before a roll-back.
+    pub from: Option<String>,
+    /// How many attempts crashed that led to a quarantine.
+    pub crashes: Option<u32>,
+    /// Why it was refused, and what to do; how the last attempt crashed; why it was rolled back.
     pub reason: Option<String>,
 }
 
@@ -246,9 +260,13 @@ pub struct TaskTypeLimits {
 
 impl PluginSummary {
     /// A file of the plugins folder, and the version that new runs use.
-    pub fn new(entry: &PluginEntry, plugin: Option<&wasm::Plugin>) -> Self {
+    pub fn new(
+        entry: &PluginEntry,
+        plugin: Option<&wasm::Plugin>,
+        versions: Vec<PluginVersion>,
+    ) -> Self {
         let manifest = plugin.map(wasm::Plugin::manifest);
-        let (state, reason) = state(&entry.state);
+        let (state, reason) = state(entry, plugin);
         Self {
             name: entry.stem.to_string(),
             state,
@@ -261,12 +279,32 @@ impl PluginSummary {
             task_types: manifest
                 .map(|manifest| manifest.task_types.keys().map(id::TaskType::to_string).collect())
                 .unwrap_or_default(),
+            versions,
         }
     }
 }
 
-fn state(state: &wasm::PluginState) -> (PluginState, Option<String>) {
-    match state {
+fn state(entry: &PluginEntry, in_use: Option<&wasm::Plugin>) -> (PluginState, Option<String>) {
+    let name = &entry.stem;
+    match &entry.state {
+        wasm::PluginState::Quarantined { quarantine } => {
+            let used = in_use.map_or("no other version may be used".to_owned(), |plugin| {
+                format!("new runs use version {}", plugin.digest())
+            });
+            let reason = format!(
+                "the version in the file is in quarantine since {}, after {} crashes, the last one {}; \
+                 {used}; put another file in its place, or `taskloom plugin release {name}`",
+                quarantine.since, quarantine.crashes, quarantine.reason
+            );
+            (PluginState::Quarantined, Some(reason))
+        }
+        wasm::PluginState::RolledBack => {
+            let reason = format!(
+                "new runs use an older version than that in the file; put another file in its place, or \
+                 `taskloom plugin rollback {name}` with the digest of a version"
+            );
+            (PluginState::RolledBack, Some(reason))
+        }
         wasm::PluginState::Loading => (PluginState::Loading, None),
         wasm::PluginState::Active => (PluginState::Active, None),
         wasm::PluginState::Refused { reason } => (PluginState::Refused, Some(reason.clone())),
@@ -276,9 +314,13 @@ fn state(state: &wasm::PluginState) -> (PluginState, Option<String>) {
 
 impl Plugin {
     /// A file of the plugins folder, and the version that new runs use.
-    pub fn new(entry: &PluginEntry, plugin: Option<&wasm::Plugin>) -> Self {
+    pub fn new(
+        entry: &PluginEntry,
+        plugin: Option<&wasm::Plugin>,
+        versions: Vec<PluginVersion>,
+    ) -> Self {
         let policy_file = format!("{}.policy.toml", entry.stem);
-        let summary = PluginSummary::new(entry, plugin);
+        let summary = PluginSummary::new(entry, plugin, versions);
         let Some(plugin) = plugin else {
             return Self {
                 summary,
@@ -328,6 +370,8 @@ impl From<StoredEvent<journal::PluginEvent>> for PluginEvent {
             task_types: Vec::new(),
             bytes: None,
             load_ms: None,
+            from: None,
+            crashes: None,
             reason: None,
         };
         match stored.entry.event {
@@ -346,6 +390,21 @@ impl From<StoredEvent<journal::PluginEvent>> for PluginEvent {
                 Self { digest: Some(digest.to_string()), reason: Some(reason), ..nothing }
             }
             journal::PluginEvent::PluginRemoved => nothing,
+            journal::PluginEvent::PluginQuarantined { digest, crashes, reason, .. } => Self {
+                digest: Some(digest.to_string()),
+                crashes: Some(crashes),
+                reason: Some(reason),
+                ..nothing
+            },
+            journal::PluginEvent::PluginReleased { digest } => {
+                Self { digest: Some(digest.to_string()), ..nothing }
+            }
+            journal::PluginEvent::PluginRolledBack { from, to, reason } => Self {
+                digest: Some(to.to_string()),
+                from: from.map(|from| from.to_string()),
+                reason: Some(reason),
+                ..nothing
+            },
         }
     }
 }

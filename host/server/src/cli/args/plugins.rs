@@ -34,6 +34,24 @@ pub(in crate::cli) enum PluginsCommand {
         #[arg(long, value_name = "N", default_value_t = 20)]
         limit: u32,
     },
+    /// Let new runs use another version of a plugin that was loaded before, until another file comes.
+    Rollback {
+        /// The plugin's name
+        #[arg(value_name = "PLUGIN")]
+        name: String,
+        /// The version: its digest, or how that begins [default: the version before]
+        #[arg(value_name = "DIGEST")]
+        digest: Option<String>,
+    },
+    /// Let a version of a plugin be used again that crashed again and again.
+    Release {
+        /// The plugin's name
+        #[arg(value_name = "PLUGIN")]
+        name: String,
+        /// The version: its digest, or how that begins [default: that of the file, else the newest]
+        #[arg(value_name = "DIGEST")]
+        digest: Option<String>,
+    },
     /// Make a project for a plugin of your own, which builds as it is. Needs no host.
     ///
     /// Exit code: 0 it is made, 2 the name or the folder cannot be used.
