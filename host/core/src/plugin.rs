@@ -206,3 +206,38 @@ pub struct LimitsWish {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_bytes: Option<u64>,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn spec() -> TaskTypeSpec {
+        TaskTypeSpec {
+            summary: "Reads a page.".to_owned(),
+            docs: String::new(),
+            input_schema: json!({ "type": "object", "required": ["url"] }),
+            output_schema: json!({ "type": "string" }),
+            effects: Effects::Reads,
+            resource_class: ResourceClass::Io,
+            idempotent: true,
+            limits: LimitsWish::default(),
+        }
+    }
+
+    #[test]
+    fn a_version_stands_in_for_another_with_equal_schemas_and_effects() {
+        let other_words =
+            TaskTypeSpec { summary: "Fetches it.".to_owned(), idempotent: false, ..spec() };
+        assert!(other_words.can_stand_in_for(&spec()));
+        let more = json!({ "type": "object", "required": ["url", "method"] });
+        for changed in [
+            TaskTypeSpec { input_schema: more, ..spec() },
+            TaskTypeSpec { output_schema: json!({ "type": "object" }), ..spec() },
+            TaskTypeSpec { effects: Effects::Writes, ..spec() },
+        ] {
+            assert!(!changed.can_stand_in_for(&spec()), "{changed:?}");
+        }
+    }
+}

@@ -147,8 +147,11 @@ mod tests {
         let mut counts = counts(3);
         assert_eq!(crash(&mut counts, 1, "a"), None);
         assert_eq!(crash(&mut counts, 2, "b"), None);
-        let expected =
-            CrashLoop { crashes: 3, within: Duration::from_secs(60), reason: "trap: unreachable".into() };
+        let expected = CrashLoop {
+            crashes: 3,
+            within: Duration::from_secs(60),
+            reason: "trap: unreachable".into(),
+        };
         assert_eq!(crash(&mut counts, 3, "a"), Some(expected));
         assert_eq!(crash(&mut counts, 4, "b"), None, "it counts anew");
     }

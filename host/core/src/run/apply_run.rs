@@ -18,12 +18,10 @@ impl RunState {
             RunEvent::PluginPinned { plugin, digest } => {
                 self.pins.insert(plugin.clone(), *digest);
             }
-            RunEvent::PluginRepinned { plugin, from, to, .. } => {
-                match self.pins.get_mut(plugin) {
-                    Some(pin) if pin == from => *pin = *to,
-                    _ => return Err(format!("it does not keep version {from} of `{plugin}`")),
-                }
-            }
+            RunEvent::PluginRepinned { plugin, from, to, .. } => match self.pins.get_mut(plugin) {
+                Some(pin) if pin == from => *pin = *to,
+                _ => return Err(format!("it does not keep version {from} of `{plugin}`")),
+            },
             RunEvent::CancelRequested { reason } => {
                 let failure = Failure::new(FailureClass::Cancelled, "run-cancelled", reason);
                 self.stop_all(Outcome::Cancelled, failure);

@@ -25,16 +25,12 @@ pub(super) fn plugins(arguments: Plugins) -> Result<Done, Failed> {
         PluginsCommand::Events { name, limit } => {
             asked(&remote, async |client, remote| events(client, remote, &name, limit).await)
         }
-        PluginsCommand::Rollback { name, digest } => {
-            asked(&remote, async |client, remote| {
-                changed(client, remote, &name, "rollback", digest).await
-            })
-        }
-        PluginsCommand::Release { name, digest } => {
-            asked(&remote, async |client, remote| {
-                changed(client, remote, &name, "release", digest).await
-            })
-        }
+        PluginsCommand::Rollback { name, digest } => asked(&remote, async |client, remote| {
+            changed(client, remote, &name, "rollback", digest).await
+        }),
+        PluginsCommand::Release { name, digest } => asked(&remote, async |client, remote| {
+            changed(client, remote, &name, "release", digest).await
+        }),
         PluginsCommand::New(arguments) => kit::new(&arguments),
         PluginsCommand::Build(arguments) => kit::build(&arguments, remote.json),
         PluginsCommand::Inspect(arguments) => kit::inspect(&arguments, remote.json),

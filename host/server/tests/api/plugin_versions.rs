@@ -15,7 +15,7 @@ const CRASHES: (&str, &str) = (
     r#"
 id = "crashes"
 version = "1.0.0"
-[policy]
+[config]
 on_failure = "continue"
 [[tasks]]
 id = "one"
@@ -128,17 +128,27 @@ fn runs_leave_a_version_that_crashes_again_and_again_for_the_one_before() {
     // The run that pinned it goes on with the other, which says the same of its task type.
     host.signal(&waiting);
     let ended = host.ended(&waiting);
-    assert_eq!((&ended["outcome"], &ended["plugins"]["hostile"]), (&json!("succeeded"), &json!(versions[0])));
+    assert_eq!(
+        (&ended["outcome"], &ended["plugins"]["hostile"]),
+        (&json!("succeeded"), &json!(versions[0]))
+    );
     let events = host.get(&format!("{}/events", path(&waiting)));
     let repinned = events["events"].as_array().expect("events");
-    let repinned = repinned.iter().find(|event| event["kind"] == "plugin-repinned").expect("it is told");
-    assert_eq!((&repinned["plugin_digest"], &repinned["detail"]["from"]), (&json!(versions[0]), &json!(versions[1])));
+    let repinned =
+        repinned.iter().find(|event| event["kind"] == "plugin-repinned").expect("it is told");
+    assert_eq!(
+        (&repinned["plugin_digest"], &repinned["detail"]["from"]),
+        (&json!(versions[0]), &json!(versions[1]))
+    );
     assert_eq!(host.begin("later")["plugins"]["hostile"], *versions[0], "as new runs do");
 
     let events = host.events();
     let expected = ["plugin-loaded", "plugin-loaded", "plugin-quarantined", "plugin-rolled-back"];
     assert_eq!(kinds(&events), expected);
-    assert_eq!((&events[3]["from"], &events[3]["digest"]), (&json!(versions[1]), &json!(versions[0])));
+    assert_eq!(
+        (&events[3]["from"], &events[3]["digest"]),
+        (&json!(versions[1]), &json!(versions[0]))
+    );
     host.stop();
 
     // It outlives the host, and ends when somebody says so.
@@ -147,7 +157,10 @@ fn runs_leave_a_version_that_crashes_again_and_again_for_the_one_before() {
     assert_eq!((&plugin["state"], &plugin["digest"]), (&json!("quarantined"), &json!(versions[0])));
     let released = host.post("/plugins/hostile/release", &json!({})).expect(200);
     assert_eq!((&released["state"], &released["digest"]), (&json!("active"), &json!(versions[1])));
-    assert_eq!(host.post("/plugins/hostile/release", &Value::Null).expect(409)["code"], "plugin-not-now");
+    assert_eq!(
+        host.post("/plugins/hostile/release", &Value::Null).expect(409)["code"],
+        "plugin-not-now"
+    );
     assert_eq!(kinds(&host.events())[4..], ["plugin-released"]);
     host.stop();
 }
@@ -185,7 +198,10 @@ fn another_file_takes_the_place_of_one_in_quarantine_for_runs_that_wait_too() {
     host.signal(&waiting);
     let mended = put(&place, &version("hostile", 2));
     let ended = host.ended(&waiting);
-    assert_eq!((&ended["outcome"], &ended["plugins"]["hostile"]), (&json!("succeeded"), &json!(mended)));
+    assert_eq!(
+        (&ended["outcome"], &ended["plugins"]["hostile"]),
+        (&json!("succeeded"), &json!(mended))
+    );
     // The same content again stays what it was.
     assert_eq!(put(&place, &version("hostile", 1)), versions[0]);
     let plugin = host.until("/plugins/hostile", |plugin| plugin["state"] == "quarantined");
@@ -197,9 +213,15 @@ fn another_file_takes_the_place_of_one_in_quarantine_for_runs_that_wait_too() {
 fn people_can_roll_back_and_forward() {
     let (place, host, versions) = with_versions(&[1, 2]);
     let rolled_back = host.post("/plugins/hostile/rollback", &Value::Null).expect(200);
-    assert_eq!((&rolled_back["state"], &rolled_back["digest"]), (&json!("rolled_back"), &json!(versions[0])));
+    assert_eq!(
+        (&rolled_back["state"], &rolled_back["digest"]),
+        (&json!("rolled_back"), &json!(versions[0]))
+    );
     let refused = host.post("/plugins/hostile/rollback", &json!({})).expect(409);
-    assert!(refused["detail"].as_str().is_some_and(|why| why.contains("no older version")), "{refused}");
+    assert!(
+        refused["detail"].as_str().is_some_and(|why| why.contains("no older version")),
+        "{refused}"
+    );
     host.stop();
 
     let host = place.start();

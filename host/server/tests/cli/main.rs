@@ -166,6 +166,10 @@ fn a_host_is_asked_about_its_runs_and_plugins() {
     events.says(&["WHAT", "LOADED IN", "loaded", "sha256:"]);
     let events = place.taskloom(&format!("plugin events noop --json {on}")).expect(0).json();
     assert_eq!(events["events"][0]["kind"], "plugin-loaded");
+    let alone = place.taskloom(&format!("plugin rollback noop {on}")).expect(1);
+    alone.says(&["error:", "no older version"]);
+    let free = place.taskloom(&format!("plugin release noop {on}")).expect(1);
+    free.says(&["error:", "no version of plugin `noop` is in quarantine"]);
 
     // Lines are written shortly after they were logged; closing the host writes the last ones.
     let logs = || place.taskloom(&format!("runs logs {talked} {on}")).expect(0);

@@ -22,7 +22,9 @@ pub enum ChangeError {
     #[error("there is no file of plugin `{0}`")]
     NoFile(PluginName),
     /// It was never loaded, or is forgotten.
-    #[error("plugin `{plugin}` has had no version {digest}; `taskloom plugin show {plugin}` lists them")]
+    #[error(
+        "plugin `{plugin}` has had no version {digest}; `taskloom plugin show {plugin}` lists them"
+    )]
     NoVersion {
         /// The plugin.
         plugin: PluginName,
@@ -36,7 +38,9 @@ pub enum ChangeError {
     #[error("version {0} is in no quarantine")]
     NotInQuarantine(Digest),
     /// It must be released first.
-    #[error("version {digest} is in quarantine; `taskloom plugin release {plugin} {digest}` ends that")]
+    #[error(
+        "version {digest} is in quarantine; `taskloom plugin release {plugin} {digest}` ends that"
+    )]
     InQuarantine {
         /// The plugin.
         plugin: PluginName,

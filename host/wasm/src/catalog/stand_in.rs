@@ -62,7 +62,11 @@ impl Keeper {
         let _ = reply.send(done);
     }
 
-    fn release(&mut self, name: &PluginName, digest: Option<Digest>) -> Result<Digest, ChangeError> {
+    fn release(
+        &mut self,
+        name: &PluginName,
+        digest: Option<Digest>,
+    ) -> Result<Digest, ChangeError> {
         let life = self.shelf.life(name).ok_or_else(|| ChangeError::NoFile(name.clone()))?;
         let digest = match digest {
             Some(digest) => known(&life, name, digest)?,

@@ -14,7 +14,11 @@ use crate::fixture::{component, name};
 
 /// How a version crashed.
 fn crashes() -> CrashLoop {
-    CrashLoop { crashes: 5, within: Duration::from_secs(60), reason: "trap: unreachable".to_owned() }
+    CrashLoop {
+        crashes: 5,
+        within: Duration::from_secs(60),
+        reason: "trap: unreachable".to_owned(),
+    }
 }
 
 impl Shop {
@@ -64,9 +68,7 @@ impl Shop {
     fn kept(&self) -> BTreeSet<String> {
         let files = fs::read_dir(self.folder.path().join("versions")).expect("there");
         let stem = |path: std::path::PathBuf| path.file_stem().expect("a stem").to_owned();
-        files
-            .map(|file| stem(file.expect("there").path()).to_string_lossy().into_owned())
-            .collect()
+        files.map(|file| stem(file.expect("there").path()).to_string_lossy().into_owned()).collect()
     }
 
     /// Stops the catalog and opens another on the same folder.
@@ -225,7 +227,10 @@ fn a_version_that_cannot_be_loaded_any_more_is_told_to_who_wants_it() {
     let lost = shop.folder.path().join(format!("versions/{}.wasm", versions[0].hex()));
     fs::remove_file(lost).expect("removed");
     let error = wait_for(shop.catalog.roll_back(&name("noop"), None)).expect_err("lost");
-    assert!(matches!(&error, ChangeError::Broken { digest, .. } if *digest == versions[0]), "{error}");
+    assert!(
+        matches!(&error, ChangeError::Broken { digest, .. } if *digest == versions[0]),
+        "{error}"
+    );
     assert_eq!(shop.current(), Some(versions[1]), "what was in use stays in use");
 }
 
