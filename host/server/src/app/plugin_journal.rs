@@ -7,7 +7,7 @@ use taskloom_core::id::PluginName;
 use taskloom_core::journal::{Entry, PluginEvent, StreamId};
 use taskloom_core::life::PluginLife;
 use taskloom_core::time::Timestamp;
-use taskloom_store::{Append, Batch, Error, Events, Store};
+use taskloom_store::{Append, Batch, Committed, Error, Events, Store};
 use taskloom_wasm::CatalogEvent;
 
 use crate::engine::Clock;
@@ -69,14 +69,26 @@ impl PluginJournal {
     }
 
     fn append(&self, plugin: &PluginName, after: u64, event: PluginEvent, at: Timestamp) {
+        let is_decision = matches!(
+            event,
+            PluginEvent::PluginQuarantined { .. }
+                | PluginEvent::PluginReleased { .. }
+                | PluginEvent::PluginRolledBack { .. }
+        );
         let events = Events::Plugin(vec![Entry { at, event }]);
         let append = Append::plain(StreamId::Plugin(plugin.clone()), after, events);
         let batch = Batch { appends: vec![append], ..Batch::default() };
-        self.store.commit(batch, |result| {
+        let tell = |result: Result<Committed, Error>| {
             if let Err(error) = result {
                 tracing::warn!(%error, "an event of a plugin could not be written");
             }
-        });
+        };
+        // What a file says is found again at the next start; what was decided is only here, and somebody
+        // may wait for it.
+        match is_decision {
+            true => tell(self.store.commit_and_wait(batch)),
+            false => self.store.commit(batch, tell),
+        }
     }
 }
 
