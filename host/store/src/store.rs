@@ -295,7 +295,7 @@ impl Store {
         self.inner.readers.read("reading the end of a stream", read)
     }
 
-    /// The streams of one kind, by name: `workflow`, `template`, `trigger` or `context`.
+    /// The streams of one kind, by name: `plugin`, `workflow`, `template`, `trigger` or `context`.
     ///
     /// # Errors
     /// As [`Store::run_events`].

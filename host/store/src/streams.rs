@@ -64,10 +64,24 @@ pub(crate) fn insert(connection: &Connection, stream: &StreamId) -> Result<i64> 
 
 /// The streams of one kind, such as `workflow`, by name.
 pub(crate) fn of_kind(connection: &Connection, kind: &str) -> Result<Vec<StreamId>> {
+    if kind == "plugin" {
+        return of_plugins(connection);
+    }
     // `0` is the character after `/`: the range holds the names that begin with `kind/`.
     connection
         .prepare_cached("SELECT name FROM stream WHERE name > $1 AND name < $2 ORDER BY name")?
         .query_map([format!("{kind}/"), format!("{kind}0")], |row| column::stream(row, 0))?
+        .collect()
+}
+
+/// The streams of plugins, whose names stand alone. Those of runs are no texts, and come after all texts.
+fn of_plugins(connection: &Connection) -> Result<Vec<StreamId>> {
+    connection
+        .prepare_cached(
+            "SELECT name FROM stream WHERE name >= '' AND name < x'' AND instr(name, '/') = 0
+             ORDER BY name",
+        )?
+        .query_map([], |row| column::stream(row, 0))?
         .collect()
 }
 

@@ -20,9 +20,11 @@ on_failure = "continue"
 [[tasks]]
 id = "one"
 type = "hostile.trap"
+retry = { max_attempts = 1 }
 [[tasks]]
 id = "two"
 type = "hostile.panic"
+retry = { max_attempts = 1 }
 "#,
 );
 

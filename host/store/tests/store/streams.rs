@@ -85,4 +85,6 @@ pub(crate) fn streams_are_listed_by_kind(open: Opener) {
     let expected = names.map(StreamId::Workflow).to_vec();
     assert_eq!(store.streams("workflow").expect("lists"), expected);
     assert_eq!(store.streams("context").expect("lists"), []);
+    let plugins = [StreamId::Plugin(plugin("workflow"))];
+    assert_eq!(store.streams("plugin").expect("lists"), plugins);
 }
