@@ -3,6 +3,7 @@
 //! Each workload prints one line; the program itself is measured as it ships, started with its
 //! defaults, over HTTP, and durations come from its own records. See `docs/performance.md`.
 
+mod clients;
 mod figures;
 mod host;
 mod limits;
@@ -46,5 +47,7 @@ fn main() -> Result<()> {
     workloads::history::measure(&place, &report)?;
     workloads::memory::measure(&place, &report)?;
     workloads::scheduling::measure(&place, &limits, &report)?;
+    workloads::neighbours::measure(&place, &report)?;
+    workloads::reload::measure(&place, &report)?;
     Ok(())
 }

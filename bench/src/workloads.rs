@@ -7,6 +7,8 @@ pub(crate) mod history;
 pub(crate) mod large;
 pub(crate) mod latency;
 pub(crate) mod memory;
+pub(crate) mod neighbours;
+pub(crate) mod reload;
 pub(crate) mod scheduling;
 pub(crate) mod throughput;
 
