@@ -40,11 +40,12 @@ fn main() -> Result<()> {
     let limits = Limits::measure(&place, &report)?;
     workloads::latency::measure(&place, &limits, &report)?;
     workloads::throughput::measure(&place, &limits, &report)?;
-    workloads::chain::measure(&place, &limits, &report)?;
+    workloads::chain::measure(&place, &report)?;
     workloads::fan_out::measure(&place, &limits, &report)?;
     workloads::dispatch::measure(&place, &limits, &report)?;
     workloads::large::measure(&place, &report)?;
     workloads::history::measure(&place, &report)?;
+    workloads::languages::measure(&place, &report)?;
     workloads::memory::measure(&place, &report)?;
     workloads::scheduling::measure(&place, &limits, &report)?;
     workloads::neighbours::measure(&place, &report)?;

@@ -126,10 +126,7 @@ impl Loader {
         world: World,
         stage: Stage,
     ) -> wasmtime::Result<Self> {
-        let mut linker = Linker::new(engine);
-        bindings::Plugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest: &mut Guest| guest)?;
-        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+        let linker = linker(engine)?;
         let accounts = Accounts::default();
         Ok(Self { linker, cache, compiler, world, accounts, stage })
     }
@@ -225,6 +222,15 @@ impl Loader {
     }
 }
 
+/// Everything that a plugin can import.
+pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
+    let mut linker = Linker::new(engine);
+    bindings::Plugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest: &mut Guest| guest)?;
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    Ok(linker)
+}
+
 fn offers(
     manifest: &taskloom_core::plugin::Manifest,
     mut schemas: std::collections::BTreeMap<TaskType, manifest::Schemas>,
@@ -275,7 +281,8 @@ fn check_contract(engine: &Engine, component: &Component) -> Result<(), LoadErro
     }
 }
 
-fn describe_call(stem: &PluginName) -> Call {
+/// The call that a plugin is described in.
+pub(crate) fn describe_call(stem: &PluginName) -> Call {
     let fixed = "describe";
     let run_id = "00000000-0000-7000-8000-000000000000".parse::<RunId>();
     Call {
