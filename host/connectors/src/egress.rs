@@ -12,6 +12,7 @@
 mod address;
 mod budget;
 mod grant;
+mod peer;
 mod received;
 mod target;
 
@@ -26,6 +27,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 pub use address::is_public;
 pub use budget::Budget;
 pub use grant::{Grant, GrantError, Grants, HostPattern};
+pub use peer::Peer;
 pub use received::{Received, ReceivedError};
 pub use target::{Scheme, Target, TargetError};
 
@@ -39,9 +41,18 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 const IDLE_CONNECTIONS_PER_HOST: usize = 8;
 
 /// Sends requests that have been checked. Cheap to clone; connections are shared.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Egress {
-    client: reqwest::Client,
+    way: Way,
+}
+
+/// Who answers.
+#[derive(Clone)]
+enum Way {
+    /// The peers that requests are for.
+    Network(reqwest::Client),
+    /// One that stands in for them all: nothing leaves the host.
+    StandIn(Arc<dyn Peer>),
 }
 
 /// One request, complete.
@@ -176,7 +187,12 @@ impl Egress {
             .dns_resolver(Arc::new(PublicAddresses))
             .build()
             .map_err(EgressError)?;
-        Ok(Self { client })
+        Ok(Self { way: Way::Network(client) })
+    }
+
+    /// Sends nothing: `peer` answers, within the same budgets.
+    pub fn answered_by(peer: Arc<dyn Peer>) -> Self {
+        Self { way: Way::StandIn(peer) }
     }
 
     /// Sends a request that [`Grants::check`] let pass. Must be polled within a tokio runtime with
@@ -193,17 +209,9 @@ impl Egress {
         if !budget.take_request() {
             return Err(SendError::TooManyRequests { limit: budget.requests_max() });
         }
-        let host = outgoing.target.authority();
-        let request = self
-            .client
-            .request(outgoing.target.method().clone(), outgoing.target.url().clone())
-            .headers(outgoing.headers)
-            .body(outgoing.body);
-        let response = match tokio::time::timeout(patience.first_byte, request.send()).await {
-            Err(_) => return Err(SendError::Timeout { host }),
-            // Its URL may hold a secret.
-            Ok(Err(error)) => return Err(classify(host, &error.without_url())),
-            Ok(Ok(response)) => response,
+        let response = match &self.way {
+            Way::Network(client) => exchange(client, outgoing, patience).await?,
+            Way::StandIn(peer) => peer.answer(&outgoing)?.map(reqwest::Body::from).into(),
         };
         if response.content_length().is_some_and(|bytes| bytes > budget.response_bytes_left()) {
             return Err(SendError::ResponseTooLarge { limit: budget.response_bytes_max() });
@@ -211,6 +219,34 @@ impl Egress {
         let (head, body) = http::Response::from(response).into_parts();
         let body = Received::new(body, patience.between_bytes, Arc::clone(budget));
         Ok(Incoming { status: head.status, headers: head.headers, body })
+    }
+}
+
+impl std::fmt::Debug for Egress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.way {
+            Way::Network(_) => "Egress(network)",
+            Way::StandIn(_) => "Egress(stand-in)",
+        })
+    }
+}
+
+/// Sends a request over the network and waits for the head of the response.
+async fn exchange(
+    client: &reqwest::Client,
+    outgoing: Outgoing,
+    patience: Patience,
+) -> Result<reqwest::Response, SendError> {
+    let host = outgoing.target.authority();
+    let request = client
+        .request(outgoing.target.method().clone(), outgoing.target.url().clone())
+        .headers(outgoing.headers)
+        .body(outgoing.body);
+    match tokio::time::timeout(patience.first_byte, request.send()).await {
+        Err(_) => Err(SendError::Timeout { host }),
+        // Its URL may hold a secret.
+        Ok(Err(error)) => Err(classify(host, &error.without_url())),
+        Ok(Ok(response)) => Ok(response),
     }
 }
 

@@ -14,6 +14,7 @@ mod diff;
 mod doctor;
 mod embedded;
 mod input;
+mod kit;
 mod logging;
 mod output;
 mod plugins;

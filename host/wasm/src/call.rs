@@ -84,6 +84,12 @@ pub trait CallObserver: Send + Sync {
         Err("this host keeps no artefacts".to_owned())
     }
 
+    /// The time at which the handler's clocks stand still; its random numbers then follow from its input,
+    /// as those of a `pure` call do. `None`, unless somebody else says so, for clocks that go on.
+    fn clock(&self) -> Option<Timestamp> {
+        None
+    }
+
     /// The host refused the handler something. Nothing is done by default; what is refused is in the
     /// report as well.
     fn refused(&self, refused: &Refused) {

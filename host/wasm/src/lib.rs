@@ -50,7 +50,7 @@ pub use catalog::{Catalog, CatalogConfig, CatalogError, CatalogEvent, PluginEntr
 pub use compile::{Compiler, compile_stream};
 pub use give_back::{give_code_back, give_memory_back};
 pub use limits::CallLimits;
-pub use load::{COMPONENT_BYTES_MAX, LoadError};
+pub use load::{COMPONENT_BYTES_MAX, Interfaces, LoadError};
 pub use manifest::{CONTRACT, read_manifest};
 pub use plugin::Plugin;
 pub use policy::{AiGrant, Policy};

@@ -102,6 +102,25 @@ impl LoadError {
     }
 }
 
+/// The names of what a component imports and exports, such as `taskloom:plugin/handler@0.1.0`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interfaces {
+    /// What it needs of a host.
+    pub imports: Vec<String>,
+    /// What it offers.
+    pub exports: Vec<String>,
+}
+
+impl Interfaces {
+    /// The version of the contract that it was made for, if it speaks any.
+    pub fn contract(&self) -> Option<&str> {
+        let all = self.exports.iter().chain(&self.imports);
+        let contract = |name: &String| name.starts_with(PACKAGE);
+        let found = all.into_iter().find(|name| contract(name))?;
+        found.rsplit_once('@').map(|(_, version)| version)
+    }
+}
+
 /// What loading needs of the runtime.
 pub(crate) struct Loader {
     pub(crate) linker: Linker<Guest>,
@@ -131,11 +150,11 @@ impl Loader {
         Ok(Self { linker, cache, compiler, world, accounts, stage })
     }
 
-    /// Loads the plugin in the file `stem`. Blocks.
+    /// Loads the plugin in the file `stem`; without a file, by the name that it has itself. Blocks.
     pub(crate) fn load(
         &self,
         threads: &tokio::runtime::Handle,
-        stem: &PluginName,
+        stem: Option<&PluginName>,
         bytes: &[u8],
         policy: Policy,
     ) -> Result<Plugin, LoadError> {
@@ -150,9 +169,9 @@ impl Loader {
         let pre = self.linker.instantiate_pre(&component).map_err(link)?;
         let pre = PluginPre::new(pre).map_err(link)?;
         let policy = Arc::new(PolicyInForce::new(policy));
-        let parts = |effects, asked: &Arc<Asked>| {
+        let parts = |plugin: &PluginName, effects, asked: &Arc<Asked>| {
             Arc::new(OutsideParts {
-                plugin: stem.clone(),
+                plugin: plugin.clone(),
                 effects,
                 asked: Arc::clone(asked),
                 policy: Arc::clone(&policy),
@@ -161,14 +180,30 @@ impl Loader {
                 accounts: self.accounts.clone(),
             })
         };
-        let text = self.describe(threads, stem, &pre, parts(Effects::Pure, &Arc::default()))?;
-        let described = manifest::read(stem, &text).map_err(LoadError::Manifest)?;
+        let unnamed = PluginName::new("unnamed").expect("valid");
+        let outside = parts(stem.unwrap_or(&unnamed), Effects::Pure, &Arc::default());
+        let text = self.describe(threads, stem.unwrap_or(&unnamed), &pre, outside)?;
+        let described = match stem {
+            Some(stem) => manifest::read(stem, &text),
+            None => manifest::own_name(&text).and_then(|name| manifest::read(&name, &text)),
+        };
+        let described = described.map_err(LoadError::Manifest)?;
         let manifest = described.manifest;
         let asked = Arc::new(described.asked);
-        let parts = |effects| parts(effects, &asked);
+        let parts = |effects| parts(&manifest.name, effects, &asked);
         let offers = offers(&manifest, described.schemas, &parts);
         let bytes = bytes.len() as u64;
         Ok(Plugin { digest, bytes, manifest, policy, imports, pre, offers })
+    }
+
+    /// What a component imports and exports, also when it is no plugin.
+    pub(crate) fn interfaces(&self, bytes: &[u8]) -> Result<Interfaces, LoadError> {
+        check_header(bytes)?;
+        let engine = &self.stage.engine;
+        let component_type = self.component(&Digest::of(bytes), bytes)?.component_type();
+        let imports = component_type.imports(engine).map(|(name, _)| name.to_owned()).collect();
+        let exports = component_type.exports(engine).map(|(name, _)| name.to_owned()).collect();
+        Ok(Interfaces { imports, exports })
     }
 
     /// The compiled component, from the cache if it is there.

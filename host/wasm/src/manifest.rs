@@ -184,6 +184,19 @@ fn read_capabilities(capabilities: &Capabilities) -> Result<Asked, Vec<String>> 
     }
 }
 
+/// The name that a manifest says the plugin has.
+///
+/// # Errors
+/// When it says none, or one that no file could have.
+pub(crate) fn own_name(text: &str) -> Result<PluginName, Vec<String>> {
+    #[derive(Deserialize)]
+    struct Named {
+        name: String,
+    }
+    let named: Named = serde_json::from_str(text).map_err(|error| vec![error.to_string()])?;
+    PluginName::new(&named.name).map_err(|error| vec![format!("name: {error}")])
+}
+
 fn read_task_type(
     plugin: &PluginName,
     short: &str,

@@ -93,10 +93,14 @@ fn wasi(call: &Call, parts: &OutsideParts, [stdout, stderr]: &[Printed; 2]) -> W
         .max_random_size(RANDOM_BYTES_MAX)
         .stdout(stdout.clone())
         .stderr(stderr.clone());
-    if parts.effects == Effects::Pure {
+    let clock = match parts.effects {
+        Effects::Pure => Some(StillWallClock::default()),
+        Effects::Reads | Effects::Writes => call.observer.clock().map(StillWallClock::at),
+    };
+    if let Some(clock) = clock {
         let seed = Digest::of(call.input.as_bytes());
         still::seed(&mut builder, seed.as_bytes());
-        builder.wall_clock(StillWallClock).monotonic_clock(StillClock::default());
+        builder.wall_clock(clock).monotonic_clock(StillClock::default());
     }
     builder.build()
 }

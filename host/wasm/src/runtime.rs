@@ -19,7 +19,7 @@ use crate::call::{Call, CallReport, Ending};
 use crate::compile::Compiler;
 use crate::engine::{self, Ticker};
 use crate::limits::CallLimits;
-use crate::load::{DESCRIBE_CLASS, LoadError, Loader, World};
+use crate::load::{DESCRIBE_CLASS, Interfaces, LoadError, Loader, World};
 use crate::memory::MemoryBudget;
 use crate::perform::{Stage, perform};
 use crate::plugin::Plugin;
@@ -53,6 +53,8 @@ pub struct RuntimeConfig {
     /// The tokio runtime for timers and sockets of guests; `None` starts one of its own. It must not
     /// be one that guests run on.
     pub services: Option<Handle>,
+    /// What sends the requests of guests; `None` sends them over the network.
+    pub egress: Option<Egress>,
 }
 
 impl Default for RuntimeConfig {
@@ -71,6 +73,7 @@ impl Default for RuntimeConfig {
             cancel_grace: Duration::from_secs(2),
             ports: Ports::default(),
             services: None,
+            egress: None,
         }
     }
 }
@@ -129,7 +132,11 @@ impl Runtime {
             services: threads.services().clone(),
             cancel_grace: config.cancel_grace,
         };
-        let world = World { egress: Egress::new()?, ports: config.ports.clone() };
+        let egress = match &config.egress {
+            Some(egress) => egress.clone(),
+            None => Egress::new()?,
+        };
+        let world = World { egress, ports: config.ports.clone() };
         let loader = Loader::new(&engine, cache, config.compiler.clone(), world, stage.clone())?;
         let ticker = Ticker::start(&engine)?;
         Ok(Self(Arc::new(Shared { config, loader, stage, threads, _ticker: ticker })))
@@ -147,7 +154,25 @@ impl Runtime {
         bytes: &[u8],
         policy: Policy,
     ) -> Result<Arc<Plugin>, LoadError> {
-        self.0.loader.load(self.threads(DESCRIBE_CLASS), stem, bytes, policy).map(Arc::new)
+        self.0.loader.load(self.threads(DESCRIBE_CLASS), Some(stem), bytes, policy).map(Arc::new)
+    }
+
+    /// As [`Self::load`], for a component that is in no file yet: its name is what it says itself, and
+    /// nothing is granted.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_unnamed(&self, bytes: &[u8]) -> Result<Arc<Plugin>, LoadError> {
+        let threads = self.threads(DESCRIBE_CLASS);
+        self.0.loader.load(threads, None, bytes, Policy::default()).map(Arc::new)
+    }
+
+    /// What a component imports and exports, also when it is no plugin. Blocks as [`Self::load`] does.
+    ///
+    /// # Errors
+    /// When the bytes are no component.
+    pub fn interfaces(&self, bytes: &[u8]) -> Result<Interfaces, LoadError> {
+        self.0.loader.interfaces(bytes)
     }
 
     /// What a call of `task_type` may use when its task wishes for `wish`.

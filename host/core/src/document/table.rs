@@ -49,6 +49,13 @@ impl<'d> Table<'d> {
         &self.path
     }
 
+    /// The line that the table begins in, counted from 1.
+    pub fn line(&self) -> u32 {
+        let before = self.document.source.as_bytes().get(..self.offset).unwrap_or_default();
+        let ends = before.iter().filter(|byte| **byte == b'\n').count();
+        u32::try_from(ends).unwrap_or(u32::MAX).saturating_add(1)
+    }
+
     /// Whether `key` is there, whatever its value is. Does not take note of the key.
     pub fn has(&self, key: &str) -> bool {
         self.entries.contains_key(key)

@@ -1,13 +1,23 @@
 //! What can stand on the command line.
 
+mod contexts;
+mod definitions;
+mod plugins;
 mod runs;
+mod secrets;
+mod triggers;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Sources;
+pub(super) use contexts::*;
+pub(super) use definitions::*;
+pub(super) use plugins::*;
 pub(super) use runs::*;
+pub(super) use secrets::*;
+pub(super) use triggers::*;
 
 /// The address of a host that nobody configured.
 const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
@@ -155,277 +165,6 @@ pub(super) struct Remote {
     /// Print what the API says, as JSON
     #[arg(long, global = true)]
     pub(super) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Workflows {
-    #[command(flatten)]
-    pub(super) remote: Remote,
-    #[command(subcommand)]
-    pub(super) command: WorkflowsCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum WorkflowsCommand {
-    /// List workflows, with what is wrong.
-    List,
-    /// Print the text of a workflow.
-    Show {
-        /// The workflow's id; `ID@DIGEST` for one of its versions
-        #[arg(value_name = "ID")]
-        id: String,
-    },
-    /// Put the workflow of a file: it is there from now on, or has this text.
-    ///
-    /// Exit code: 0 it is there, 1 the host refuses it, 2 the file cannot be read.
-    Put {
-        /// The workflow file; `-` reads it from standard input
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-        /// Only if there is no such workflow
-        #[arg(long, conflicts_with = "replace")]
-        new: bool,
-        /// Only if the workflow has the text with this digest
-        #[arg(long, value_name = "DIGEST")]
-        replace: Option<String>,
-    },
-    /// Delete a workflow that was put. Its runs go on.
-    Delete {
-        /// The workflow's id
-        #[arg(value_name = "ID")]
-        id: String,
-    },
-    /// Let runs of a workflow start, whatever its text says.
-    Enable {
-        /// The workflow's id
-        #[arg(value_name = "ID")]
-        id: String,
-    },
-    /// Let no new run of a workflow start.
-    Disable {
-        /// The workflow's id
-        #[arg(value_name = "ID")]
-        id: String,
-    },
-    /// List the texts that a workflow has had.
-    Versions {
-        /// The workflow's id
-        #[arg(value_name = "ID")]
-        id: String,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Diff {
-    #[command(flatten)]
-    pub(super) remote: Remote,
-    /// A workflow file, or a workflow of a host: `ID` or `ID@DIGEST`
-    #[arg(value_name = "FROM")]
-    pub(super) from: String,
-    /// What it is compared with, likewise
-    #[arg(value_name = "TO")]
-    pub(super) to: String,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Templates {
-    #[command(flatten)]
-    pub(super) remote: Remote,
-    #[command(subcommand)]
-    pub(super) command: TemplatesCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum TemplatesCommand {
-    /// List templates, with their parameters.
-    List,
-    /// Show a template: what it is for, and its parameters.
-    Show {
-        /// The template's id
-        #[arg(value_name = "TEMPLATE")]
-        id: String,
-    },
-    /// Make a workflow of a template.
-    ///
-    /// Exit code: 0 it is made, 1 the host refuses it, 2 what was given is wrong.
-    Create(Create),
-    /// Make a template of a workflow.
-    Save {
-        /// The workflow's id
-        #[arg(value_name = "WORKFLOW")]
-        workflow: String,
-        /// The id of the template
-        #[arg(value_name = "TEMPLATE")]
-        template: String,
-        /// A value that becomes a parameter, such as `url=tasks[fetch].input.url`; may be repeated
-        #[arg(long, value_name = "NAME=PLACE")]
-        param: Vec<String>,
-    },
-    /// Put the template of a file: it is there from now on, or has this text.
-    Put {
-        /// The template file; `-` reads it from standard input
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-    },
-    /// Delete a template that was put. Workflows that were made of it stay.
-    Delete {
-        /// The template's id
-        #[arg(value_name = "TEMPLATE")]
-        id: String,
-    },
-    /// List the texts that a template has had.
-    Versions {
-        /// The template's id
-        #[arg(value_name = "TEMPLATE")]
-        id: String,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Create {
-    /// The template's id; with `--to`, a file or the id of one in the folder of templates
-    #[arg(value_name = "TEMPLATE")]
-    pub(super) template: String,
-    /// The id of the workflow
-    #[arg(value_name = "ID")]
-    pub(super) id: String,
-    /// A parameter: text where the template wants text, else JSON; may be repeated
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub(super) param: Vec<String>,
-    /// Parameters, a JSON file with an object; `-` reads it from standard input
-    #[arg(long, value_name = "FILE")]
-    pub(super) params: Option<PathBuf>,
-    /// Write the workflow to this file, without a host; `-` prints it
-    #[arg(long, value_name = "FILE")]
-    pub(super) to: Option<PathBuf>,
-    /// The configuration file, for the folder of templates [env: TASKLOOM_CONFIG] [default:
-    /// ./taskloom.toml, if it is there]
-    #[arg(long, value_name = "FILE", requires = "to")]
-    pub(super) config: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Plugins {
-    #[command(flatten)]
-    pub(super) remote: Remote,
-    #[command(subcommand)]
-    pub(super) command: PluginsCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum PluginsCommand {
-    /// List plugins, with why a file is refused.
-    List,
-    /// Show a plugin: task types, schemas, what it asks for and is granted.
-    Show {
-        /// The plugin's name
-        #[arg(value_name = "PLUGIN")]
-        name: String,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Contexts {
-    #[command(flatten)]
-    pub(super) remote: Remote,
-    #[command(subcommand)]
-    pub(super) command: ContextsCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum ContextsCommand {
-    /// List shared contexts.
-    List,
-    /// Show the values of a shared context, and who set each.
-    Show {
-        /// The context's name
-        #[arg(value_name = "CONTEXT")]
-        name: String,
-    },
-    /// Show who has changed a shared context, also one that was deleted.
-    History {
-        /// The context's name
-        #[arg(value_name = "CONTEXT")]
-        name: String,
-    },
-    /// Give a shared context the values of a file, and no others.
-    Set {
-        /// The context's name
-        #[arg(value_name = "CONTEXT")]
-        name: String,
-        /// A JSON file with an object; `-` reads it from standard input
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-        /// Only if this is its last change by now; 0 for a context that is new
-        #[arg(long, value_name = "SEQ")]
-        seq: Option<u64>,
-    },
-    /// Delete a shared context. Its history stays.
-    Delete {
-        /// The context's name
-        #[arg(value_name = "CONTEXT")]
-        name: String,
-        /// Only if this is its last change by now
-        #[arg(long, value_name = "SEQ")]
-        seq: Option<u64>,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Triggers {
-    #[command(flatten)]
-    pub(super) remote: Remote,
-    #[command(subcommand)]
-    pub(super) command: TriggersCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum TriggersCommand {
-    /// List triggers, with why one does not listen.
-    List,
-    /// Show a trigger and what it did lately.
-    Show {
-        /// The trigger's name: `workflow.id`
-        #[arg(value_name = "TRIGGER")]
-        name: String,
-    },
-    /// Fire a trigger by hand, as if it had heard of an event.
-    ///
-    /// Exit code: 0 a run was started, 1 none was.
-    Fire {
-        /// The trigger's name: `workflow.id`
-        #[arg(value_name = "TRIGGER")]
-        name: String,
-        /// The event, a JSON file; `-` reads it from standard input [default: null]
-        #[arg(long, value_name = "FILE")]
-        event: Option<PathBuf>,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Secrets {
-    #[command(flatten)]
-    pub(super) folders: Folders,
-    #[command(subcommand)]
-    pub(super) command: SecretsCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum SecretsCommand {
-    /// Set a secret to what is on standard input; line ends at its end are not part of it
-    Set {
-        /// Its name
-        #[arg(value_name = "NAME")]
-        name: String,
-    },
-    /// List the names of secrets, and where each is
-    List,
-    /// Remove a secret
-    Remove {
-        /// Its name
-        #[arg(value_name = "NAME")]
-        name: String,
-    },
 }
 
 #[derive(Debug, Args)]

@@ -1,4 +1,4 @@
-//! `taskloom plugin`: asks a host about its plugins.
+//! `taskloom plugin`: asks a host about its plugins, and leads to the author kit.
 
 use std::fmt::Write as _;
 
@@ -9,18 +9,30 @@ use super::args::{Plugins, PluginsCommand, Remote};
 use super::client::Client;
 use super::output::{harmless, one_line, print, print_json};
 use super::table::{Cell, Table};
-use super::{Done, Failed, runs, runtime, show};
+use super::{Done, Failed, kit, runs, runtime, show};
 use crate::api::types::{AiGrant, Grant, Plugin, PluginList, PluginState, SecretGrant};
 
 pub(super) fn plugins(arguments: Plugins) -> Result<Done, Failed> {
     let Plugins { remote, command } = arguments;
-    let client = Client::new(&remote.server).map_err(Failed::invalid)?;
-    runtime()?.block_on(async {
-        match command {
-            PluginsCommand::List => listed(&client, &remote).await,
-            PluginsCommand::Show { name } => shown(&client, &remote, &name).await,
+    match command {
+        PluginsCommand::List => asked(&remote, listed),
+        PluginsCommand::Show { name } => {
+            asked(&remote, async |client, remote| shown(client, remote, &name).await)
         }
-    })?;
+        PluginsCommand::New(arguments) => kit::new(&arguments),
+        PluginsCommand::Build(arguments) => kit::build(&arguments, remote.json),
+        PluginsCommand::Inspect(arguments) => kit::inspect(&arguments, remote.json),
+        PluginsCommand::Test(arguments) => kit::test(&arguments, remote.json),
+    }
+}
+
+/// Lets `ask` ask a host.
+fn asked(
+    remote: &Remote,
+    ask: impl AsyncFnOnce(&Client, &Remote) -> Result<()>,
+) -> Result<Done, Failed> {
+    let client = Client::new(&remote.server).map_err(Failed::invalid)?;
+    runtime()?.block_on(ask(&client, remote))?;
     Ok(Done::Well)
 }
 
@@ -64,17 +76,36 @@ fn told(plugin: &Plugin) -> String {
     let (word, style) = state(summary.state);
     let version = summary.version.as_deref().map(one_line).unwrap_or_default();
     let mut text = format!("{} {version}  {}\n", summary.name.bold(), word.style(style));
-    let mut line = |name: &str, value: String| {
-        if !value.is_empty() {
-            let _ = writeln!(text, "{:<11} {value}", name.dimmed());
-        }
-    };
+    let mut line = |name, value| line(&mut text, name, value);
     line("about", one_line(&summary.summary));
     line("refused", summary.reason.as_deref().map(harmless).unwrap_or_default());
     line("file", summary.file.clone());
     line("digest", summary.digest.clone().unwrap_or_default());
     line("size", plugin.bytes.map(show::bytes).unwrap_or_default());
     line("imports", plugin.imports.join(", "));
+    text + &offers(plugin)
+}
+
+/// A plugin as its file alone shows it.
+pub(super) fn described(plugin: &Plugin) -> String {
+    let summary = &plugin.summary;
+    let version = summary.version.as_deref().map(one_line).unwrap_or_default();
+    let mut text = format!("{} {version}\n", summary.name.bold());
+    line(&mut text, "about", one_line(&summary.summary));
+    text + &offers(plugin)
+}
+
+/// A named value, if there is one.
+fn line(text: &mut String, name: &str, value: String) {
+    if !value.is_empty() {
+        let _ = writeln!(text, "{:<11} {value}", name.dimmed());
+    }
+}
+
+/// What a plugin asks for, is granted and offers.
+fn offers(plugin: &Plugin) -> String {
+    let mut text = String::new();
+    let mut line = |name, value| line(&mut text, name, value);
     for capability in &plugin.capabilities {
         let standing = match (capability.asked, capability.granted) {
             (true, true) => "granted",

@@ -5,6 +5,10 @@
 #![allow(unreachable_pub, reason = "one program: what its modules share is public to each other")]
 
 mod definitions;
+mod kit;
+mod kit_js;
+mod kit_python;
+mod kit_rust;
 mod place;
 mod steering;
 

@@ -84,35 +84,57 @@ impl Place {
         self.taskloom_words(&words, input)
     }
 
+    /// As [`Self::taskloom`], on a machine whose search path is `path`.
+    pub fn taskloom_in_path(&self, path: &str, arguments: &str) -> Done {
+        let words: Vec<_> = arguments.split_whitespace().collect();
+        ended(self.command(&words).env("PATH", path), "")
+    }
+
     /// As [`Self::taskloom`], with words that may hold spaces.
     pub fn taskloom_words(&self, words: &[&str], input: &str) -> Done {
-        let mut child = self
-            .command(words)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        // A program that does not read its input may have ended already.
-        let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
-        let output = child.wait_with_output().expect("it ends");
-        Done {
-            code: output.status.code().unwrap_or(-1),
-            out: String::from_utf8(output.stdout).expect("UTF-8"),
-            err: String::from_utf8(output.stderr).expect("UTF-8"),
-        }
+        ended(&mut self.command(words), input)
     }
 
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_taskloom"));
         command.args(words).current_dir(self.0.path());
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("TASKLOOM_") {
+            if !is_of_a_person(&name.to_string_lossy()) {
                 command.env_remove(name);
             }
         }
+        // Projects of the tests are compiled into one folder, so that what they depend on is compiled once.
+        let kit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/kit");
+        command.env("CARGO_TARGET_DIR", &kit).env("XDG_CACHE_HOME", kit.join("cache"));
         command
     }
+}
+
+/// Runs a command to its end.
+fn ended(command: &mut Command, input: &str) -> Done {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    // A program that does not read its input may have ended already.
+    let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
+    let output = child.wait_with_output().expect("it ends");
+    Done {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout).expect("UTF-8"),
+        err: String::from_utf8(output.stderr).expect("UTF-8"),
+    }
+}
+
+/// Whether a variable is what a person would have, rather than what configures the program, or what a
+/// build of this program (such as one that counts the lines it reaches) adds.
+fn is_of_a_person(name: &str) -> bool {
+    let added = ["TASKLOOM_", "CARGO_PKG_", "CARGO_MANIFEST_", "__CARGO", "CARGO_LLVM_COV"];
+    let flags =
+        ["RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"];
+    !added.iter().any(|prefix| name.starts_with(prefix)) && !flags.contains(&name)
 }
 
 impl Done {
@@ -137,12 +159,29 @@ impl Done {
 }
 
 /// A built component, a plugin that ships or a test guest.
-fn component(name: &str) -> PathBuf {
+pub fn component(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let shipped = root.join("plugins").join(format!("{name}.wasm"));
     let guest = root.join("target/guests/components").join(format!("{name}.wasm"));
     let found = [shipped, guest].into_iter().find(|path| path.is_file());
     found.unwrap_or_else(|| panic!("no component `{name}`: run `cargo xtask plugins` first"))
+}
+
+/// Whether this machine cannot build guests in a language, which is said too.
+pub fn is_left_out(language: &str) -> bool {
+    let list = repository().join("target/guests/left-out.txt");
+    let list = fs::read_to_string(list).unwrap_or_default();
+    let reason = list.lines().find(|line| line.contains(&format!("guests in {language} ")));
+    if let Some(reason) = reason {
+        // Not by a macro: what those print is kept back when the test passes.
+        let _ = writeln!(std::io::stderr(), "\nLEFT OUT: {reason}");
+    }
+    reason.is_some()
+}
+
+/// The root of the repository.
+pub fn repository() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 /// A running `taskloom serve`, stopped at the end of the test.

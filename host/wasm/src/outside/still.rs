@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
+use taskloom_core::time::Timestamp;
 use wasmtime_wasi::{Deterministic, HostMonotonicClock, HostWallClock, WasiCtxBuilder};
 
 /// The time that a pure call sees: 2000-01-01T00:00:00Z, in seconds since the Unix epoch.
@@ -16,8 +17,21 @@ const TICK_NS: u64 = 1_000;
 /// Random bytes made from a seed before they repeat.
 const RANDOM_BYTES: usize = 4 * 1024;
 
-/// A wall clock that stands still.
-pub(super) struct StillWallClock;
+/// A wall clock that stands still, at the time that a pure call sees.
+pub(super) struct StillWallClock(Duration);
+
+impl StillWallClock {
+    /// One that stands still at another time. The clocks of WASI begin with the Unix epoch.
+    pub(super) fn at(time: Timestamp) -> Self {
+        Self(Duration::from_millis(u64::try_from(time.as_ms()).unwrap_or(0)))
+    }
+}
+
+impl Default for StillWallClock {
+    fn default() -> Self {
+        Self(WALL_CLOCK)
+    }
+}
 
 impl HostWallClock for StillWallClock {
     fn resolution(&self) -> Duration {
@@ -25,7 +39,7 @@ impl HostWallClock for StillWallClock {
     }
 
     fn now(&self) -> Duration {
-        WALL_CLOCK
+        self.0
     }
 }
 
