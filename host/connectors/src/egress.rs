@@ -318,8 +318,10 @@ impl Resolve for PublicAddresses {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let host = name.as_str().to_owned();
-            match tokio::net::lookup_host((&*host, 0)).await {
-                Ok(found) => Ok(Box::new(public(&host, &found.collect::<Vec<_>>())?) as Addrs),
+            let found: Result<Vec<SocketAddr>, _> =
+                tokio::net::lookup_host((&*host, 0)).await.map(Iterator::collect);
+            match found {
+                Ok(found) => Ok(Box::new(public(&host, &found)?) as Addrs),
                 Err(error) => Err(LookupFailed { host, reason: error.to_string() }.into()),
             }
         })
