@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -156,7 +157,7 @@ pub(crate) struct Host {
     child: Child,
     address: String,
     client: reqwest::blocking::Client,
-    folders: Folders,
+    folders: Arc<Folders>,
 }
 
 impl Host {
@@ -168,6 +169,21 @@ impl Host {
     pub(crate) fn start_with(
         place: &Place,
         folders: Folders,
+        environment: &[(&str, &str)],
+    ) -> Result<Self> {
+        Self::start_on(place, Arc::new(folders), environment)
+    }
+
+    /// Ends the host and starts another on its folders.
+    pub(crate) fn again(self, place: &Place) -> Result<Self> {
+        let folders = Arc::clone(&self.folders);
+        drop(self);
+        Self::start_on(place, folders, &[])
+    }
+
+    fn start_on(
+        place: &Place,
+        folders: Arc<Folders>,
         environment: &[(&str, &str)],
     ) -> Result<Self> {
         let root = folders.root.path();
@@ -258,7 +274,7 @@ impl Host {
     }
 
     /// Where its plugins and workflows lie.
-    pub(crate) const fn folders(&self) -> &Folders {
+    pub(crate) fn folders(&self) -> &Folders {
         &self.folders
     }
 

@@ -4,6 +4,7 @@
 //! defaults, over HTTP, and durations come from its own records. See `docs/performance.md`.
 
 mod clients;
+mod copies;
 mod figures;
 mod host;
 mod limits;
@@ -47,6 +48,7 @@ fn main() -> Result<()> {
     workloads::history::measure(&place, &report)?;
     workloads::languages::measure(&place, &report)?;
     workloads::memory::measure(&place, &report)?;
+    workloads::many_plugins::measure(&place, &report)?;
     workloads::scheduling::measure(&place, &limits, &report)?;
     workloads::neighbours::measure(&place, &report)?;
     workloads::reload::measure(&place, &report)?;

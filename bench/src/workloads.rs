@@ -7,6 +7,7 @@ pub(crate) mod history;
 pub(crate) mod languages;
 pub(crate) mod large;
 pub(crate) mod latency;
+pub(crate) mod many_plugins;
 pub(crate) mod memory;
 pub(crate) mod neighbours;
 pub(crate) mod reload;
