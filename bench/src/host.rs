@@ -1,14 +1,18 @@
 //! A host that is measured: the program as it ships, on a folder of its own.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+/// How long a file is left half written: shorter than the host waits for a file to settle.
+const HALF_WRITTEN: Duration = Duration::from_millis(150);
 
 /// Where things are.
 pub(crate) struct Place {
@@ -120,6 +124,24 @@ impl Folders {
         Ok(fs::write(self.root.path().join(format!("plugins/{name}.wasm")), component)?)
     }
 
+    /// Puts another version in the place of a plugin, as an installer does: whole or not at all.
+    pub(crate) fn replace_plugin(&self, name: &str, component: &[u8]) -> Result<()> {
+        let folder = self.root.path().join("plugins");
+        let unfinished = folder.join(format!("{name}.wasm.tmp"));
+        fs::write(&unfinished, component)?;
+        Ok(fs::rename(unfinished, folder.join(format!("{name}.wasm")))?)
+    }
+
+    /// Writes another version over a plugin, and takes a break in the middle of it.
+    pub(crate) fn write_plugin_in_halves(&self, name: &str, component: &[u8]) -> Result<()> {
+        let mut file = fs::File::create(self.root.path().join(format!("plugins/{name}.wasm")))?;
+        let (first, second) = component.split_at(component.len() / 2);
+        file.write_all(first)?;
+        file.sync_all()?;
+        std::thread::sleep(HALF_WRITTEN);
+        Ok(file.write_all(second)?)
+    }
+
     pub(crate) fn add_policy(&self, name: &str, policy: &str) -> Result<()> {
         Ok(fs::write(self.root.path().join(format!("plugins/{name}.policy.toml")), policy)?)
     }
@@ -135,7 +157,7 @@ pub(crate) struct Host {
     child: Child,
     address: String,
     client: reqwest::blocking::Client,
-    _folders: Folders,
+    folders: Arc<Folders>,
 }
 
 impl Host {
@@ -147,6 +169,21 @@ impl Host {
     pub(crate) fn start_with(
         place: &Place,
         folders: Folders,
+        environment: &[(&str, &str)],
+    ) -> Result<Self> {
+        Self::start_on(place, Arc::new(folders), environment)
+    }
+
+    /// Ends the host and starts another on its folders.
+    pub(crate) fn again(self, place: &Place) -> Result<Self> {
+        let folders = Arc::clone(&self.folders);
+        drop(self);
+        Self::start_on(place, folders, &[])
+    }
+
+    fn start_on(
+        place: &Place,
+        folders: Arc<Folders>,
         environment: &[(&str, &str)],
     ) -> Result<Self> {
         let root = folders.root.path();
@@ -175,7 +212,7 @@ impl Host {
             .no_proxy()
             .timeout(Duration::from_secs(300))
             .build()?;
-        let host = Self { address: address.to_owned(), child, client, _folders: folders };
+        let host = Self { address: address.to_owned(), child, client, folders };
         host.wait_for_plugins()?;
         Ok(host)
     }
@@ -234,6 +271,11 @@ impl Host {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// Where its plugins and workflows lie.
+    pub(crate) fn folders(&self) -> &Folders {
+        &self.folders
     }
 
     /// The address without the scheme.

@@ -6,6 +6,7 @@ use anyhow::Result;
 use taskloom_store::yardstick;
 use taskloom_wasm::yardstick::raw_calls;
 use taskloom_wasm::{Runtime, RuntimeConfig};
+use tempfile::TempDir;
 
 use crate::figures::{ms, percentile, us};
 use crate::host::Place;
@@ -54,5 +55,39 @@ impl Limits {
             report.line("limit-call", (us(call), "us"), None, Reach::Nothing, ("none", note))?;
         }
         Ok(Self { commit: percentile(&one, 0.5), commit_p99: percentile(&one, 0.99), call })
+    }
+}
+
+/// A commit of one row and a bare call, measured anew between the runs of a workload.
+///
+/// The disk of a machine that others share changes within seconds. A workload that is a mean over thousands of commits is
+/// put beside the mean of as many bare ones, made right before each of its runs.
+pub(crate) struct Beside {
+    folder: TempDir,
+    runtime: Runtime,
+    noop: Vec<u8>,
+    steps: u32,
+    total: Duration,
+}
+
+impl Beside {
+    pub(crate) fn new(place: &Place) -> Result<Self> {
+        let (folder, runtime) = (place.scratch()?, Runtime::new(RuntimeConfig::default())?);
+        let noop = place.component("noop")?;
+        Ok(Self { folder, runtime, noop, steps: 0, total: Duration::ZERO })
+    }
+
+    /// Makes as many commits and as many calls, one after the other.
+    pub(crate) fn measure(&mut self, steps: u32) -> Result<()> {
+        let commits = yardstick::sqlite_commit(self.folder.path(), 1, steps as usize)?;
+        let calls = raw_calls(&self.runtime, &self.noop, "run", "{}", steps)?;
+        self.steps += steps;
+        self.total += commits.iter().sum::<Duration>() + calls.total;
+        Ok(())
+    }
+
+    /// What a commit and a call took together, on average.
+    pub(crate) fn step(&self) -> Duration {
+        self.total / self.steps.max(1)
     }
 }

@@ -3,6 +3,8 @@
 //! Each workload prints one line; the program itself is measured as it ships, started with its
 //! defaults, over HTTP, and durations come from its own records. See `docs/performance.md`.
 
+mod clients;
+mod copies;
 mod figures;
 mod host;
 mod limits;
@@ -39,12 +41,16 @@ fn main() -> Result<()> {
     let limits = Limits::measure(&place, &report)?;
     workloads::latency::measure(&place, &limits, &report)?;
     workloads::throughput::measure(&place, &limits, &report)?;
-    workloads::chain::measure(&place, &limits, &report)?;
+    workloads::chain::measure(&place, &report)?;
     workloads::fan_out::measure(&place, &limits, &report)?;
     workloads::dispatch::measure(&place, &limits, &report)?;
     workloads::large::measure(&place, &report)?;
     workloads::history::measure(&place, &report)?;
+    workloads::languages::measure(&place, &report)?;
     workloads::memory::measure(&place, &report)?;
+    workloads::many_plugins::measure(&place, &report)?;
     workloads::scheduling::measure(&place, &limits, &report)?;
+    workloads::neighbours::measure(&place, &report)?;
+    workloads::reload::measure(&place, &report)?;
     Ok(())
 }

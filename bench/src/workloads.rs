@@ -4,9 +4,13 @@ pub(crate) mod chain;
 pub(crate) mod dispatch;
 pub(crate) mod fan_out;
 pub(crate) mod history;
+pub(crate) mod languages;
 pub(crate) mod large;
 pub(crate) mod latency;
+pub(crate) mod many_plugins;
 pub(crate) mod memory;
+pub(crate) mod neighbours;
+pub(crate) mod reload;
 pub(crate) mod scheduling;
 pub(crate) mod throughput;
 

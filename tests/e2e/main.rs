@@ -7,6 +7,7 @@
 mod bad_input;
 mod capabilities;
 mod crash;
+mod documents;
 mod endings;
 mod examples;
 mod faults;

@@ -310,8 +310,8 @@ struct LookupFailed {
     reason: String,
 }
 
-/// Resolves names to public addresses only, after the lookup: a name that changes its address
-/// between check and use gains nothing.
+/// Resolves names to public addresses only, after the lookup, and a connection goes to what was resolved: a name that changes
+/// its address between check and use gains nothing.
 struct PublicAddresses;
 
 impl Resolve for PublicAddresses {
@@ -320,26 +320,58 @@ impl Resolve for PublicAddresses {
             let host = name.as_str().to_owned();
             let found: Result<Vec<SocketAddr>, _> =
                 tokio::net::lookup_host((&*host, 0)).await.map(Iterator::collect);
-            let found = match found {
-                Ok(found) => found,
-                Err(error) => {
-                    return Err(LookupFailed { host, reason: error.to_string() }.into());
-                }
-            };
-            // `localhost` comes this far only when a grant names it.
-            let local = host == "localhost";
-            let allowed = |at: &&SocketAddr| match local {
-                true => at.ip().is_loopback(),
-                false => is_public(at.ip()),
-            };
-            let addresses: Vec<SocketAddr> = found.iter().filter(allowed).copied().collect();
-            match (addresses.is_empty(), found.first()) {
-                (false, _) => Ok(Box::new(addresses.into_iter()) as Addrs),
-                (true, Some(at)) => Err(AddressRefused { host, address: at.ip() }.into()),
-                (true, None) => {
-                    Err(LookupFailed { host, reason: "it has no address".to_owned() }.into())
-                }
+            match found {
+                Ok(found) => Ok(Box::new(public(&host, &found)?) as Addrs),
+                Err(error) => Err(LookupFailed { host, reason: error.to_string() }.into()),
             }
         })
+    }
+}
+
+/// Those of a name's addresses that guests may connect to.
+fn public(
+    host: &str,
+    found: &[SocketAddr],
+) -> Result<std::vec::IntoIter<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
+    // `localhost` comes this far only when a grant names it.
+    let local = host == "localhost";
+    let allowed = |at: &&SocketAddr| match local {
+        true => at.ip().is_loopback(),
+        false => is_public(at.ip()),
+    };
+    let addresses: Vec<SocketAddr> = found.iter().filter(allowed).copied().collect();
+    let host = host.to_owned();
+    match (addresses.is_empty(), found.first()) {
+        (false, _) => Ok(addresses.into_iter()),
+        (true, Some(at)) => Err(AddressRefused { host, address: at.ip() }.into()),
+        (true, None) => Err(LookupFailed { host, reason: "it has no address".to_owned() }.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_as_public_as_its_addresses() {
+        let table = [
+            ("api.test", "93.184.216.34:0", "93.184.216.34:0"),
+            ("api.test", "10.0.0.1:0", "`api.test` leads to 10.0.0.1"),
+            ("api.test", "127.0.0.1:0 [::1]:0", "`api.test` leads to 127.0.0.1"),
+            ("metadata.test", "169.254.169.254:0", "`metadata.test` leads to 169.254.169.254"),
+            ("api.test", "192.168.0.1:0 93.184.216.34:0", "93.184.216.34:0"),
+            ("localhost", "127.0.0.1:0", "127.0.0.1:0"),
+            ("localhost", "93.184.216.34:0", "`localhost` leads to 93.184.216.34"),
+            ("api.test", "", "it has no address"),
+        ];
+        for (host, found, expected) in table {
+            let found: Vec<SocketAddr> =
+                found.split_whitespace().map(|at| at.parse().expect("an address")).collect();
+            let told = match public(host, &found) {
+                Ok(addresses) => addresses.map(|at| at.to_string()).collect::<Vec<_>>().join(" "),
+                Err(error) => error.to_string(),
+            };
+            assert!(told.contains(expected), "{host}: {told}");
+        }
     }
 }

@@ -169,10 +169,7 @@ impl Loader {
         world: World,
         stage: Stage,
     ) -> wasmtime::Result<Self> {
-        let mut linker = Linker::new(engine);
-        bindings::Plugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest: &mut Guest| guest)?;
-        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+        let linker = linker(engine)?;
         let accounts = Accounts::default();
         Ok(Self { linker, cache, compiler, world, accounts, stage })
     }
@@ -302,7 +299,7 @@ impl Loader {
     ) -> Result<Result<String, Failure>, LoadError> {
         let (answer, answered) = mpsc::channel();
         let (stage, pre) = (self.stage.clone(), pre.clone());
-        let call = first_call(stem);
+        let call = describe_call(stem);
         threads.spawn(async move {
             let run = perform::run(&stage, &pre, &outside, call, async |plugin, store| {
                 let handler = plugin.taskloom_plugin_handler();
@@ -335,6 +332,15 @@ enum FirstCall {
 const fn is_answer(failure: &Failure) -> bool {
     use FailureClass::{Cancelled, Permanent, Retryable};
     matches!(failure.class, Permanent | Retryable | Cancelled)
+}
+
+/// Everything that a plugin can import.
+pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
+    let mut linker = Linker::new(engine);
+    bindings::Plugin::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest: &mut Guest| guest)?;
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    Ok(linker)
 }
 
 fn offers(
@@ -388,7 +394,7 @@ fn check_contract(engine: &Engine, component: &Component) -> Result<(), LoadErro
 }
 
 /// What `describe` and the smoke call have for a call.
-fn first_call(stem: &PluginName) -> Call {
+pub(crate) fn describe_call(stem: &PluginName) -> Call {
     let fixed = "describe";
     let run_id = "00000000-0000-7000-8000-000000000000".parse::<RunId>();
     Call {

@@ -2,16 +2,25 @@
 //!
 //! Benchmarks put the cost of a real call beside it, since machines differ more than hosts do.
 
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use taskloom_core::id::Digest;
-use wasmtime::component::Linker;
-use wasmtime::{Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
+use taskloom_connectors::egress::Egress;
+use taskloom_core::id::{Digest, PluginName};
+use taskloom_core::plugin::Effects;
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Engine, Store, StoreLimits, StoreLimitsBuilder, UpdateDeadline};
 
-use crate::bindings::PluginPre;
+use crate::ai::Accounts;
+use crate::bindings::{Plugin, PluginPre};
+use crate::guest::Guest;
 use crate::limits::CallLimits;
-use crate::load::LoadError;
+use crate::load::{self, LoadError};
+use crate::memory::MemoryBudget;
+use crate::outside::OutsideParts;
+use crate::policy::{Policy, PolicyInForce};
+use crate::ports::Ports;
 use crate::runtime::Runtime;
 
 /// What a number of raw calls took, one after the other.
@@ -77,11 +86,79 @@ pub fn raw_calls(
             Err(error) => Err(MeasureError::Call(format!("{error:?}"))),
         }
     };
+    timed(calls, || finish(call()))
+}
+
+/// How a runtime without a plan makes an instance for each call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naive {
+    /// As wasmtime does it when nothing is said: memory is mapped from the component's image.
+    Defaults,
+    /// Memory is allocated and filled for each instance.
+    Copying,
+}
+
+/// Calls the task type `short` of a component so many times, each time linked and instantiated anew, without a pool; the
+/// handler may ask the host for what it likes. Compiling comes before and is not counted.
+///
+/// # Errors
+/// When the component cannot be compiled, or a call fails.
+pub fn naive_calls(
+    naive: Naive,
+    component: &[u8],
+    short: &str,
+    input: &str,
+    calls: u32,
+) -> Result<Measured, MeasureError> {
+    let mut config = wasmtime::Config::new();
+    config.consume_fuel(true).epoch_interruption(true).memory_init_cow(naive == Naive::Defaults);
+    let engine = Engine::new(&config)?;
+    let component = Component::from_binary(&engine, component)?;
+    let services = tokio::runtime::Runtime::new().map_err(|error| error.to_string());
+    let services = services.map_err(MeasureError::Call)?;
+    let linker = load::linker(&engine)?;
+    let egress = Egress::new().map_err(|error| MeasureError::Call(error.to_string()))?;
+    let policy = Arc::new(PolicyInForce::new(Policy::default()));
+    let stem =
+        PluginName::new("yardstick").map_err(|error| MeasureError::Call(error.to_string()))?;
+    let parts = Arc::new(OutsideParts {
+        plugin: stem.clone(),
+        effects: Effects::Writes,
+        asked: Arc::default(),
+        policy,
+        egress,
+        ports: Ports::default(),
+        accounts: Accounts::default(),
+    });
+    let memory = Arc::new(MemoryBudget::new(u64::MAX));
+    let call = async || -> Result<(), MeasureError> {
+        let mut call = load::describe_call(&stem);
+        call.limits = CallLimits::DEFAULTS;
+        let deadline = Instant::now() + call.limits.timeout;
+        let guest = Guest::new(call, deadline, Arc::clone(&memory), Arc::clone(&parts));
+        let mut store = Store::new(&engine, guest);
+        store.limiter(|guest| &mut guest.memory);
+        store.set_fuel(CallLimits::DEFAULTS.fuel)?;
+        store.set_epoch_deadline(u64::MAX / 2);
+        let plugin = Plugin::instantiate_async(&mut store, &component, &linker).await?;
+        let handler = plugin.taskloom_plugin_handler();
+        match handler.call_execute(&mut store, short, input).await? {
+            Ok(_) => Ok(()),
+            Err(error) => Err(MeasureError::Call(format!("{error:?}"))),
+        }
+    };
+    timed(calls, || services.block_on(call()))
+}
+
+fn timed(
+    calls: u32,
+    mut call: impl FnMut() -> Result<(), MeasureError>,
+) -> Result<Measured, MeasureError> {
     let mut times = Vec::with_capacity(calls as usize);
     let begun = Instant::now();
     for _ in 0..calls {
         let started = Instant::now();
-        finish(call())?;
+        call()?;
         times.push(started.elapsed());
     }
     let total = begun.elapsed();
