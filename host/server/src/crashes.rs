@@ -49,6 +49,11 @@ impl CrashWatch {
         Self { catalog, counts: Arc::new(Mutex::new(counts)) }
     }
 
+    /// Whether no run may use a version any more.
+    pub fn is_held(&self, plugin: &Plugin) -> bool {
+        self.catalog.is_quarantined(plugin.name(), &plugin.digest())
+    }
+
     /// Takes note of how a call ended that was made at `at` for a task.
     pub fn note(&self, plugin: &Plugin, at: Timestamp, task: (RunId, &TaskId), ending: &Ending) {
         let crash = match ending {

@@ -166,8 +166,7 @@ impl Performer {
         runtime: Runtime,
         reader: Reader,
         store: Store,
-        (starts, progresses): (Starts, Progresses),
-        (audit, crashes): (Audit, CrashWatch),
+        (starts, progresses, audit, crashes): (Starts, Progresses, Audit, CrashWatch),
         slots: [u32; 4],
         clock: Clock,
         values: Arc<Value>,
@@ -322,6 +321,10 @@ impl Shared {
         let Ok(_slot) = slot else {
             return AttemptEnd::Released(ReleaseReason::Shutdown).into();
         };
+        // Attempts are claimed far ahead: the version may have crashed too often since.
+        if self.crashes.is_held(&job.plugin) {
+            return AttemptEnd::Released(ReleaseReason::PluginMissing).into();
+        }
         let text = match self.input(job, resolved, &mut left.payloads).await {
             Ok(text) => text,
             Err(failure) => {
