@@ -218,6 +218,7 @@ fn open_catalog(
         settle: config.plugins.settle,
         versions_kept: config.plugins.versions_kept,
         lives: journal.lives(),
+        signatures: config.plugins.signatures.clone(),
     };
     let sink = move |event: CatalogEvent| {
         journal.record(&event);

@@ -21,7 +21,7 @@ use serde_json::Value;
 use taskloom_core::dispatch::Slots;
 use taskloom_core::run::LossLimits;
 use taskloom_store::Durability;
-use taskloom_wasm::{CallLimits, Compiler};
+use taskloom_wasm::{CallLimits, Compiler, SignatureRules, TrustedKey};
 
 use crate::crashes::CrashLimit;
 use crate::secrets::{SecretStore, Secrets};
@@ -105,6 +105,8 @@ pub struct Plugins {
     pub versions_kept: usize,
     /// What puts a version into quarantine.
     pub crash_limit: CrashLimit,
+    /// Whose signatures count.
+    pub signatures: SignatureRules,
 }
 
 /// What one call may use, and how often a task may be lost.
@@ -171,7 +173,8 @@ impl Settings {
     /// # Errors
     /// When settings that are fine by themselves contradict each other.
     pub fn config(&self) -> Result<Config, ConfigError> {
-        let problems = self.contradictions();
+        let mut problems = self.contradictions();
+        let signatures = self.signatures(&mut problems);
         if !problems.is_empty() {
             return Err(ConfigError { problems });
         }
@@ -197,6 +200,7 @@ impl Settings {
                     crashes: self.small("plugins.crash_limit"),
                     within: self.duration("plugins.crash_window"),
                 },
+                signatures,
             },
             trigger_files: Some(self.path("triggers.files"))
                 .filter(|path| !path.as_os_str().is_empty()),
@@ -226,6 +230,30 @@ impl Settings {
                 },
             },
         })
+    }
+
+    fn signatures(&self, problems: &mut Vec<String>) -> SignatureRules {
+        let (keys, required) = ("plugins.trusted_keys", "plugins.require_signed");
+        let mut trusted = Vec::new();
+        for (place, text) in self.texts(keys).iter().enumerate() {
+            match TrustedKey::read(text) {
+                Ok(key) => trusted.push(key),
+                Err(reason) => {
+                    let source = &self.get(keys).source;
+                    problems.push(format!("{source}: {keys}[{place}]: `{text}`: {reason}"));
+                }
+            }
+        }
+        let required_by = self.get(required);
+        let required = self.switch(required);
+        if required && self.texts(keys).is_empty() {
+            problems.push(format!(
+                "{}: plugins.require_signed: no plugin could be loaded, since `{keys}` is empty: put the public keys \
+                 there whose signatures you believe",
+                required_by.source
+            ));
+        }
+        SignatureRules { required, trusted }
     }
 
     fn secret_store(&self) -> SecretStore {

@@ -37,6 +37,7 @@ use tokio::sync::oneshot;
 
 use crate::plugin::Plugin;
 use crate::runtime::Runtime;
+use crate::signature::{KeyId, SignatureRules};
 use change::Change;
 use keeper::{Keeper, Message};
 use shelf::Shelf;
@@ -59,6 +60,8 @@ pub struct CatalogConfig {
     pub versions_kept: usize,
     /// What is known of plugins from their events.
     pub lives: HashMap<PluginName, PluginLife>,
+    /// Whose signatures count.
+    pub signatures: SignatureRules,
 }
 
 /// A file of the folder.
@@ -70,6 +73,8 @@ pub struct PluginEntry {
     pub state: PluginState,
     /// When the version that new runs use was loaded.
     pub loaded_at: Option<Timestamp>,
+    /// Whose key the file in the folder is signed with, if that was checked.
+    pub signed_by: Option<KeyId>,
 }
 
 /// What became of a file.
@@ -146,7 +151,7 @@ impl Catalog {
         found.plugins.keys().for_each(|name| shelf.begin_loading(name));
         let (messages, inbox) = channel();
         let watcher = watch(&config, messages.clone());
-        let jobs = loader::start(runtime, &config.folder, &versions, &shelf, messages.clone())
+        let jobs = loader::start(runtime, &config, &versions, &shelf, messages.clone())
             .map_err(CatalogError::Threads)?;
         let keeper =
             Keeper::new(&config, Arc::clone(&shelf), versions.clone(), jobs, Box::new(sink));

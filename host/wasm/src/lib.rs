@@ -38,6 +38,7 @@ pub mod ports;
 mod pulse;
 mod runtime;
 mod secrets;
+mod signature;
 mod standing;
 mod threads;
 mod watched;
@@ -58,4 +59,8 @@ pub use manifest::{CONTRACT, read_manifest};
 pub use plugin::Plugin;
 pub use policy::{AiGrant, Policy};
 pub use runtime::{Runtime, RuntimeConfig, RuntimeError};
+pub use signature::{
+    KeyId, SIGNATURE_BYTES_MAX, SIGNATURE_SUFFIX, SignatureError, SignatureRules, TrustedKey,
+    trusted_comment, verify_signature,
+};
 pub use standing::Standing;

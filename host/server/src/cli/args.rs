@@ -5,6 +5,7 @@ mod definitions;
 mod plugins;
 mod runs;
 mod secrets;
+mod signing;
 mod triggers;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub(super) use definitions::*;
 pub(super) use plugins::*;
 pub(super) use runs::*;
 pub(super) use secrets::*;
+pub(super) use signing::*;
 pub(super) use triggers::*;
 
 /// The address of a host that nobody configured.

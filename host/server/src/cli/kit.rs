@@ -22,11 +22,12 @@ mod verdict;
 mod witness;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::anyhow;
 use taskloom_connectors::egress::Egress;
 use taskloom_wasm::ports::Ports;
-use taskloom_wasm::{Runtime, RuntimeConfig};
+use taskloom_wasm::{Plugin, Runtime, RuntimeConfig};
 
 use super::Failed;
 
@@ -60,6 +61,12 @@ fn runtime(world: Option<World>) -> Result<Runtime, Failed> {
     // Without a folder that can be written to, everything is compiled again.
     let runtime = Runtime::new(cached).or_else(|_| Runtime::new(config));
     runtime.map_err(|error| anyhow!("the runtime of plugins cannot be started: {error}").into())
+}
+
+/// A component as a host would load it from a file of its own name.
+pub(super) fn loaded(bytes: &[u8]) -> anyhow::Result<Arc<Plugin>> {
+    let runtime = runtime(None).map_err(|failed| failed.error)?;
+    Ok(runtime.load_unnamed(bytes)?)
 }
 
 fn cache_folder() -> Option<PathBuf> {

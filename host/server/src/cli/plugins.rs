@@ -9,7 +9,7 @@ use super::args::{Plugins, PluginsCommand, Remote};
 use super::client::Client;
 use super::output::{harmless, one_line, print, print_json};
 use super::table::{Cell, Table};
-use super::{Done, Failed, kit, runs, runtime, show};
+use super::{Done, Failed, install, kit, runs, runtime, show, signing};
 use crate::api::types::{
     AiGrant, ChoosePluginVersion, Grant, Plugin, PluginEventPage, PluginList, PluginState,
     PluginSummary, PluginVersion, SecretGrant,
@@ -35,6 +35,11 @@ pub(super) fn plugins(arguments: Plugins) -> Result<Done, Failed> {
         PluginsCommand::Build(arguments) => kit::build(&arguments, remote.json),
         PluginsCommand::Inspect(arguments) => kit::inspect(&arguments, remote.json),
         PluginsCommand::Test(arguments) => kit::test(&arguments, remote.json),
+        PluginsCommand::Keygen(arguments) => signing::keygen(&arguments),
+        PluginsCommand::Sign(arguments) => signing::sign(&arguments),
+        PluginsCommand::Verify(arguments) => signing::verify(&arguments),
+        PluginsCommand::Install(arguments) => install::install(&arguments),
+        PluginsCommand::Remove(arguments) => install::remove(&arguments),
     }
 }
 

@@ -24,6 +24,8 @@ pub enum Kind {
     Text,
     /// A list of texts; separated by commas in the environment.
     Texts,
+    /// `true` or `false`.
+    Switch,
     /// One of these words.
     Word(&'static [(&'static str, &'static str)]),
     /// A whole number within bounds.
@@ -189,6 +191,19 @@ pub const KEYS: &[Key] = &[
         Kind::Duration(SECOND, 24 * HOUR),
         Preset::Text("10m"),
         "Within how much time these crashes must happen.",
+    ),
+    key(
+        "plugins.require_signed",
+        Kind::Switch,
+        Preset::Text("false"),
+        "Whether a plugin is only loaded with a signature by one of the trusted keys.",
+    ),
+    key(
+        "plugins.trusted_keys",
+        Kind::Texts,
+        Preset::None,
+        "Public keys whose signatures of plugins are believed, as `taskloom plugin keygen` and minisign \
+         write them (`RW…`). Once there is one, a signature by any other key refuses its plugin.",
     ),
     key(
         "triggers.files",

@@ -60,6 +60,8 @@ pub enum Value {
     Text(String),
     /// A list of texts.
     Texts(Vec<String>),
+    /// On or off.
+    Switch(bool),
     /// A whole number.
     Count(u64),
     /// A number of bytes.
@@ -164,6 +166,13 @@ impl Settings {
         match &self.get(path).value {
             Value::Texts(texts) => texts,
             other => unreachable!("`{path}` is a list, not {other:?}"),
+        }
+    }
+
+    pub(super) fn switch(&self, path: &str) -> bool {
+        match self.get(path).value {
+            Value::Switch(is_on) => is_on,
+            ref other => unreachable!("`{path}` is on or off, not {other:?}"),
         }
     }
 
@@ -307,6 +316,7 @@ fn read_value<'d>(table: &mut Table<'d>, key: &Key) -> Option<Value> {
             Some(Value::Text(text))
         }
         Kind::Texts => table.strings(name).map(Value::Texts),
+        Kind::Switch => table.boolean(name).map(Value::Switch),
         Kind::Word(words) => {
             let choices: Vec<_> = words.iter().map(|(word, _)| (*word, *word)).collect();
             table.choice(name, &choices).map(|word| Value::Text(word.to_owned()))
@@ -333,6 +343,7 @@ fn literal(kind: Kind, text: &str) -> String {
         Kind::Count(..) | Kind::Size(..) if is_number => {
             text.parse::<u64>().map_or_else(|_| quoted(text), |number| number.to_string())
         }
+        Kind::Switch if matches!(text, "true" | "false") => text.to_owned(),
         Kind::Texts => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             format!("[{}]", items.map(quoted).collect::<Vec<_>>().join(", "))
@@ -388,7 +399,7 @@ impl Value {
         match self {
             Self::Count(number) | Self::Size(number) => *number,
             Self::Duration(duration) => u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
-            Self::Text(_) | Self::Texts(_) => 0,
+            Self::Text(_) | Self::Texts(_) | Self::Switch(_) => 0,
         }
     }
 }
@@ -399,6 +410,7 @@ impl fmt::Display for Value {
         match self {
             Self::Text(text) => write!(f, "{}", toml::Value::String(text.clone())),
             Self::Texts(texts) => write!(f, "{}", toml::Value::from(texts.clone())),
+            Self::Switch(is_on) => write!(f, "{is_on}"),
             Self::Count(number) => write!(f, "{number}"),
             Self::Size(bytes) => write!(f, "\"{}\"", exact(*bytes, &SIZES)),
             Self::Duration(_) => write!(f, "\"{}\"", exact(self.amount(), &DURATIONS)),

@@ -174,3 +174,23 @@ fn preset(key: &keys::Key) -> String {
         _ => key.preset_text(),
     }
 }
+
+#[test]
+fn signatures_are_believed_of_keys_that_are_keys() {
+    let key = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+    let file = format!("[plugins]\nrequire_signed = true\ntrusted_keys = [\"{key}\"]\n");
+    let signatures = load(&file, &[], &[]).expect("right").plugins.signatures;
+    assert!(signatures.required);
+    assert_eq!(signatures.trusted[0].id().to_string(), "E7620F1842B4E81F");
+    let environment =
+        [("TASKLOOM_PLUGINS_REQUIRE_SIGNED", "true"), ("TASKLOOM_PLUGINS_TRUSTED_KEYS", key)];
+    assert_eq!(load("", &environment, &[]).expect("right").plugins.signatures, signatures);
+    let problems = |file: &str| load(file, &[], &[]).expect_err("it is wrong").problems.join("\n");
+    let wrong = problems("[plugins]\ntrusted_keys = [\"RW\", \"x\\ny\"]\n");
+    assert!(wrong.contains("plugins.trusted_keys[0]: `RW`: it is no public key"), "{wrong}");
+    assert!(wrong.contains("plugins.trusted_keys[1]"), "{wrong}");
+    let nobody = problems("[plugins]\nrequire_signed = true\n");
+    assert!(nobody.contains("no plugin could be loaded"), "{nobody}");
+    let word = problems("[plugins]\nrequire_signed = \"yes\"\n");
+    assert!(word.contains("require_signed"), "{word}");
+}

@@ -10,6 +10,7 @@ mod kit_js;
 mod kit_python;
 mod kit_rust;
 mod place;
+mod signing;
 mod steering;
 
 use std::fs;

@@ -9,14 +9,17 @@ use std::time::{Duration, SystemTime};
 
 use taskloom_core::id::PluginName;
 
+use crate::signature::SIGNATURE_SUFFIX;
+
 /// The ending of a plugin's file.
 const WASM: &str = ".wasm";
 
-/// What tells that a plugin's file, or its policy, changed.
+/// What tells that a plugin's file, its policy or its signature changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
     wasm: FileStamp,
     policy: Option<FileStamp>,
+    signature: Option<FileStamp>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +37,8 @@ impl Stamp {
         let age = |file: &FileStamp| {
             file.modified.and_then(|at| now.duration_since(at).ok()).unwrap_or_default()
         };
-        let wasm = age(&self.wasm);
-        self.policy.as_ref().map_or(wasm, |policy| wasm.min(age(policy)))
+        let beside = [&self.policy, &self.signature];
+        beside.into_iter().flatten().map(age).fold(age(&self.wasm), Duration::min)
     }
 }
 
@@ -58,6 +61,11 @@ pub(super) fn policy_path(folder: &Path, name: &PluginName) -> PathBuf {
     folder.join(format!("{name}.policy.toml"))
 }
 
+/// The file of a plugin's signature.
+pub(super) fn signature_path(folder: &Path, name: &PluginName) -> PathBuf {
+    folder.join(format!("{name}{WASM}{SIGNATURE_SUFFIX}"))
+}
+
 /// Lists the folder itself, not the folders in it.
 pub(super) fn scan(folder: &Path) -> io::Result<Found> {
     let mut found = Found::default();
@@ -73,7 +81,8 @@ pub(super) fn scan(folder: &Path) -> io::Result<Found> {
             Ok(name) => {
                 if let Some(wasm) = stamp(&wasm_path(folder, &name)) {
                     let policy = stamp(&policy_path(folder, &name));
-                    found.plugins.insert(name, Stamp { wasm, policy });
+                    let signature = stamp(&signature_path(folder, &name));
+                    found.plugins.insert(name, Stamp { wasm, policy, signature });
                 }
             }
         }
@@ -107,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_the_policy_changes_the_stamp() {
+    fn a_change_of_the_policy_or_the_signature_changes_the_stamp() {
         let folder = tempfile::tempdir().expect("a folder");
         let name = PluginName::new("a").expect("valid");
         let look = || scan(folder.path()).expect("a folder").plugins[&name];
@@ -115,6 +124,9 @@ mod tests {
         let before = look();
         assert_eq!(look(), before);
         fs::write(policy_path(folder.path(), &name), "y").expect("written");
-        assert_ne!(look(), before);
+        let granted = look();
+        assert_ne!(granted, before);
+        fs::write(signature_path(folder.path(), &name), "z").expect("written");
+        assert_ne!(look(), granted);
     }
 }

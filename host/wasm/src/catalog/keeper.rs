@@ -13,12 +13,11 @@ use super::CatalogConfig;
 use super::change::{Change, Reply};
 use super::event::{CatalogEvent, CrashLoop};
 use super::folder::{self, Found, Stamp, policy_path};
-use super::loader::{Job, Outcome, Refusal, RefusalKind};
+use super::loader::{Job, Loaded, Outcome, Refusal, RefusalKind};
 use super::shelf::Shelf;
 use super::stand_in::StandIn;
 use super::versions::Versions;
 use crate::give_back::{give_code_back, give_memory_back};
-use crate::plugin::Plugin;
 use crate::policy::Policy;
 
 /// How often the folder is looked at without being told to.
@@ -263,21 +262,23 @@ impl Keeper {
                 }
                 file.phase = Phase::Done;
                 match outcome.result {
-                    Ok((plugin, policy)) => self.loaded(&plugin, &policy, outcome.took),
+                    Ok(loaded) => self.loaded(&loaded, outcome.took),
                     Err(refusal) => self.refused(&name, refusal),
                 }
             }
         }
     }
 
-    fn loaded(&mut self, plugin: &Arc<Plugin>, policy: &Arc<Policy>, took: Duration) {
-        self.shelf.add_file(plugin, policy);
+    fn loaded(&mut self, loaded: &Loaded, took: Duration) {
+        self.shelf.add_file(loaded);
+        let plugin = &loaded.plugin;
         self.failed.retain(|(name, _)| name != plugin.name());
         let manifest = plugin.manifest();
         tracing::info!(
             plugin = %plugin.name(),
             version = manifest.version,
             digest = %plugin.digest(),
+            signed_by = loaded.signed_by.map(tracing::field::display),
             "plugin loaded"
         );
         let ungranted = plugin.ungranted_hosts();
@@ -334,11 +335,11 @@ impl Keeper {
         &mut self,
         name: &PluginName,
         digest: &Digest,
-        result: Result<(Arc<Plugin>, Arc<Policy>), Refusal>,
+        result: Result<Loaded, Refusal>,
     ) {
         self.wanted = self.wanted.saturating_sub(1);
         match result {
-            Ok((plugin, _)) => {
+            Ok(Loaded { plugin, .. }) => {
                 self.shelf.add_pinned(&plugin);
                 self.stand_in_ended(name, digest, Ok(()));
                 self.tell(CatalogEvent::Restored { plugin: name.clone(), digest: *digest });

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use taskloom_core::id::{Digest, PluginName};
 
-use super::folder::{Stamp, policy_path, wasm_path};
+use super::CatalogConfig;
+use super::folder::{Stamp, policy_path, signature_path, wasm_path};
 use super::keeper::Message;
 use super::shelf::Shelf;
 use super::versions::Versions;
@@ -17,6 +18,7 @@ use crate::load::{COMPONENT_BYTES_MAX, LoadError};
 use crate::plugin::Plugin;
 use crate::policy::Policy;
 use crate::runtime::Runtime;
+use crate::signature::{KeyId, SIGNATURE_BYTES_MAX, SignatureRules};
 
 /// Plugins that are loaded at once. Compiling uses every core by itself.
 const LOADERS: usize = 2;
@@ -38,7 +40,15 @@ pub(super) struct Outcome {
     pub(super) job: Job,
     /// From the look at the file until this outcome.
     pub(super) took: Duration,
-    pub(super) result: Result<(Arc<Plugin>, Arc<Policy>), Refusal>,
+    pub(super) result: Result<Loaded, Refusal>,
+}
+
+/// A plugin, and what lies beside its file.
+pub(super) struct Loaded {
+    pub(super) plugin: Arc<Plugin>,
+    pub(super) policy: Arc<Policy>,
+    /// Who is answerable for its bytes.
+    pub(super) signed_by: Option<KeyId>,
 }
 
 /// Why something was not loaded.
@@ -66,19 +76,21 @@ struct Loader {
     folder: PathBuf,
     versions: Versions,
     shelf: Arc<Shelf>,
+    signatures: SignatureRules,
 }
 
 /// Starts the threads that load. They end when the sender of jobs is dropped.
 pub(super) fn start(
     runtime: Runtime,
-    folder: &Path,
+    config: &CatalogConfig,
     versions: &Versions,
     shelf: &Arc<Shelf>,
     outcomes: Sender<Message>,
 ) -> io::Result<Sender<Job>> {
     let (jobs, queue) = channel();
-    let (folder, versions, shelf) = (folder.to_owned(), versions.clone(), Arc::clone(shelf));
-    let loader = Arc::new(Loader { runtime, folder, versions, shelf });
+    let (folder, signatures) = (config.folder.clone(), config.signatures.clone());
+    let (versions, shelf) = (versions.clone(), Arc::clone(shelf));
+    let loader = Arc::new(Loader { runtime, folder, versions, shelf, signatures });
     let queue = Arc::new(Mutex::new(queue));
     for _ in 0..LOADERS {
         let (loader, queue) = (Arc::clone(&loader), Arc::clone(&queue));
@@ -107,7 +119,7 @@ impl Loader {
         }
     }
 
-    fn load_file(&self, name: &PluginName) -> Result<(Arc<Plugin>, Arc<Policy>), Refusal> {
+    fn load_file(&self, name: &PluginName) -> Result<Loaded, Refusal> {
         let refusal = |digest, reason, kind| Refusal { digest, reason, kind };
         let unread = Digest::of(&[]);
         // One byte more than is loaded tells that there are more.
@@ -117,35 +129,63 @@ impl Loader {
         let policy =
             self.policy(name).map_err(|reason| refusal(digest, reason, RefusalKind::Policy))?;
         let policy = Arc::new(policy);
+        let signature = self
+            .signature(name)
+            .map_err(|reason| refusal(digest, reason, RefusalKind::Incomplete))?;
+        let signed_by = self
+            .signatures
+            .check(name, &bytes, signature.as_deref())
+            .map_err(|error| refusal(digest, error.to_string(), RefusalKind::Incomplete))?;
         let known = self.shelf.version(&digest).filter(|plugin| plugin.name() == name);
         if let Some(plugin) = known {
-            return Ok((plugin, policy));
+            return Ok(Loaded { plugin, policy, signed_by });
         }
         let load = self.runtime.load(name, &bytes, Policy::clone(&policy));
         let plugin = load.map_err(|error| refusal(digest, error.to_string(), kind(&error)))?;
-        self.versions.keep(&digest, &bytes).map_err(|error| {
+        self.versions.keep(&digest, &bytes, signature.as_deref()).map_err(|error| {
             let reason = format!("its bytes cannot be kept for the runs that will use it: {error}");
             refusal(digest, reason, RefusalKind::Busy)
         })?;
-        Ok((plugin, policy))
+        Ok(Loaded { plugin, policy, signed_by })
     }
 
-    fn load_version(
-        &self,
-        name: &PluginName,
-        digest: &Digest,
-    ) -> Result<(Arc<Plugin>, Arc<Policy>), Refusal> {
+    fn load_version(&self, name: &PluginName, digest: &Digest) -> Result<Loaded, Refusal> {
         let refusal = |reason, kind| Refusal { digest: *digest, reason, kind };
         let bytes = self
             .versions
             .read(digest)
             .map_err(|error| refusal(error.to_string(), RefusalKind::Final))?;
         let policy = self.policy(name).map_err(|reason| refusal(reason, RefusalKind::Policy))?;
+        let signature = self.versions.signature(digest);
+        let signature =
+            signature.map_err(|error| refusal(error.to_string(), RefusalKind::Final))?;
+        let signed_by = self
+            .signatures
+            .check(name, &bytes, signature.as_deref())
+            .map_err(|error| refusal(error.to_string(), RefusalKind::Final))?;
         let plugin = self
             .runtime
             .load_pinned(name, &bytes, policy.clone())
             .map_err(|error| refusal(error.to_string(), kind(&error)))?;
-        Ok((plugin, Arc::new(policy)))
+        Ok(Loaded { plugin, policy: Arc::new(policy), signed_by })
+    }
+
+    /// The signature beside a plugin's file, if there is one.
+    fn signature(&self, name: &PluginName) -> Result<Option<String>, String> {
+        let path = signature_path(&self.folder, name);
+        let origin = path.display().to_string();
+        let bytes = match read(&path, SIGNATURE_BYTES_MAX + 1) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(format!("its signature {origin} cannot be read: {error}")),
+        };
+        if bytes.len() as u64 > SIGNATURE_BYTES_MAX {
+            return Err(format!(
+                "its signature {origin} is longer than {SIGNATURE_BYTES_MAX} bytes"
+            ));
+        }
+        let text = String::from_utf8(bytes);
+        text.map(Some).map_err(|_| format!("its signature {origin} is no text in UTF-8"))
     }
 
     /// The policy of a plugin; nothing is granted without one.

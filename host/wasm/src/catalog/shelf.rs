@@ -9,6 +9,7 @@ use taskloom_core::journal::PluginEvent;
 use taskloom_core::life::PluginLife;
 use taskloom_core::time::Timestamp;
 
+use super::loader::Loaded;
 use super::{PluginEntry, PluginState};
 use crate::plugin::Plugin;
 use crate::policy::Policy;
@@ -127,15 +128,17 @@ impl Shelf {
         }
     }
 
-    /// The file of a plugin is loaded, and `policy` holds from now on. What new runs use is said by
+    /// The file of a plugin is loaded, and its policy holds from now on. What new runs use is said by
     /// the event that follows.
-    pub(super) fn add_file(&self, plugin: &Arc<Plugin>, policy: &Arc<Policy>) {
+    pub(super) fn add_file(&self, loaded: &Loaded) {
         let mut state = self.write();
-        let name = plugin.name().clone();
+        let name = loaded.plugin.name().clone();
         state.blocked.remove(&name);
-        state.grant(&name, policy);
-        state.add(plugin);
-        state.entry(&name).state = PluginState::Active;
+        state.grant(&name, &loaded.policy);
+        state.add(&loaded.plugin);
+        let entry = state.entry(&name);
+        entry.state = PluginState::Active;
+        entry.signed_by = loaded.signed_by;
     }
 
     /// Folds an event of a plugin: the only way in which what new runs use changes.
@@ -169,14 +172,18 @@ impl Shelf {
             state.blocked.insert(name.clone());
             state.grant(name, &nothing);
         }
-        state.entry(name).state = PluginState::Refused { reason };
+        let entry = state.entry(name);
+        entry.state = PluginState::Refused { reason };
+        entry.signed_by = None;
     }
 
     /// The file of `name` is gone.
     pub(super) fn remove(&self, name: &PluginName) {
         let mut state = self.write();
         state.blocked.remove(name);
-        state.entry(name).state = PluginState::Removed;
+        let entry = state.entry(name);
+        entry.state = PluginState::Removed;
+        entry.signed_by = None;
     }
 }
 
@@ -186,6 +193,7 @@ impl State {
             stem: name.clone(),
             state: PluginState::Loading,
             loaded_at: None,
+            signed_by: None,
         })
     }
 

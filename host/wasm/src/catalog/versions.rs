@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use taskloom_core::id::Digest;
 
-/// A folder of `<digest>.wasm`.
+use crate::signature::SIGNATURE_SUFFIX;
+
+/// A folder of `<digest>.wasm`, each with its `<digest>.wasm.minisig` if it was signed.
 #[derive(Debug, Clone)]
 pub(super) struct Versions(PathBuf);
 
@@ -16,18 +18,41 @@ impl Versions {
         Ok(Self(folder.to_owned()))
     }
 
-    /// Keeps `bytes`; on disk when it returns, so that a run can rely on them.
-    pub(super) fn keep(&self, digest: &Digest, bytes: &[u8]) -> io::Result<()> {
+    /// Keeps `bytes`, with their signature; on disk when it returns, so that a run can rely on them.
+    pub(super) fn keep(
+        &self,
+        digest: &Digest,
+        bytes: &[u8],
+        signature: Option<&str>,
+    ) -> io::Result<()> {
+        if let Some(signature) = signature
+            && self.signature(digest)?.as_deref() != Some(signature)
+        {
+            self.write(&self.signature_path(digest), signature.as_bytes())?;
+        }
         let path = self.path(digest);
         if fs::metadata(&path).is_ok_and(|file| file.len() == bytes.len() as u64) {
             return Ok(());
         }
+        self.write(&path, bytes)
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let temporary = path.with_extension(format!("tmp{}", std::process::id()));
         let mut file = File::create(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&temporary, &path)?;
+        fs::rename(&temporary, path)?;
         File::open(&self.0)?.sync_all()
+    }
+
+    /// The signature that a version was loaded with, if it had one.
+    pub(super) fn signature(&self, digest: &Digest) -> io::Result<Option<String>> {
+        match fs::read_to_string(self.signature_path(digest)) {
+            Ok(signature) => Ok(Some(signature)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether the bytes of a version are there.
@@ -56,10 +81,16 @@ impl Versions {
             let Ok(digest) = format!("sha256:{stem}").parse::<Digest>() else { continue };
             if is_wasm && !is_needed(&digest) {
                 fs::remove_file(&path)?;
+                // Most have none.
+                let _ = fs::remove_file(self.signature_path(&digest));
                 dropped += 1;
             }
         }
         Ok(dropped)
+    }
+
+    fn signature_path(&self, digest: &Digest) -> PathBuf {
+        self.0.join(format!("{}.wasm{SIGNATURE_SUFFIX}", digest.hex()))
     }
 
     fn path(&self, digest: &Digest) -> PathBuf {
@@ -76,12 +107,15 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let versions = Versions::open(folder.path()).expect("a folder");
         let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
-        versions.keep(&one, b"one").expect("kept");
-        versions.keep(&two, b"two").expect("kept");
-        versions.keep(&two, b"two").expect("kept already");
+        versions.keep(&one, b"one", None).expect("kept");
+        versions.keep(&two, b"two", Some("s")).expect("kept");
+        versions.keep(&two, b"two", Some("s")).expect("kept already");
+        assert_eq!(versions.signature(&two).expect("readable").as_deref(), Some("s"));
         assert_eq!(versions.drop_but(|digest| *digest == two).expect("dropped"), 1);
         assert!(versions.read(&one).is_err());
         assert_eq!(versions.read(&two).expect("there"), b"two");
+        assert_eq!(versions.drop_but(|_| false).expect("dropped"), 1);
+        assert_eq!(versions.signature(&two).expect("readable"), None);
     }
 
     #[test]
@@ -89,7 +123,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let versions = Versions::open(folder.path()).expect("a folder");
         let digest = Digest::of(b"one");
-        versions.keep(&digest, b"one").expect("kept");
+        versions.keep(&digest, b"one", None).expect("kept");
         fs::write(versions.path(&digest), "two").expect("written");
         assert!(versions.read(&digest).expect_err("damaged").to_string().contains("digest"));
     }

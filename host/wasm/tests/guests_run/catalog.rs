@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use taskloom_core::id::{Digest, PluginName, TaskType};
 use taskloom_core::life::PluginLife;
-use taskloom_wasm::{Catalog, CatalogConfig, CatalogEvent, PluginState};
+use taskloom_wasm::{Catalog, CatalogConfig, CatalogEvent, PluginState, SignatureRules};
 use tempfile::TempDir;
 
 use crate::fixture::{component, name, runtime};
@@ -37,6 +37,15 @@ impl Shop {
 
     /// Opens a catalog on a folder where there was one, which left these lives.
     pub(crate) fn open_in(folder: TempDir, lives: HashMap<PluginName, PluginLife>) -> Self {
+        Self::open_with(folder, lives, SignatureRules::default())
+    }
+
+    /// The same, where only some signatures count.
+    pub(crate) fn open_with(
+        folder: TempDir,
+        lives: HashMap<PluginName, PluginLife>,
+        signatures: SignatureRules,
+    ) -> Self {
         let (tell, events) = channel();
         let config = CatalogConfig {
             folder: folder.path().join("plugins"),
@@ -44,6 +53,7 @@ impl Shop {
             settle: Duration::from_millis(50),
             versions_kept: 2,
             lives,
+            signatures,
         };
         let sink = move |event| drop(tell.send(event));
         let catalog = Catalog::open(runtime(), config, sink).expect("a catalog");

@@ -13,4 +13,5 @@ mod http;
 mod loading;
 mod neighbours;
 mod secrets;
+mod signatures;
 mod versions;

@@ -39,6 +39,9 @@ pub struct PluginSummary {
     pub digest: Option<String>,
     /// When that version was loaded.
     pub loaded_at: Option<String>,
+    /// The number of the key that its file is signed with, if the host checked that.
+    #[serde(default)]
+    pub signed_by: Option<String>,
     /// What it is for.
     pub summary: String,
     /// The task types it offers.
@@ -275,6 +278,7 @@ impl PluginSummary {
             version: manifest.map(|manifest| manifest.version.clone()),
             digest: plugin.map(|plugin| plugin.digest().to_string()),
             loaded_at: entry.loaded_at.filter(|_| plugin.is_some()).map(|at| at.to_string()),
+            signed_by: entry.signed_by.map(|key| key.to_string()),
             summary: manifest.map(|manifest| manifest.summary.clone()).unwrap_or_default(),
             task_types: manifest
                 .map(|manifest| manifest.task_types.keys().map(id::TaskType::to_string).collect())

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::Remote;
+use super::signing::{PluginInstall, PluginKeygen, PluginRemove, PluginSign, PluginVerify};
 use crate::cli::kit::Language;
 
 #[derive(Debug, Args)]
@@ -69,6 +70,21 @@ pub(in crate::cli) enum PluginsCommand {
     ///
     /// Exit code: 0 all cases passed, 1 some did not or it does not build, 2 the cases are wrong.
     Test(PluginTest),
+    /// Make a pair of keys to sign plugins with. The password comes from `TASKLOOM_SIGNING_PASSWORD`, the terminal or
+    /// standard input.
+    Keygen(PluginKeygen),
+    /// Sign a component, in the format of minisign.
+    Sign(PluginSign),
+    /// Check the signature of a component.
+    ///
+    /// Exit code: 0 it is signed by a trusted key, 1 it is not, 2 there is no such file or no key.
+    Verify(PluginVerify),
+    /// Check a component as a host would, and put it into the folder of plugins; a running host takes it up.
+    ///
+    /// Exit code: 0 it is there, 1 a host would refuse it, 2 there is no such file.
+    Install(PluginInstall),
+    /// Take a plugin out of the folder of plugins. Runs that have begun with it go on with it.
+    Remove(PluginRemove),
 }
 
 #[derive(Debug, Args)]

@@ -75,7 +75,8 @@ fn inspected(component: &ComponentFile) -> Result<Inspection, Failed> {
     });
     let plugin = plugin.ok().map(|plugin| {
         let (stem, state) = (plugin.name().clone(), PluginState::Active);
-        Plugin::new(&PluginEntry { stem, state, loaded_at: None }, Some(&plugin), Vec::new())
+        let entry = PluginEntry { stem, state, loaded_at: None, signed_by: None };
+        Plugin::new(&entry, Some(&plugin), Vec::new())
     });
     Ok(Inspection {
         path: component.path.display().to_string(),
