@@ -151,6 +151,7 @@ fn told(plugin: &Plugin) -> String {
     line(reason, summary.reason.as_deref().map(harmless).unwrap_or_default());
     line("file", summary.file.clone());
     line("digest", summary.digest.clone().unwrap_or_default());
+    line("signed by", summary.signed_by.clone().unwrap_or_else(|| "nobody".to_owned()));
     line("size", plugin.bytes.map(show::bytes).unwrap_or_default());
     line("imports", plugin.imports.join(", "));
     for version in &summary.versions {
