@@ -92,7 +92,10 @@ impl Triggers {
         let store = &self.shared.parts.store;
         let Some(told) = line::told_of(store, &bound.name).await? else { return Ok(()) };
         let slack = i64::try_from(SLACK.as_millis()).unwrap_or(0);
-        let since = Timestamp::from_ms(told.until.as_ms().saturating_sub(slack)).max(told.armed);
+        // What ended in the very millisecond in which the trigger was armed ended before that, or was heard: whoever
+        // arms listens already.
+        let armed = Timestamp::from_ms(told.armed.as_ms().saturating_add(1));
+        let since = Timestamp::from_ms(told.until.as_ms().saturating_sub(slack)).max(armed);
         let keys = line::keys(store, &bound.name).await?;
         let mut rows = self.ended_since(workflow, since).await?;
         rows.sort_by_key(|row| row.ended_at);
