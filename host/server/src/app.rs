@@ -219,6 +219,7 @@ fn open_catalog(
         versions_kept: config.plugins.versions_kept,
         lives: journal.lives(),
         signatures: config.plugins.signatures.clone(),
+        policies: config.plugins.policies.clone(),
     };
     let sink = move |event: CatalogEvent| {
         journal.record(&event);

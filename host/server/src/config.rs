@@ -9,9 +9,11 @@
 //! `taskloom config` show it.
 
 pub mod keys;
+mod policies;
 mod secrets;
 mod settings;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,9 +21,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 use taskloom_core::dispatch::Slots;
+use taskloom_core::id::PluginName;
 use taskloom_core::run::LossLimits;
 use taskloom_store::Durability;
-use taskloom_wasm::{CallLimits, Compiler, SignatureRules, TrustedKey};
+use taskloom_wasm::{CallLimits, Compiler, Policy, SignatureRules, TrustedKey};
 
 use crate::crashes::CrashLimit;
 use crate::secrets::{SecretStore, Secrets};
@@ -107,6 +110,8 @@ pub struct Plugins {
     pub crash_limit: CrashLimit,
     /// Whose signatures count.
     pub signatures: SignatureRules,
+    /// What plugins are granted, whatever lies beside their files.
+    pub policies: BTreeMap<PluginName, Policy>,
 }
 
 /// What one call may use, and how often a task may be lost.
@@ -201,6 +206,7 @@ impl Settings {
                     within: self.duration("plugins.crash_window"),
                 },
                 signatures,
+                policies: self.policies.clone(),
             },
             trigger_files: Some(self.path("triggers.files"))
                 .filter(|path| !path.as_os_str().is_empty()),

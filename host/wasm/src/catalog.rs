@@ -21,7 +21,7 @@ mod shelf;
 mod stand_in;
 mod versions;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,6 +36,7 @@ use taskloom_core::time::Timestamp;
 use tokio::sync::oneshot;
 
 use crate::plugin::Plugin;
+use crate::policy::Policy;
 use crate::runtime::Runtime;
 use crate::signature::{KeyId, SignatureRules};
 use change::Change;
@@ -62,6 +63,8 @@ pub struct CatalogConfig {
     pub lives: HashMap<PluginName, PluginLife>,
     /// Whose signatures count.
     pub signatures: SignatureRules,
+    /// What these plugins are granted; for them no file beside theirs is looked at.
+    pub policies: BTreeMap<PluginName, Policy>,
 }
 
 /// A file of the folder.

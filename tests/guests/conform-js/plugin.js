@@ -1,6 +1,8 @@
 // Does in JavaScript what the guest `hostile` does in Rust, so that the same table of behaviours runs over both.
 
-import { TaskError, artefact, attempt, checkCancelled, fetch, log, plugin, progress, schema, task } from 'taskloom-sdk';
+import {
+  TaskError, ai, artefact, attempt, checkCancelled, context, fetch, log, metric, plugin, progress, schema, secret, task,
+} from 'taskloom-sdk';
 
 const anything = schema.any();
 const nothing = schema.object({});
@@ -73,6 +75,30 @@ function deep(value) {
   return value.missing.property;
 }
 
+/** Sends a request whose header has the secret `token` where it says `{token}`. */
+async function sendSecret({ url, headers = {} }) {
+  const withSecret = (text) => (text.includes('{token}') ? text.replaceAll('{token}', secret('token')) : text);
+  const sent = Object.entries(headers).map(([name, value]) => [name, withSecret(value)]);
+  const response = await fetch(url, { headers: Object.fromEntries(sent) });
+  return { status: response.status, body: await response.text() };
+}
+
+function askModel({ prompt, schema: wanted }) {
+  const messages = [{ role: 'user', content: prompt }];
+  const { text, value = null, model } = ai.complete({ messages, ...(wanted ? { schema: wanted } : {}) });
+  return { text, value, model };
+}
+
+function useContext({ set = {}, get = [] }) {
+  Object.entries(set).forEach(([name, value]) => context.set(name, value));
+  return { got: Object.fromEntries(get.map((name) => [name, context.get(name) ?? null])) };
+}
+
+function measure({ values }) {
+  values.forEach(([name, value]) => metric(name, value));
+  return {};
+}
+
 /** What a call finds that an earlier one has left in the instance. */
 let calls = 0;
 
@@ -81,6 +107,9 @@ export default plugin({
   version: '0.1.0',
   summary: 'Does in JavaScript what guests of the tests do',
   http: ['*'],
+  secrets: ['token'],
+  ai: true,
+  context: { read: ['*'], write: ['*'] },
   tasks: {
     noop: of('pure', () => ({}), { output: nothing }),
     echo: of('pure', (input) => input),
@@ -93,6 +122,10 @@ export default plugin({
     'open-url': of('writes', open, { input: OPEN, resourceClass: 'io' }),
     'open-url-reads': of('reads', open, { input: OPEN, resourceClass: 'io' }),
     'open-url-pure': of('pure', open, { input: OPEN, resourceClass: 'io' }),
+    'send-secret': of('writes', sendSecret, { resourceClass: 'io' }),
+    'ask-model': of('reads', askModel, { resourceClass: 'io' }),
+    'use-context': of('writes', useContext),
+    measure: of('pure', measure),
     'obey-cancel': of('reads', obeyCancel),
     spin: of('pure', () => { for (;;); }),
     allocate: of('pure', () => { const kept = []; for (;;) kept.push(new Uint8Array(1 << 20).fill(1)); }),

@@ -5,9 +5,19 @@ import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from taskloom import Artefact, Plugin, TaskError, artefact, attempt, check_cancelled, http, log, progress
+from taskloom import (
+    Artefact, Plugin, TaskError, ai, artefact, attempt, check_cancelled, context, http, log, metric, progress, secret,
+)
 
-plugin = Plugin("conform-py", version="0.1.0", summary="Does in Python what guests of the tests do", http=["*"])
+plugin = Plugin(
+    "conform-py",
+    version="0.1.0",
+    summary="Does in Python what guests of the tests do",
+    http=["*"],
+    secrets=["token"],
+    ai=True,
+    context={"read": ["*"], "write": ["*"]},
+)
 
 
 @dataclass
@@ -146,6 +156,39 @@ def open_it(input: Open) -> Opened:
 plugin.task(open_it, name="open-url", effects="writes", resource_class="io")
 plugin.task(open_it, name="open-url-reads", effects="reads", resource_class="io")
 plugin.task(open_it, name="open-url-pure", effects="pure", resource_class="io")
+
+
+@plugin.task(effects="writes", resource_class="io")
+def send_secret(input: dict[str, Any]) -> Opened:
+    """Sends a request whose header has the secret `token` where it says `{token}`."""
+    headers = {}
+    for name, value in input.get("headers", {}).items():
+        headers[name] = value.replace("{token}", secret.placeholder("token")) if "{token}" in value else value
+    response = http.request("GET", input["url"], headers=headers)
+    return Opened(response.status, response.text())
+
+
+@plugin.task(effects="reads", resource_class="io")
+def ask_model(input: dict[str, Any]) -> dict[str, Any]:
+    """Asks a model."""
+    answer = ai.complete(input["prompt"], answer=input.get("schema"))
+    return {"text": answer.text, "value": answer.value, "model": answer.model}
+
+
+@plugin.task(effects="writes")
+def use_context(input: dict[str, Any]) -> dict[str, Any]:
+    """Sets and reads names of the context."""
+    for name, value in input.get("set", {}).items():
+        context.put(name, value)
+    return {"got": {name: context.get(name) for name in input.get("get", [])}}
+
+
+@plugin.task(effects="pure")
+def measure(input: dict[str, Any]) -> Nothing:
+    """Records measurements."""
+    for name, value in input["values"]:
+        metric(name, value)
+    return Nothing()
 
 
 @plugin.task(effects="reads")

@@ -12,11 +12,16 @@ use taskloom_core::document::{Document, Problem, Table, suggest};
 
 use super::ConfigError;
 use super::keys::{KEYS, Key, Kind, Preset};
+use super::policies::{self, Policies};
 use super::secrets;
 use crate::secrets::Secrets;
 
 /// The section of the file that says where secrets are; its keys are their names.
 const SECRETS: &str = "secrets";
+
+/// The section of plugins, and in it that of their policies, whose keys are their names.
+const PLUGINS: &str = "plugins";
+const POLICY: &str = "policy";
 
 /// The file that is read from the working directory when none is named.
 const DEFAULT_FILE: &str = "taskloom.toml";
@@ -85,6 +90,8 @@ pub struct Settings {
     settings: BTreeMap<&'static str, Setting>,
     /// Where the secrets are, by name.
     pub secrets: Secrets,
+    /// What plugins are granted, by their names; only a file can say that.
+    pub policies: Policies,
     /// The file that was read, if one was.
     pub file: Option<PathBuf>,
     /// What looks like a mistake but may be none, for the log.
@@ -128,6 +135,7 @@ impl Settings {
         let mut settings = Self {
             settings,
             secrets: Secrets::default(),
+            policies: Policies::new(),
             file: file.clone(),
             warnings: Vec::new(),
             values: Arc::new(serde_json::json!({})),
@@ -213,7 +221,8 @@ impl Settings {
         };
         let document = Document::parse(&origin, &source);
         let folder = file.parent().unwrap_or(Path::new(""));
-        let mut found = Vec::new();
+        let mut found =
+            Found { origin: origin.clone(), values: Vec::new(), policies: Policies::new() };
         let mut root = document.root();
         if let Some(table) = root.table(SECRETS) {
             self.secrets = secrets::read(table, folder);
@@ -223,7 +232,8 @@ impl Settings {
         }
         read_section(root, "", &mut found);
         problems.extend(document.problems().iter().map(ToString::to_string));
-        for (key, value) in found {
+        self.policies = found.policies;
+        for (key, value) in found.values {
             let value = match (key.kind, value) {
                 (Kind::Folder, Value::Text(path)) => {
                     Value::Text(folder.join(path).display().to_string())
@@ -273,12 +283,25 @@ impl Settings {
     }
 }
 
+/// What a file says.
+struct Found {
+    /// Its name in messages.
+    origin: String,
+    values: Vec<(&'static Key, Value)>,
+    policies: Policies,
+}
+
 /// Reads the keys of `section` and the sections below it.
-fn read_section<'d>(mut table: Table<'d>, section: &str, found: &mut Vec<(&'static Key, Value)>) {
+fn read_section<'d>(mut table: Table<'d>, section: &str, found: &mut Found) {
     for key in KEYS.iter().filter(|key| key.section() == section) {
         if let Some(value) = read_value(&mut table, key) {
-            found.push((key, value));
+            found.values.push((key, value));
         }
+    }
+    if section == PLUGINS
+        && let Some(inner) = table.table(POLICY)
+    {
+        found.policies = policies::read(&found.origin, inner);
     }
     for (name, path) in sections_below(section) {
         if let Some(inner) = table.table(name) {

@@ -194,3 +194,20 @@ fn signatures_are_believed_of_keys_that_are_keys() {
     let word = problems("[plugins]\nrequire_signed = \"yes\"\n");
     assert!(word.contains("require_signed"), "{word}");
 }
+
+#[test]
+fn a_policy_in_the_configuration_is_read_as_one_beside_a_plugin() {
+    let file = "[plugins]\nsettle = \"1s\"\n[plugins.policy.hello]\nlimits = { memory = \"32MiB\" }\n\
+                [[plugins.policy.hello.http]]\nhost = \"api.test\"\n";
+    let config = load(file, &[], &[]).expect("right");
+    let (name, policy) = config.plugins.policies.iter().next().expect("one");
+    assert_eq!((name.as_str(), policy.grants().iter().count()), ("hello", 1));
+    assert!(policy.origin().starts_with("[plugins.policy.hello] of "), "{}", policy.origin());
+    check_problems(
+        "[plugins.policy.\"A B\"]\n[plugins.policy.hello]\nlimit = 1\n\
+         [[plugins.policy.hello.http]]\nhots = \"api.test\"\n",
+        &[],
+        &[],
+        expect![[r""]],
+    );
+}

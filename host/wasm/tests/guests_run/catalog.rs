@@ -1,6 +1,6 @@
 //! The plugins folder: what is loaded when, and what runs keep.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use taskloom_core::id::{Digest, PluginName, TaskType};
 use taskloom_core::life::PluginLife;
-use taskloom_wasm::{Catalog, CatalogConfig, CatalogEvent, PluginState, SignatureRules};
+use taskloom_wasm::{Catalog, CatalogConfig, CatalogEvent, PluginState, Policy, SignatureRules};
 use tempfile::TempDir;
 
 use crate::fixture::{component, name, runtime};
@@ -46,15 +46,21 @@ impl Shop {
         lives: HashMap<PluginName, PluginLife>,
         signatures: SignatureRules,
     ) -> Self {
+        Self::open_as(folder, |config| (config.lives, config.signatures) = (lives, signatures))
+    }
+
+    fn open_as(folder: TempDir, change: impl FnOnce(&mut CatalogConfig)) -> Self {
         let (tell, events) = channel();
-        let config = CatalogConfig {
+        let mut config = CatalogConfig {
             folder: folder.path().join("plugins"),
             versions_folder: folder.path().join("versions"),
             settle: Duration::from_millis(50),
             versions_kept: 2,
-            lives,
-            signatures,
+            lives: HashMap::new(),
+            signatures: SignatureRules::default(),
+            policies: BTreeMap::new(),
         };
+        change(&mut config);
         let sink = move |event| drop(tell.send(event));
         let catalog = Catalog::open(runtime(), config, sink).expect("a catalog");
         Self { folder, catalog, events: Mutex::new(events) }
@@ -234,6 +240,29 @@ fn a_policy_is_in_force_as_soon_as_it_is_written() {
     shop.write("hostile.policy.toml", b"[[http]]\nhost = \"a.test\"\n");
     assert_eq!(shop.loaded(), digest);
     assert_eq!(plugin.policy().grants().iter().count(), 1, "also for who holds it already");
+}
+
+#[test]
+fn a_policy_of_the_host_goes_before_one_in_the_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("plugins")).expect("made");
+    let beside = "[[http]]\nhost = \"*\"\n";
+    for (file, content) in
+        [("hostile.wasm", &component("hostile")[..]), ("hostile.policy.toml", beside.as_bytes())]
+    {
+        fs::write(folder.path().join("plugins").join(file), content).expect("written");
+    }
+    let own = Policy::read("the configuration", "[[http]]\nhost = \"api.test\"\n");
+    let own = own.expect("a policy");
+    let given = BTreeMap::from([(name("hostile"), own.clone())]);
+    let shop = Shop::open_as(folder, |config| config.policies = given);
+    shop.loaded();
+    let granted = || shop.catalog.current(&name("hostile")).expect("loaded").policy();
+    assert_eq!(*granted(), own);
+    // Nor does one in the folder that cannot be read: nobody looks at it.
+    shop.write("hostile.policy.toml", b"[[http]]\nhots = 1\n");
+    shop.loaded();
+    assert_eq!(*granted(), own);
 }
 
 #[test]

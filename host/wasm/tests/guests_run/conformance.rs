@@ -2,12 +2,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde_json::{Value, json};
 use taskloom_wasm::{CallReport, Ending, Plugin, Policy};
 
 use crate::fixture::{
     Heard, call_of, component, component_if_built, hostile_with, load, runtime, told,
 };
 use crate::http::{HELLO, server};
+use crate::secrets::Echo;
 
 /// A guest of the tests, in its language.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -128,6 +130,56 @@ async fn conforms(language: Language) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     imports_answer(&plugin).await;
     requests_are_sent(language).await;
+    grants_are_used(language).await;
+}
+
+/// Secrets, models, the context and measurements: what is granted is there, and what is not says so.
+async fn grants_are_used(language: Language) {
+    let nothing = guest(language, Policy::default()).expect("it was there before");
+    let echo = Echo::start().await;
+    let send = format!(
+        r#"{{"url":"http://127.0.0.1:{}/","headers":{{"x-key":"k {{token}}"}}}}"#,
+        echo.port
+    );
+    let ask = r#"{"prompt":"[1]","schema":{"type":"array"}}"#;
+    let use_it = r#"{"set":{"seen":[1]},"get":["seen","given","nothing"]}"#;
+    for (short, input) in [("send-secret", &*send), ("ask-model", ask), ("use-context", use_it)] {
+        let told = told(&run(&nothing, short, input).await.0.ending);
+        assert!(told.starts_with("permanent not-granted: "), "{short}: {told}");
+    }
+    let more = "[ai]\ntokens_per_run = 1_000_000\n[context]\nread = [\"*\"]\nwrite = [\"seen\"]\n";
+    let source = echo.policy(&format!("{}{more}", echo.secret("token")));
+    let policy = Policy::read("p.policy.toml", &source).expect("a policy");
+    let plugin = guest(language, policy).expect("it was there before");
+
+    let (report, _) = run(&plugin, "send-secret", &send).await;
+    let sent = told(&report.ending);
+    assert!(sent.starts_with("succeeded {\"status\":200"), "{sent}");
+    let heard = echo.heard();
+    assert!(heard[0].to_lowercase().contains("x-key: k t0ken-value&more"), "{heard:?}");
+    assert!(!sent.contains("t0ken-Value&more"), "the handler gets its placeholder back: {sent}");
+
+    let (report, _) = run(&plugin, "ask-model", ask).await;
+    let asked = told(&report.ending);
+    assert!(asked.contains(r#""text":"[1]","value":[1],"model":"test""#), "{asked}");
+    let (report, _) = run(&plugin, "ask-model", r#"{"prompt":"refuse"}"#).await;
+    let refused = told(&report.ending);
+    assert!(refused.starts_with("permanent ai-blocked: the model says no"), "{refused}");
+
+    let (mut call, _) = call_of(&plugin, "use-context", use_it);
+    call.context = json!({ "given": { "a": 1 } }).as_object().expect("an object").clone().into();
+    let report = runtime().call(&plugin, call).await;
+    let got: Value = match &report.ending {
+        Ending::Succeeded(output) => serde_json::from_str(output).expect("JSON"),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(got, json!({ "got": { "given": { "a": 1 }, "nothing": null, "seen": [1] } }));
+    let writes = report.writes.expect("it set something");
+    assert_eq!(*writes, *json!({ "seen": [1] }).as_object().expect("an object"));
+
+    let (report, _) = run(&plugin, "measure", r#"{"values":[["rows",3],["rows",4.5]]}"#).await;
+    assert_eq!(told(&report.ending), "succeeded {}");
+    assert_eq!(json!(report.usage.metrics), json!({ "rows": 4.5 }));
 }
 
 /// What every function of the contract gives.

@@ -35,13 +35,13 @@ impl SecretSource for Vault {
 }
 
 /// A server that answers each request with its text, and keeps it.
-struct Echo {
-    port: u16,
+pub(crate) struct Echo {
+    pub(crate) port: u16,
     heard: Arc<Mutex<Vec<String>>>,
 }
 
 impl Echo {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         let heard = Arc::new(Mutex::new(Vec::new()));
@@ -66,20 +66,25 @@ impl Echo {
         Self { port, heard }
     }
 
-    fn heard(&self) -> Vec<String> {
+    pub(crate) fn heard(&self) -> Vec<String> {
         self.heard.lock().expect("not poisoned").clone()
     }
 
     /// The hostile guest with requests to this server granted, and what else is said.
     fn grants(&self, more: &str) -> Arc<Plugin> {
+        under(&self.policy(more))
+    }
+
+    /// A policy that grants requests to this server, and what else is said.
+    pub(crate) fn policy(&self, more: &str) -> String {
         let port = self.port;
-        under(&format!(
+        format!(
             "[[http]]\nhost = \"127.0.0.1\"\nport = {port}\nschemes = [\"http\"]\nmethods = [\"GET\", \"POST\"]\n{more}"
-        ))
+        )
     }
 
     /// The grant of a secret for this server.
-    fn secret(&self, name: &str) -> String {
+    pub(crate) fn secret(&self, name: &str) -> String {
         let port = self.port;
         format!(
             "[[secrets]]\nname = \"{name}\"\nhost = \"127.0.0.1\"\nport = {port}\nschemes = [\"http\"]\n"
