@@ -195,7 +195,8 @@ pub enum ReleaseReason {
     Shutdown,
     /// No memory or no free instance; the task is offered again soon.
     HostBusy,
-    /// The pinned plugin is not loaded; the task waits for it.
+    /// The pinned version of the plugin is not loaded, or is in quarantine; the task waits for one that may
+    /// be used.
     PluginMissing,
 }
 

@@ -75,9 +75,12 @@ impl App {
         let options =
             Options { durability: config.data.durability, readers: READERS, ..Options::default() };
         let store = Store::open(&config.data.folder, options)?;
+        // One for all: two that are read one after the other may differ by milliseconds, and what happened
+        // before would seem to have happened after.
+        let clock = Clock::start();
         let runtime = Runtime::new(runtime_config(&config))?;
         let changed = Arc::new(Changed::default());
-        let catalog = open_catalog(&config, &runtime, &store, &changed)?;
+        let catalog = open_catalog(&config, &runtime, (&store, clock), &changed)?;
         let offers = HostOffers {
             secrets: config.secrets.names(),
             files: config.trigger_files.is_some(),
@@ -105,7 +108,7 @@ impl App {
             audit: audit.clone(),
             crashes,
         };
-        let launched = engine::launch(parts, settings(&config), Clock::start())?;
+        let launched = engine::launch(parts, settings(&config), clock)?;
         changed.tell(Listeners {
             engine: launched.engine.clone(),
             workflows: workflows.clone(),
@@ -115,13 +118,14 @@ impl App {
             tracing::info!(runs = launched.resumed, "going on with unfinished runs");
         }
         let stopped = CancellationToken::new();
-        let contexts = Contexts::new(store.clone(), payloads.clone(), Clock::start());
+        let contexts = Contexts::new(store.clone(), payloads.clone(), clock);
         let reader = Reader::new(store.clone(), payloads, definitions, finished.clone());
         let triggers = Triggers::new(triggers::Parts {
             engine: launched.engine.clone(),
             reader: reader.clone(),
             workflows: workflows.clone(),
             store: store.clone(),
+            clock,
             finished: finished.clone(),
             secrets: config.secrets.clone(),
             files: config.trigger_files.clone(),
@@ -207,10 +211,11 @@ fn settings(config: &Config) -> Settings {
 fn open_catalog(
     config: &Config,
     runtime: &Runtime,
-    store: &Store,
+    (store, clock): (&Store, Clock),
     changed: &Arc<Changed>,
 ) -> Result<Arc<Catalog>> {
-    let journal = PluginJournal::open(store.clone()).context("reading what happened to plugins")?;
+    let journal =
+        PluginJournal::open(store.clone(), clock).context("reading what happened to plugins")?;
     let changed = Arc::clone(changed);
     let catalog_config = CatalogConfig {
         folder: config.plugins.folder.clone(),

@@ -58,6 +58,8 @@ pub struct Parts {
     pub workflows: Workflows,
     /// Keeps what they did.
     pub store: Store,
+    /// The clock of the host.
+    pub clock: Clock,
     /// Tells of runs that have ended.
     pub finished: FinishedRuns,
     /// Checks requests.
@@ -79,12 +81,8 @@ struct Shared {
 impl Triggers {
     /// The triggers of a host. Nothing is listened to yet but what is asked.
     pub fn new(parts: Parts) -> Self {
-        let shared = Shared {
-            parts,
-            clock: Clock::start(),
-            index: Mutex::default(),
-            lines: Mutex::default(),
-        };
+        let shared =
+            Shared { clock: parts.clock, parts, index: Mutex::default(), lines: Mutex::default() };
         Self { shared: Arc::new(shared) }
     }
 

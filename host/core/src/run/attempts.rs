@@ -58,8 +58,10 @@ pub(super) fn attempt_ended(
         AttemptEnd::Released(reason) => match stopping {
             Some(failure) => RunEvent::AttemptCancelled { task, number, failure, usage },
             None => {
-                let wait =
-                    if reason == ReleaseReason::HostBusy { BUSY_WAIT } else { Duration::ZERO };
+                let wait = match reason {
+                    ReleaseReason::Shutdown => Duration::ZERO,
+                    ReleaseReason::HostBusy | ReleaseReason::PluginMissing => BUSY_WAIT,
+                };
                 RunEvent::AttemptReleased { task, number, reason, retry_at: now.after(wait), usage }
             }
         },

@@ -38,7 +38,7 @@ impl PluginJournal {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub(super) fn open(store: Store) -> Result<Self, Error> {
+    pub(super) fn open(store: Store, clock: Clock) -> Result<Self, Error> {
         let mut ends = HashMap::new();
         for stream in store.streams(STREAMS)? {
             let end = read(&store, &stream)?;
@@ -46,7 +46,7 @@ impl PluginJournal {
                 ends.insert(plugin, end);
             }
         }
-        Ok(Self { store, clock: Clock::start(), ends: Mutex::new(ends) })
+        Ok(Self { store, clock, ends: Mutex::new(ends) })
     }
 
     /// What is known of every plugin.

@@ -106,7 +106,7 @@ fn the_host_says_how_it_is() {
     assert_eq!((&ready["status"], &ready["broken_files"]), (&json!("ready"), &json!(1)));
     assert_eq!(
         ready["plugins"],
-        json!({ "settled": true, "loading": 0, "active": 6, "refused": 1 })
+        json!({ "settled": true, "loading": 0, "active": 6, "refused": 1, "quarantined": 0 })
     );
 }
 

@@ -193,6 +193,35 @@ fn a_run_waits_and_says_why_while_no_other_version_may_be_used() {
 }
 
 #[test]
+fn what_is_only_claimed_of_a_version_in_quarantine_is_given_back() {
+    const TASKS: usize = 300;
+    let mut many =
+        "id = \"many\"\nversion = \"1.0.0\"\n[config]\non_failure = \"continue\"\n".to_owned();
+    for task in 0..TASKS {
+        let crashes = "type = \"hostile.trap\"\nretry = { max_attempts = 1 }\n";
+        many += &format!("[[tasks]]\nid = \"t{task}\"\n{crashes}");
+    }
+    let settings = [("plugins.crash_limit", "2"), ("slots.cpu", "1")];
+    let place = Place::new(&["hostile"], &[("many.toml", &many)], &settings);
+    let host = place.start();
+    let run = host.begin("many");
+    let tasks = format!("{}/tasks?limit=1000", path(&run));
+    let is_held = |task: &Value| {
+        task["waiting_for"].as_str().is_some_and(|why| why.contains("in quarantine"))
+    };
+    let page = host.until(&tasks, |page| {
+        let tasks = page["tasks"].as_array().expect("tasks");
+        tasks.iter().all(|task| task["outcome"] == "failed" || is_held(task))
+    });
+    let tasks = page["tasks"].as_array().expect("tasks");
+    let crashed = tasks.iter().filter(|task| task["outcome"] == "failed").count();
+    assert!((2..TASKS).contains(&crashed), "{crashed} crashed");
+    let mut attempts = tasks.iter().flat_map(|task| task["attempts"].as_array().expect("a list"));
+    assert!(attempts.all(|attempt| attempt["counted"] == (attempt["outcome"] == "failed")));
+    host.stop();
+}
+
+#[test]
 fn another_file_takes_the_place_of_one_in_quarantine_for_runs_that_wait_too() {
     let (place, host, versions) = with_versions(&[1]);
     let waiting = host.begin("later");

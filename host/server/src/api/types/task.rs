@@ -436,7 +436,7 @@ impl From<ReleaseReason> for Failure {
                 "the host had no memory or no instance free; the task is offered again"
             }
             ReleaseReason::PluginMissing => {
-                "the plugin version that the run keeps is not loaded; the task waits for it"
+                "the plugin version that the run keeps is not loaded or in quarantine; the task waits"
             }
         };
         Self {
