@@ -9,7 +9,7 @@ use std::{env, fs};
 /// not there yet is left out.
 const PARTS: [&str; 22] = [
     "LICENSE",
-    "wit/0.1.0",
+    "wit/1.0.0",
     "plugins/Cargo.toml",
     "plugins/Cargo.lock",
     "sdk/rust/Cargo.toml",

@@ -46,7 +46,7 @@ async function main() {
 
 /** The contract beside the SDK: in a checkout, or in a project that the host's binary has made. */
 function contract() {
-  const places = [join(SDK, 'wit'), join(SDK, '../../wit/0.1.0')];
+  const places = [join(SDK, 'wit'), join(SDK, '../../wit/1.0.0')];
   const found = places.find((place) => existsSync(join(place, 'plugin.wit')));
   if (found === undefined) throw new Told(`the contract is in none of ${places.join(', ')}: name its folder by --wit`);
   return found;

@@ -9,5 +9,5 @@
   (core instance $instance (instantiate $module))
   (func $describe (result string)
     (canon lift (core func $instance "describe") (memory (core memory $instance "memory"))))
-  (instance (export "taskloom:plugin/handler@0.1.0")
+  (instance (export "taskloom:plugin/handler@1.0.0")
     (export "describe" (func $describe))))

@@ -34,7 +34,7 @@ const TARGET_FOLDER: &str = "target/guests";
 const PLUGINS: &str = "plugins";
 const TEST_GUESTS: &str = "tests/guests";
 const TEST_COMPONENTS: &str = "target/guests/components";
-const CONTRACT: &str = "wit/0.1.0";
+const CONTRACT: &str = "wit/1.0.0";
 
 /// Builds guests and gives the files of their components. A file whose content is the same as before
 /// is not touched, so a running host does not reload it.

@@ -20,7 +20,7 @@ use crate::stamp::Stamp;
 const COMPONENTS: &str = "target/guests/components";
 
 /// The contract that they are built for.
-const CONTRACT: &str = "wit/0.1.0";
+const CONTRACT: &str = "wit/1.0.0";
 
 /// Lists what was left out, a line each, for the tests that need it.
 const LEFT_OUT: &str = "target/guests/left-out.txt";
@@ -260,7 +260,7 @@ mod tests {
         for place in ["sdk/js/src/a.js", "sdk/js/build.mjs", "sdk/js/package-lock.json"] {
             write(place, "one");
         }
-        write("wit/0.1.0/plugin.wit", "package a:b;");
+        write("wit/1.0.0/plugin.wit", "package a:b;");
         write("mine/plugin.js", "one");
         let guest =
             Guest { language: Language::JavaScript, name: "mine", module: "mine/plugin.js" };

@@ -3,7 +3,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "generated")]
 
 wasmtime::component::bindgen!({
-    path: "../../wit/0.1.0",
+    path: "../../wit/1.0.0",
     world: "plugin",
     imports: {
         "taskloom:plugin/artefacts.put": async | trappable,

@@ -126,7 +126,7 @@ pub(crate) enum Smoke {
     Skip,
 }
 
-/// The names of what a component imports and exports, such as `taskloom:plugin/handler@0.1.0`.
+/// The names of what a component imports and exports, such as `taskloom:plugin/handler@1.0.0`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interfaces {
     /// What it needs of a host.

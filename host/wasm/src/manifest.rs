@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use semver::Version;
 use serde::Deserialize;
 use serde_json::Value;
 use taskloom_core::id::{PluginName, TaskType};
@@ -12,8 +13,8 @@ use taskloom_core::schema::Schema;
 
 use crate::asked::Asked;
 
-/// The contract that this host speaks; plugins of the same minor version are accepted.
-pub const CONTRACT: &str = "0.1.0";
+/// The contract that this host speaks. Plugins made for an earlier version of the same major number are accepted.
+pub const CONTRACT: &str = "1.0.0";
 
 /// The most task types that a plugin can offer.
 const TASK_TYPES_MAX: usize = 256;
@@ -226,13 +227,12 @@ fn read_task_type(
     Ok((name, spec, Schemas { input, output }))
 }
 
-/// Before 1.0, each minor version is a contract of its own.
+/// Whether a component made for this version of the contract can be called: one of the same major number that is not newer, since
+/// a version only adds to those before it (`wit/README.md`).
 pub(crate) fn speaks_our_contract(version: &str) -> bool {
-    let minor = |version: &str| {
-        let mut parts = version.splitn(3, '.');
-        Some((parts.next()?.to_owned(), parts.next()?.to_owned(), parts.next().is_some()))
-    };
-    minor(version).is_some_and(|version| Some(version) == minor(CONTRACT))
+    let ours = Version::parse(CONTRACT).expect("a version");
+    Version::parse(version)
+        .is_ok_and(|theirs| theirs.major == ours.major && theirs <= ours && theirs.pre.is_empty())
 }
 
 fn is_version(text: &str) -> bool {
@@ -250,7 +250,7 @@ mod tests {
 
     fn manifest() -> Value {
         json!({
-            "name": "text", "version": "0.1.0", "summary": "Texts.", "contract": "0.1.0",
+            "name": "text", "version": "0.1.0", "summary": "Texts.", "contract": "1.0.0",
             "task_types": { "render": {
                 "summary": "Renders.", "input_schema": {"type": "object"}, "output_schema": true,
                 "effects": "pure", "resource_class": "cpu", "idempotent": true,
@@ -278,6 +278,14 @@ mod tests {
     }
 
     #[test]
+    fn a_contract_is_spoken_with_what_came_before_it() {
+        assert!(speaks_our_contract("1.0.0"));
+        for other in ["0.1.0", "0.9.9", "1.0.0-rc.1", "1.1.0", "2.0.0", "1.0", "", "x"] {
+            assert!(!speaks_our_contract(other), "{other}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_said() {
         check(|_| {}, "");
         check(
@@ -285,8 +293,8 @@ mod tests {
             "the file is `text.wasm`, but the plugin's name is `other`",
         );
         check(
-            |m| m["contract"] = json!("0.2.0"),
-            "made for contract 0.2.0; this host speaks 0.1.0",
+            |m| m["contract"] = json!("0.1.0"),
+            "made for contract 0.1.0; this host speaks 1.0.0",
         );
         check(|m| m["version"] = json!("1"), "`1` is no version");
         check(|m| m["extra"] = json!(1), "unknown field `extra`");

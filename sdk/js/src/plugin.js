@@ -3,7 +3,7 @@
 import { isObject, kind, problems as schemaProblems } from './schema.js';
 
 /** The version of the contract that components made with this SDK speak. */
-export const CONTRACT = '0.1.0';
+export const CONTRACT = '1.0.0';
 
 const NAME = /^[a-z][a-z0-9_-]*$/;
 const VERSION = /^\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?$/;

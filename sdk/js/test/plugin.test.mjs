@@ -42,7 +42,7 @@ test('the manifest says what the declaration says', () => {
     name: 'parrot',
     version: '0.1.0',
     summary: 'Repeats.',
-    contract: '0.1.0',
+    contract: '1.0.0',
     capabilities: { http: ['a.example', '*'] },
   });
   assert.deepEqual(types.repeat, {

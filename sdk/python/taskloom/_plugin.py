@@ -10,7 +10,7 @@ from typing import Any, Callable
 from ._errors import TaskError
 from ._schema import Schema, Unsupported, from_json, problems, schema_of, to_json
 
-CONTRACT = "0.1.0"
+CONTRACT = "1.0.0"
 """The version of the contract that components made with this SDK speak."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")

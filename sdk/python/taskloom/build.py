@@ -61,7 +61,7 @@ def build(arguments: argparse.Namespace) -> None:
     out = (arguments.out or Path(f"{plugin.name}.wasm")).resolve()
     if out.name != f"{plugin.name}.wasm":
         raise Told(f'the plugin\'s name is "{plugin.name}", so its file is {plugin.name}.wasm and not {out.name}')
-    wit = arguments.wit or _beside("the contract", "--wit", "plugin.wit", [SDK / "wit", SDK / "../../wit/0.1.0"])
+    wit = arguments.wit or _beside("the contract", "--wit", "plugin.wit", [SDK / "wit", SDK / "../../wit/1.0.0"])
     wasi = arguments.wasi or _beside("WASI", "--wasi", "http.wit", [SDK / "wit/deps", SDK / "../rust/wit/deps"])
     out.parent.mkdir(parents=True, exist_ok=True)
     _componentize(module, name, manifest, out, (wit, wasi))

@@ -54,7 +54,7 @@ class Declaring(unittest.TestCase):
                 "name": "parrot",
                 "version": "0.1.0",
                 "summary": "Repeats.",
-                "contract": "0.1.0",
+                "contract": "1.0.0",
                 "capabilities": {"http": ["a.example", "*"]},
             },
         )

@@ -10,7 +10,7 @@ wit_bindgen::generate!({
         package taskloom:sdk;
 
         world guest {
-            include taskloom:plugin/plugin@0.1.0;
+            include taskloom:plugin/plugin@1.0.0;
             import wasi:http/outgoing-handler@0.2.12;
         }
     ",
@@ -18,7 +18,7 @@ wit_bindgen::generate!({
         "wit/deps/io.wit",
         "wit/deps/clocks.wit",
         "wit/deps/http.wit",
-        "../../wit/0.1.0",
+        "../../wit/1.0.0",
     ],
     world: "taskloom:sdk/guest",
     generate_all,

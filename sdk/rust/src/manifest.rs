@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::Result;
 
 /// The version of the contract that this SDK speaks.
-const CONTRACT: &str = "0.1.0";
+const CONTRACT: &str = "1.0.0";
 
 /// What a call of a task type may do to the world. The host enforces it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -9,7 +9,7 @@ use wit_parser::WorldItem;
 
 #[test]
 fn a_component_imports_only_what_it_uses() {
-    let (runtime, artefacts) = ("taskloom:plugin/runtime@0.1.0", "taskloom:plugin/artefacts@0.1.0");
+    let (runtime, artefacts) = ("taskloom:plugin/runtime@1.0.0", "taskloom:plugin/artefacts@1.0.0");
     for (component, expected) in [
         ("target/guests/components/noop.wasm", &[runtime][..]),
         ("plugins/json.wasm", &[runtime]),

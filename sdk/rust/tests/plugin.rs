@@ -58,7 +58,7 @@ fn the_manifest_says_what_the_macro_says() {
         ("/name", json!("parrot")),
         ("/version", json!(env!("CARGO_PKG_VERSION"))),
         ("/summary", json!("Repeats.")),
-        ("/contract", json!("0.1.0")),
+        ("/contract", json!("1.0.0")),
         ("/capabilities", json!({ "http": ["a.example", "*"] })),
         ("/task_types/repeat/summary", json!("Repeats a word.")),
         ("/task_types/repeat/docs", json!("As often as it is told.")),

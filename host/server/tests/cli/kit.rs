@@ -46,15 +46,15 @@ fn a_component_is_looked_into() {
     );
     let seen = place.taskloom("plugin inspect plugins/hostile.wasm").expect(0);
     seen.says(&[
-        "contract    0.1.0",
+        "contract    1.0.0",
         "sha256:",
-        "taskloom:plugin/runtime@0.1.0",
+        "taskloom:plugin/runtime@1.0.0",
         "hostile.echo",
         "input {",
         "GET https://api.example.org/",
     ]);
     let seen = place.taskloom("plugin inspect plugins/hostile.wasm --json").expect(0).json();
-    assert_eq!((&seen["valid"], &seen["contract"]), (&json!(true), &json!("0.1.0")));
+    assert_eq!((&seen["valid"], &seen["contract"]), (&json!(true), &json!("1.0.0")));
     assert_eq!(seen["plugin"]["name"], "hostile");
     assert_eq!(seen["plugin"]["grants"][0]["host"], "api.example.org");
     assert!(seen["plugin"]["task_type_details"][0]["input_schema"].is_object(), "{seen:#}");
@@ -64,7 +64,7 @@ fn a_component_is_looked_into() {
 fn what_is_wrong_with_a_component_is_said() {
     let place = Place::new();
     for (guest, parts) in [
-        ("other-version", &["made for contract 9.0.0; this host speaks 0.1.0", "taskloom/"][..]),
+        ("other-version", &["made for contract 9.0.0; this host speaks 1.0.0", "taskloom/"][..]),
         ("other-contract", &["no plugin: it does not export", "exports", "plugin new"][..]),
         ("wants-more", &["does not fit this host", "imports"][..]),
         ("bad-manifest", &["its `describe` failed", "it is not JSON"][..]),

@@ -22,7 +22,7 @@ const BYTES_PER_TOKEN: u64 = 4;
 
 /// The published schema.
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
-    let text = include_str!("../../../../wit/0.1.0/ai-request.schema.json");
+    let text = include_str!("../../../../wit/1.0.0/ai-request.schema.json");
     let schema: Value = serde_json::from_str(text).expect("the contract's schema is JSON");
     Schema::compile(&schema).expect("the contract's schema is one")
 });

@@ -57,8 +57,8 @@ impl Module {
         let text = format!(
             "(module {head}\n(data (i32.const {DATA}) \"{{}}{data}\")\n\
              (func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) {realloc})\n\
-             (func (export \"taskloom:plugin/handler@0.1.0#describe\") (result i32) {describe})\n\
-             (func (export \"taskloom:plugin/handler@0.1.0#execute\") (param i32 i32 i32 i32) \
+             (func (export \"taskloom:plugin/handler@1.0.0#describe\") (result i32) {describe})\n\
+             (func (export \"taskloom:plugin/handler@1.0.0#execute\") (param i32 i32 i32 i32) \
              (result i32) (if (i32.eq (local.get 1) (i32.const 1)) (then {smoke} (return)))\n\
              {execute}))",
             smoke = self.smoke,
@@ -69,7 +69,7 @@ impl Module {
         );
         let mut module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
         let mut resolve = Resolve::default();
-        let contract = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit/0.1.0");
+        let contract = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit/1.0.0");
         let (package, _) = resolve.push_path(contract).expect("the contract");
         let world = resolve.select_world(&[package], Some("plugin")).expect("its world");
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)
@@ -101,7 +101,7 @@ fn manifest(input_schema: &str, output_schema: &str) -> String {
 
 fn manifest_of(task_types: &str) -> String {
     format!(
-        "{{\"name\": \"corpus\", \"version\": \"0.1.0\", \"summary\": \"s\", \"contract\": \"0.1.0\", \
+        "{{\"name\": \"corpus\", \"version\": \"0.1.0\", \"summary\": \"s\", \"contract\": \"1.0.0\", \
          \"task_types\": {{{task_types}}}}}"
     )
 }

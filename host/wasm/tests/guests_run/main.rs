@@ -7,6 +7,7 @@ mod calls;
 mod catalog;
 mod conformance;
 mod context;
+mod contract;
 mod corpus;
 mod fixture;
 mod http;

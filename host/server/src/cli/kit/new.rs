@@ -161,7 +161,7 @@ mod tests {
         "tests.toml",
         "workflow.toml",
         "taskloom/LICENSE",
-        "taskloom/wit/0.1.0/plugin.wit",
+        "taskloom/wit/1.0.0/plugin.wit",
     ];
 
     fn check(language: Language, own: &[&str]) {
