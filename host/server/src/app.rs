@@ -96,7 +96,8 @@ impl App {
         let definitions = Definitions::new(store.clone());
         let finished = FinishedRuns::default();
         let audit = Audit::default();
-        let crashes = CrashWatch::new(Arc::clone(&catalog), config.plugins.crash_limit);
+        let limit = config.plugins.crash_limit;
+        let crashes = CrashWatch::new(Arc::clone(&catalog), audit.clone(), limit);
         let parts = engine::Parts {
             store: store.clone(),
             catalog: Arc::clone(&catalog),

@@ -1,5 +1,5 @@
-//! What plugins were refused: the last refusals of each, for whoever asks, and counts of all, for whoever
-//! watches. Since the start of the host; each attempt's own record of it lies in the journal.
+//! What plugins were refused: the last refusals of each, for whoever asks, and counts of all and of crashes, for
+//! whoever watches. Since the start of the host; each attempt's own record of it lies in the journal.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,6 +29,8 @@ struct Inner {
     secrets: Family<PluginLabels, Counter>,
     ai_requests: Family<PluginLabels, Counter>,
     ai_tokens: Family<TokenLabels, Counter>,
+    crashes: Family<PluginLabels, Counter>,
+    quarantines: Family<PluginLabels, Counter>,
 }
 
 /// The refusals of one plugin, the oldest first.
@@ -87,8 +89,21 @@ impl Default for Audit {
         let help = "Tokens that plugins used of models";
         let unit = Unit::Other("tokens".to_owned());
         registry.register_with_unit("ai", help, unit, Family::clone(&ai_tokens));
-        let refusals = Mutex::default();
-        Self(Arc::new(Inner { refusals, registry, refused, secrets, ai_requests, ai_tokens }))
+        let (crashes, quarantines) = (Family::default(), Family::default());
+        let help = "Calls of plugins that crashed";
+        registry.register("plugin_crashes", help, Family::clone(&crashes));
+        let help = "Versions of plugins that crashed again and again";
+        registry.register("plugin_quarantines", help, Family::clone(&quarantines));
+        Self(Arc::new(Inner {
+            refusals: Mutex::default(),
+            registry,
+            refused,
+            secrets,
+            ai_requests,
+            ai_tokens,
+            crashes,
+            quarantines,
+        }))
     }
 }
 
@@ -125,6 +140,15 @@ impl Audit {
         for (direction, tokens) in [("input", ai.input_tokens), ("output", ai.output_tokens)] {
             let labels = TokenLabels { plugin: plugin.to_string(), direction };
             self.0.ai_tokens.get_or_create(&labels).inc_by(tokens);
+        }
+    }
+
+    /// Counts a call that crashed, and whether it was one too many.
+    pub fn crashed(&self, plugin: &PluginName, is_too_many: bool) {
+        let labels = PluginLabels { plugin: plugin.to_string() };
+        self.0.crashes.get_or_create(&labels).inc();
+        if is_too_many {
+            self.0.quarantines.get_or_create(&labels).inc();
         }
     }
 
@@ -194,12 +218,17 @@ mod tests {
             ..CapabilityUse::default()
         };
         audit.used(&PluginName::new("p").expect("a name"), &uses);
+        for is_too_many in [false, true] {
+            audit.crashed(&PluginName::new("p").expect("a name"), is_too_many);
+        }
         let text = audit.text();
         for line in [
             "taskloom_refusals_total{plugin=\"p\",capability=\"http\"} 3",
             "taskloom_secret_uses_total{plugin=\"p\"} 1",
             "taskloom_ai_requests_total{plugin=\"p\"} 2",
             "taskloom_ai_tokens_total{plugin=\"p\",direction=\"output\"} 5",
+            "taskloom_plugin_crashes_total{plugin=\"p\"} 2",
+            "taskloom_plugin_quarantines_total{plugin=\"p\"} 1",
             "# EOF",
         ] {
             assert!(text.contains(line), "{line}\nis not in\n{text}");

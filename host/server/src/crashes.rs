@@ -13,6 +13,8 @@ use taskloom_core::id::{Digest, RunId, TaskId};
 use taskloom_core::time::Timestamp;
 use taskloom_wasm::{Catalog, CrashLoop, Ending, Plugin};
 
+use crate::audit::Audit;
+
 /// Tasks that must have crashed: one whose input a handler does not stand says little about the version,
 /// however often it is tried again.
 const TASKS_MIN: usize = 2;
@@ -33,6 +35,7 @@ pub struct CrashLimit {
 #[derive(Clone)]
 pub struct CrashWatch {
     catalog: Arc<Catalog>,
+    audit: Audit,
     counts: Arc<Mutex<Counts>>,
 }
 
@@ -43,10 +46,10 @@ struct Counts {
 }
 
 impl CrashWatch {
-    /// Tells `catalog` of the versions that go beyond `limit`.
-    pub fn new(catalog: Arc<Catalog>, limit: CrashLimit) -> Self {
+    /// Tells `catalog` of the versions that go beyond `limit`, and `audit` of every crash.
+    pub fn new(catalog: Arc<Catalog>, audit: Audit, limit: CrashLimit) -> Self {
         let counts = Counts { limit, of: HashMap::new() };
-        Self { catalog, counts: Arc::new(Mutex::new(counts)) }
+        Self { catalog, audit, counts: Arc::new(Mutex::new(counts)) }
     }
 
     /// Whether no run may use a version any more.
@@ -70,7 +73,9 @@ impl CrashWatch {
         match crash {
             None => counts.succeeded(&plugin.digest()),
             Some(reason) => {
-                if let Some(crashes) = counts.crashed(plugin.digest(), at, task, &reason) {
+                let crashes = counts.crashed(plugin.digest(), at, task, &reason);
+                self.audit.crashed(plugin.name(), crashes.is_some());
+                if let Some(crashes) = crashes {
                     self.catalog.crashed(plugin.name(), plugin.digest(), crashes);
                 }
             }

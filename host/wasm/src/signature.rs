@@ -4,9 +4,11 @@
 //! loaded, before anything of them is compiled, and kept with them: a version that a run has pinned is checked again.
 
 use std::fmt;
-use std::io::Cursor;
 
-use minisign::{PublicKey, SignatureBox};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+// The library that signs reads well-formed signatures only: foreign bytes would panic.
+use minisign_verify::{PublicKey, Signature};
 use taskloom_core::id::PluginName;
 
 /// What follows the name of a signed file.
@@ -20,10 +22,10 @@ pub const SIGNATURE_BYTES_MAX: u64 = 4 * 1024;
 pub struct KeyId([u8; 8]);
 
 impl KeyId {
-    fn new(bytes: &[u8]) -> Self {
-        let mut id = [0; 8];
-        id.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        Self(id)
+    /// The number in a key or a signature in base64: both begin with two bytes for the algorithm.
+    fn of(base64: &str) -> Option<Self> {
+        let bytes = STANDARD.decode(base64.trim()).ok()?;
+        Some(Self(bytes.get(2..10)?.try_into().ok()?))
     }
 }
 
@@ -34,9 +36,15 @@ impl fmt::Display for KeyId {
     }
 }
 
+const NO_KEY: &str =
+    "it is no public key of minisign: it has 56 letters and digits and begins with `RW`";
+
 /// A public key of somebody who is believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TrustedKey(PublicKey);
+pub struct TrustedKey {
+    id: KeyId,
+    key: PublicKey,
+}
 
 impl TrustedKey {
     /// Reads a key: the line of base64 alone (`RW…`), or the whole file that `taskloom plugin keygen` or minisign makes.
@@ -49,15 +57,18 @@ impl TrustedKey {
         let key = match lines[..] {
             [key] => key,
             [comment, key] if comment.starts_with("untrusted comment:") => key,
-            _ => return Err("it is no public key of minisign: expected `RW…`".to_owned()),
+            _ => return Err(NO_KEY.to_owned()),
         };
-        let read = PublicKey::from_base64(key);
-        read.map(Self).map_err(|error| format!("it is no public key of minisign: {error}"))
+        let (read, id) = (PublicKey::from_base64(key), KeyId::of(key));
+        match (read, id) {
+            (Ok(key), Some(id)) => Ok(Self { id, key }),
+            _ => Err(NO_KEY.to_owned()),
+        }
     }
 
     /// Its number.
-    pub fn id(&self) -> KeyId {
-        KeyId::new(self.0.keynum())
+    pub const fn id(&self) -> KeyId {
+        self.id
     }
 }
 
@@ -80,13 +91,8 @@ pub enum SignatureError {
     )]
     Missing(PluginName),
     /// The signature is no signature.
-    #[error("{stem}.wasm.minisig is no signature in the format of minisign: {reason}")]
-    Malformed {
-        /// The file's stem.
-        stem: PluginName,
-        /// Why.
-        reason: String,
-    },
+    #[error("{0}.wasm.minisig is no signature in the format of minisign")]
+    Malformed(PluginName),
     /// It was made with a key that is not trusted.
     #[error(
         "it is signed with key {key}, which is none of `plugins.trusted_keys`: add its public key there if you trust it"
@@ -97,16 +103,14 @@ pub enum SignatureError {
     },
     /// The file is not what was signed.
     #[error(
-        "{stem}.wasm.minisig does not fit the file: {reason}; the file or the signature was changed after it was signed with key \
-         {key}"
+        "{stem}.wasm.minisig does not fit the file: one of them was changed after it was signed with key {key}, or they do not \
+         belong together"
     )]
     Wrong {
         /// The file's stem.
         stem: PluginName,
         /// The key.
         key: KeyId,
-        /// What does not fit.
-        reason: String,
     },
     /// What was signed was meant to have another name.
     #[error(
@@ -138,8 +142,7 @@ impl SignatureRules {
         if self.trusted.is_empty() && !self.required {
             return Ok(None);
         }
-        let signature = parse(stem, signature)?;
-        let key = KeyId::new(signature.keynum());
+        let (signature, key) = parse(stem, signature)?;
         // Keys can share a number: any of them may be the one.
         let candidates: Vec<&TrustedKey> =
             self.trusted.iter().filter(|trusted| trusted.id() == key).collect();
@@ -166,28 +169,21 @@ pub fn verify_signature(
     Ok(key.id())
 }
 
-fn parse(stem: &PluginName, text: &str) -> Result<SignatureBox, SignatureError> {
-    SignatureBox::from_string(text).map_err(|error| SignatureError::Malformed {
-        stem: stem.clone(),
-        reason: error.to_string(),
-    })
+fn parse(stem: &PluginName, text: &str) -> Result<(Signature, KeyId), SignatureError> {
+    let read = Signature::decode(text).ok().zip(text.lines().nth(1).and_then(KeyId::of));
+    read.ok_or_else(|| SignatureError::Malformed(stem.clone()))
 }
 
 fn verify(
     stem: &PluginName,
     bytes: &[u8],
-    signature: &SignatureBox,
+    signature: &Signature,
     trusted: &TrustedKey,
 ) -> Result<(), SignatureError> {
-    minisign::verify(&trusted.0, signature, Cursor::new(bytes), true, false, false).map_err(
-        |error| SignatureError::Wrong {
-            stem: stem.clone(),
-            key: trusted.id(),
-            reason: error.to_string(),
-        },
-    )?;
-    let comment = signature.trusted_comment().unwrap_or_default();
-    match file_name(&comment) {
+    // Signatures of old releases of minisign, which did not hash first, count as well.
+    let verified = trusted.key.verify(bytes, signature, true);
+    verified.map_err(|_| SignatureError::Wrong { stem: stem.clone(), key: trusted.id })?;
+    match file_name(signature.trusted_comment()) {
         Some(meant) if meant != format!("{stem}.wasm") => {
             Err(SignatureError::OtherName { stem: stem.clone(), meant: meant.to_owned() })
         }

@@ -110,16 +110,17 @@ async fn events(client: &Client, remote: &Remote, name: &str, limit: u32) -> Res
     if page.events.is_empty() {
         return Ok(print("nothing has happened to it yet\n")?);
     }
-    let mut table = Table::new(&["AT", "WHAT", "VERSION", "SIZE", "LOADED IN", "DIGEST OR REASON"]);
+    let mut table = Table::new(&["AT", "WHAT", "VERSION", "SIZE", "LOADED IN", "DIGEST, REASON"]);
     for event in &page.events {
-        let why = event.reason.as_deref().or(event.digest.as_deref());
+        let said = [event.digest.as_deref(), event.reason.as_deref()].into_iter().flatten();
+        let said: Vec<String> = said.map(one_line).collect();
         table.row(vec![
             event.at.as_str().into(),
             event.kind.strip_prefix("plugin-").unwrap_or(&event.kind).into(),
             event.version.as_deref().map_or("-".to_owned(), one_line).into(),
             event.bytes.map_or("-".to_owned(), show::bytes).into(),
             event.load_ms.map_or("-".to_owned(), show::duration).into(),
-            why.map_or("-".to_owned(), one_line).into(),
+            if said.is_empty() { "-".to_owned() } else { said.join(": ") }.into(),
         ]);
     }
     Ok(print(&table.print())?)

@@ -208,6 +208,10 @@ fn a_policy_in_the_configuration_is_read_as_one_beside_a_plugin() {
          [[plugins.policy.hello.http]]\nhots = \"api.test\"\n",
         &[],
         &[],
-        expect![[r""]],
+        expect![[r#"
+            taskloom.toml:1:1: plugins.policy."A B": `A B` is no plugin name: it must be lower-case letters, digits, `-` and `_`, beginning with a letter, of at most 128 bytes
+            taskloom.toml:3:1: plugins.policy.hello.limit: unknown key `limit`; did you mean `limits`?
+            taskloom.toml:4:1: plugins.policy.hello.http[0].host: is missing
+            taskloom.toml:5:1: plugins.policy.hello.http[0].hots: unknown key `hots`; did you mean `host`?"#]],
     );
 }

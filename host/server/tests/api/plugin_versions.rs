@@ -151,6 +151,9 @@ fn runs_leave_a_version_that_crashes_again_and_again_for_the_one_before() {
         (&events[3]["from"], &events[3]["digest"]),
         (&json!(versions[1]), &json!(versions[0]))
     );
+    let metrics = host.ask("GET /metrics", &[], &Value::Null).text;
+    assert!(metrics.contains(r#"taskloom_plugin_crashes_total{plugin="hostile"} 2"#), "{metrics}");
+    assert!(metrics.contains(r#"taskloom_plugin_quarantines_total{plugin="hostile"} 1"#));
     host.stop();
 
     // It outlives the host, and ends when somebody says so.

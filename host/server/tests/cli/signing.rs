@@ -5,6 +5,16 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use crate::place::{Host, Place, component};
 
+const RENDERS: &str = r#"
+id = "renders"
+version = "1.0.0"
+
+[[tasks]]
+id = "render"
+type = "text.render"
+input = { template = "x", values = {} }
+"#;
+
 impl Place {
     /// A component in a folder of an author.
     fn author(&self) {
@@ -113,11 +123,15 @@ fn what_is_installed_is_taken_up_and_what_is_removed_goes() {
     let files = fs::read_dir(place.path("plugins")).expect("there").count();
     assert_eq!(files, 3, "nothing unfinished is left");
 
+    place.write("workflows/renders.toml", RENDERS);
     let host = Host::start(&place);
-    let shown = format!("plugin show text --json --server {}", host.address);
-    let shown = place.taskloom(&shown).expect(0).json();
-    let id = shown["signed_by"].as_str().expect("it is signed");
-    done.says(&[id]);
+    // The host looks at what is there before it has compiled it: a run of the plugin waits for that.
+    let server = &host.address;
+    let wait = format!("runs start renders --wait --json --server {server}");
+    place.taskloom(&wait).expect(0);
+    let shown = place.taskloom(&format!("plugin show text --json --server {server}"));
+    let shown = shown.expect(0).json();
+    done.says(&[shown["signed_by"].as_str().expect("it is signed")]);
 
     let removed = place.taskloom("plugin remove text").expect(0);
     removed.says(&["removed", "plugins/text.wasm", "text.policy.toml stays"]);
