@@ -11,6 +11,7 @@
 
 mod address;
 mod budget;
+mod crowd;
 mod grant;
 mod peer;
 mod received;
@@ -26,10 +27,13 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 pub use address::is_public;
 pub use budget::Budget;
+pub use crowd::Bounds;
 pub use grant::{Grant, GrantError, Grants, HostPattern};
 pub use peer::Peer;
 pub use received::{Received, ReceivedError};
 pub use target::{Scheme, Target, TargetError};
+
+use crowd::{Crowd, Lane};
 
 /// How long establishing a connection may take, name lookup included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,7 +48,12 @@ const IDLE_CONNECTIONS_PER_HOST: usize = 8;
 #[derive(Clone)]
 pub struct Egress {
     way: Way,
+    crowd: Arc<Crowd>,
+    lane: Lane,
 }
+
+/// Whose requests they are until [`Egress::of`] says.
+const NOBODY: &str = "";
 
 /// Who answers.
 #[derive(Clone)]
@@ -187,15 +196,33 @@ impl Egress {
             .dns_resolver(Arc::new(PublicAddresses))
             .build()
             .map_err(EgressError)?;
-        Ok(Self { way: Way::Network(client) })
+        Ok(Self::by(Way::Network(client), Bounds::DEFAULTS))
     }
 
     /// Sends nothing: `peer` answers, within the same budgets.
     pub fn answered_by(peer: Arc<dyn Peer>) -> Self {
-        Self { way: Way::StandIn(peer) }
+        Self::by(Way::StandIn(peer), Bounds::DEFAULTS)
     }
 
-    /// Sends a request that [`Grants::check`] let pass. Must be polled within a tokio runtime with
+    fn by(way: Way, bounds: Bounds) -> Self {
+        let crowd = Arc::new(Crowd::new(bounds));
+        let lane = crowd.lane(NOBODY);
+        Self { way, crowd, lane }
+    }
+
+    /// The same way out, with no more than so many requests under way at once.
+    pub fn bounded(self, bounds: Bounds) -> Self {
+        Self::by(self.way, bounds)
+    }
+
+    /// The way out of one plugin: its requests are counted as its own.
+    pub fn of(&self, plugin: &str) -> Self {
+        let (way, crowd) = (self.way.clone(), Arc::clone(&self.crowd));
+        Self { way, lane: crowd.lane(plugin), crowd }
+    }
+
+    /// Sends a request that [`Grants::check`] let pass, once there is a place for it: waiting for one is
+    /// bounded by the call's own time alone, not by `patience`. Must be polled within a tokio runtime with
     /// timers and sockets.
     ///
     /// # Errors
@@ -209,6 +236,7 @@ impl Egress {
         if !budget.take_request() {
             return Err(SendError::TooManyRequests { limit: budget.requests_max() });
         }
+        let place = self.lane.enter().await;
         let response = match &self.way {
             Way::Network(client) => exchange(client, outgoing, patience).await?,
             Way::StandIn(peer) => peer.answer(&outgoing)?.map(reqwest::Body::from).into(),
@@ -217,7 +245,7 @@ impl Egress {
             return Err(SendError::ResponseTooLarge { limit: budget.response_bytes_max() });
         }
         let (head, body) = http::Response::from(response).into_parts();
-        let body = Received::new(body, patience.between_bytes, Arc::clone(budget));
+        let body = Received::new(body, patience.between_bytes, Arc::clone(budget), place);
         Ok(Incoming { status: head.status, headers: head.headers, body })
     }
 }

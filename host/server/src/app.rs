@@ -195,6 +195,7 @@ fn runtime_config(config: &Config) -> RuntimeConfig {
         cancel_grace: config.limits.cancel_grace,
         ports: Ports { secrets: Arc::new(config.secrets.clone()), ..Ports::default() },
         services: Some(Handle::current()),
+        requests: config.plugins.requests,
         ..RuntimeConfig::default()
     }
 }

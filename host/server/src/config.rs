@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use taskloom_connectors::egress::Bounds;
 use taskloom_core::dispatch::Slots;
 use taskloom_core::id::PluginName;
 use taskloom_core::run::LossLimits;
@@ -104,6 +105,8 @@ pub struct Plugins {
     pub compiler: Option<Compiler>,
     /// Memory that all guests may hold together, in bytes.
     pub memory_total: u64,
+    /// Requests of guests that may be under way at once.
+    pub requests: Bounds,
     /// Good versions of a plugin that are kept beside the one in use.
     pub versions_kept: usize,
     /// What puts a version into quarantine.
@@ -200,6 +203,10 @@ impl Settings {
                 instances_max: self.small("plugins.instances_max"),
                 compiler: None,
                 memory_total: self.number("plugins.memory_total"),
+                requests: Bounds {
+                    total: self.small("plugins.requests_at_once"),
+                    each: self.small("plugins.requests_at_once_each"),
+                },
                 versions_kept: self.small("plugins.versions_kept") as usize,
                 crash_limit: CrashLimit {
                     crashes: self.small("plugins.crash_limit"),

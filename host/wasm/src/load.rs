@@ -200,7 +200,7 @@ impl Loader {
                 effects,
                 asked: Arc::clone(asked),
                 policy: Arc::clone(&policy),
-                egress: self.world.egress.clone(),
+                egress: self.world.egress.of(plugin.as_str()),
                 ports: self.world.ports.clone(),
                 accounts: self.accounts.clone(),
             })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use taskloom_connectors::egress::{Egress, EgressError};
+use taskloom_connectors::egress::{Bounds, Egress, EgressError};
 use taskloom_core::attempt::{AttemptUse, ReleaseReason};
 use taskloom_core::failure::{Failure, FailureClass};
 use taskloom_core::id::{PluginName, TaskType};
@@ -55,6 +55,8 @@ pub struct RuntimeConfig {
     pub services: Option<Handle>,
     /// What sends the requests of guests; `None` sends them over the network.
     pub egress: Option<Egress>,
+    /// How many requests of guests may be under way at once.
+    pub requests: Bounds,
 }
 
 impl Default for RuntimeConfig {
@@ -74,6 +76,7 @@ impl Default for RuntimeConfig {
             ports: Ports::default(),
             services: None,
             egress: None,
+            requests: Bounds::DEFAULTS,
         }
     }
 }
@@ -135,7 +138,8 @@ impl Runtime {
         let egress = match &config.egress {
             Some(egress) => egress.clone(),
             None => Egress::new()?,
-        };
+        }
+        .bounded(config.requests);
         let world = World { egress, ports: config.ports.clone() };
         let loader = Loader::new(&engine, cache, config.compiler.clone(), world, stage.clone())?;
         let ticker = Ticker::start(&engine)?;

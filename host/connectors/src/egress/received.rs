@@ -10,6 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
 use super::budget::Budget;
+use super::crowd::Place;
 
 /// The body of a response.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub struct Received {
     patience: Duration,
     alarm: Option<Pin<Box<Sleep>>>,
     budget: Arc<Budget>,
+    /// Given back with the last piece; a guest may keep a body that it has read.
+    place: Option<Place>,
 }
 
 /// A body did not arrive whole.
@@ -38,8 +41,13 @@ pub enum ReceivedError {
 }
 
 impl Received {
-    pub(super) const fn new(body: reqwest::Body, patience: Duration, budget: Arc<Budget>) -> Self {
-        Self { body, patience, alarm: None, budget }
+    pub(super) const fn new(
+        body: reqwest::Body,
+        patience: Duration,
+        budget: Arc<Budget>,
+        place: Place,
+    ) -> Self {
+        Self { body, patience, alarm: None, budget, place: Some(place) }
     }
 }
 
@@ -60,6 +68,9 @@ impl Body for Received {
             return Poll::Ready(Some(Err(ReceivedError::Timeout)));
         };
         this.alarm = None;
+        if !matches!(frame, Some(Ok(_))) {
+            this.place = None;
+        }
         Poll::Ready(frame.map(|frame| {
             // Its URL may hold a secret.
             let frame = frame.map_err(|error| ReceivedError::Broken(error.without_url()))?;

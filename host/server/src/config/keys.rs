@@ -167,6 +167,19 @@ pub const KEYS: &[Key] = &[
         "Calls at once, over all plugins. An attempt that finds no room waits, uncounted.",
     ),
     key(
+        "plugins.requests_at_once",
+        Kind::Count(1, 100_000),
+        Preset::Text("2048"),
+        "Outbound requests under way at once, over all plugins: from when one is sent until its response was \
+         read. One beyond waits, on the time of its attempt.",
+    ),
+    key(
+        "plugins.requests_at_once_each",
+        Kind::Count(1, 100_000),
+        Preset::Text("1024"),
+        "The same of each plugin, over all its attempts.",
+    ),
+    key(
         "plugins.memory_total",
         Kind::Size(64 * MIB, 1 << 40),
         Preset::Text("4GiB"),

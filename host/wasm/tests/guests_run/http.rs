@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use taskloom_wasm::{CallLimits, CallReport, Plugin, Policy};
+use taskloom_connectors::egress::Bounds;
+use taskloom_wasm::{CallLimits, CallReport, Plugin, Policy, Runtime, RuntimeConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::fixture::{Heard, call, hostile, hostile_with, runtime, told};
+use crate::fixture::{Heard, call, component, hostile, hostile_with, name, runtime, told};
 
 /// Answers requests with `response`, or never when there is none. Gives its port.
 pub(crate) async fn server(response: Option<&'static str>) -> u16 {
@@ -219,4 +220,36 @@ async fn an_answer_that_drips_is_stopped_at_the_deadline() {
     let (report, _) = open(&plugin, "open-url", &input, |limits| limits.timeout = timeout).await;
     assert_eq!(told(&report.ending), "timeout timeout: the attempt took longer than 200ms");
     assert!(report.usage.response_bytes < 1_000, "{:?}", report.usage);
+}
+
+#[tokio::test]
+async fn a_request_beyond_those_of_its_plugin_waits_on_the_time_of_its_attempt() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    let source = format!("[[http]]\nhost = \"127.0.0.1\"\nport = {port}\nschemes = [\"http\"]\n");
+    let policy = Policy::read("plugins/hostile.policy.toml", &source).expect("a policy");
+    // A runtime of its own, since the bound is one of the host.
+    let load = move || {
+        let requests = Bounds { total: 8, each: 1 };
+        let config = RuntimeConfig { instances_max: 8, requests, ..RuntimeConfig::default() };
+        let runtime = Runtime::new(config).expect("a runtime");
+        let plugin = runtime.load(&name("hostile"), &component("hostile"), policy);
+        (runtime, plugin.expect("a plugin"))
+    };
+    let (runtime, plugin) = std::thread::spawn(load).join().expect("no panic");
+    let input = format!(r#"{{"url": "http://127.0.0.1:{port}/"}}"#);
+    let first = call("park", &input).0;
+    let (cancel, calling) = (first.cancel.clone(), runtime.clone());
+    let (running, parked) = (Arc::clone(&plugin), listener.accept());
+    let first = tokio::spawn(async move { calling.call(&running, first).await });
+    let connection = parked.await.expect("the first request");
+    let mut second = call("park", &input).0;
+    second.limits.timeout = Duration::from_millis(150);
+    let report = runtime.call(&plugin, second).await;
+    assert_eq!(told(&report.ending), "timeout timeout: the attempt took longer than 150ms");
+    let another = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
+    assert!(another.is_err(), "the second request never left");
+    cancel.cancel("a person asked");
+    first.await.expect("no panic");
+    drop(connection);
 }
