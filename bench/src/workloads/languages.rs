@@ -1,12 +1,12 @@
 //! What a plugin costs in each language: loading it, and a call of a handler that does nothing.
 //!
-//! A call is measured as the host makes it, in a fresh instance from the pool, beside what it takes without a plan: the same
-//! component linked and instantiated anew for each call.
+//! A call is measured as the host makes it, in a fresh instance from the pool and in one that serves one call after another,
+//! beside what it takes without a plan: the same component linked and instantiated anew for each call.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use taskloom_core::attempt::AiSpent;
 use taskloom_core::id::{PluginName, RunId, TaskId, TaskType, WorkflowId};
 use taskloom_core::plugin::LimitsWish;
@@ -24,6 +24,12 @@ use crate::report::{Reach, Report};
 /// The language, the component and the task type that does nothing.
 const GUESTS: [(&str, &str, &str); 3] =
     [("rust", "hostile", "noop"), ("js", "conform-js", "noop"), ("python", "conform-py", "noop")];
+
+/// The task type whose instances serve one call after another, in components that have it.
+const REUSING: &str = "count-calls";
+
+/// What an operator grants for that.
+const REUSE: &str = "[reuse]\nwithin = \"plugin\"\ncalls = 1000000\n";
 
 /// Calls of each kind that are timed.
 const CALLS: u32 = 300;
@@ -58,6 +64,7 @@ fn guest(
         ..RuntimeConfig::default()
     };
     let stem = PluginName::new(name).context("a name")?;
+    let granted = Policy::read("the benchmark", REUSE).map_err(|_| anyhow!("a policy"))?;
     let load = |runtime: &Runtime| -> Result<(Arc<Plugin>, Duration)> {
         let started = Instant::now();
         let plugin = runtime.load(&stem, bytes, Policy::default())?;
@@ -79,15 +86,35 @@ fn guest(
         us(defaults),
         us(defaults) / us(call),
     );
-    let reach = match name {
-        "hostile" => Reach::Nothing,
-        _ => Reach::AtMost(us(copying) / TIMES_CHEAPER),
-    };
-    report.line(id, (us(call), "us"), Some(us(copying)), reach, ("none", note))?;
+    report.line(id, (us(call), "us"), Some(us(copying)), Reach::Nothing, ("none", note))?;
+    reused(report, id, &runtime.load(&stem, bytes, granted)?, &runtime, copying)?;
     let note =
         format!("{:.1} MB; compiled in {:.1} s", bytes.len() as f64 / 1e6, compiled.as_secs_f64());
     let load_id = format!("{id}.load");
     report.line(&load_id, (ms(cached), "ms"), None, Reach::Nothing, ("none", note))
+}
+
+/// A call in an instance that has served others, if the component lets it.
+fn reused(
+    report: &Report,
+    id: &str,
+    plugin: &Arc<Plugin>,
+    runtime: &Runtime,
+    copying: Duration,
+) -> Result<()> {
+    if !plugin.manifest().capabilities.reuse {
+        return Ok(());
+    }
+    let times = calls(runtime, plugin, REUSING)?;
+    let (call, naive) = (us(percentile(&times, 0.5)), us(copying));
+    let note = format!(
+        "a call in an instance that serves one after another, where plugin and operator want it; p99 {:.0} µs; instantiated \
+         naively {naive:.0} µs ({:.1} times)",
+        us(percentile(&times, 0.99)),
+        naive / call,
+    );
+    let reach = Reach::AtMost(naive / TIMES_CHEAPER);
+    report.line(&format!("{id}.reused"), (call, "us"), Some(naive), reach, ("none", note))
 }
 
 /// The times of calls, one after the other, as the host makes them.

@@ -64,6 +64,9 @@ pub struct AttemptUse {
     /// What it measured, the last value of each name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<String, Number>,
+    /// Whether its instance had served a call before; only where plugin and operator both want that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reused_instance: bool,
     /// What it did with capabilities; `None` if nothing, as most attempts do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<Box<CapabilityUse>>,

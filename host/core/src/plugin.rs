@@ -38,6 +38,10 @@ pub struct Capabilities {
     /// What it wants to do with the context of a run.
     #[serde(default, skip_serializing_if = "ContextNames::is_empty")]
     pub context: ContextNames,
+    /// Whether its instances may serve one call after another: what a call leaves behind in the memory of
+    /// its instance is nothing that a later one would mind.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reuse: bool,
 }
 
 /// Names of the context of a run, by what is done with them; `*` stands for every name.
@@ -76,6 +80,8 @@ pub enum Capability {
     Ai,
     /// The context of the run.
     Context,
+    /// Instances that serve one call after another.
+    Reuse,
 }
 
 impl Capability {
@@ -86,6 +92,7 @@ impl Capability {
             Self::Secrets => "secrets",
             Self::Ai => "ai",
             Self::Context => "context",
+            Self::Reuse => "reuse",
         }
     }
 }

@@ -51,6 +51,11 @@ impl Asked {
         self.capabilities.ai
     }
 
+    /// Whether instances that serve one call after another are asked for.
+    pub(crate) const fn reuse(&self) -> bool {
+        self.capabilities.reuse
+    }
+
     /// The names of the context that are asked for.
     pub(crate) const fn context(&self) -> &ContextNames {
         &self.capabilities.context

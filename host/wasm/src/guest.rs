@@ -93,6 +93,21 @@ impl Guest {
         }
     }
 
+    /// Takes over what the instance of an earlier call holds. Everything else is this call's own.
+    pub(crate) fn go_on_from(&mut self, last: Self) {
+        let Self { memory, notes, outside, .. } = last;
+        self.memory = memory.again(self.call.limits.memory_bytes);
+        self.notes = notes.again();
+        let (call, parts) = (&self.call, &self.parts);
+        let (notes, held) = (&self.notes, &self.held);
+        self.outside = outside.map(|outside| outside.again(call, parts, notes, held));
+    }
+
+    /// Whether the call has left nothing on the host's side that another one could find.
+    pub(crate) fn is_tidy(&mut self) -> bool {
+        self.held.is_empty() && self.outside.as_mut().is_none_or(|outside| outside.is_tidy())
+    }
+
     /// What the call is allowed, and what is behind it.
     pub(crate) const fn parts(&self) -> &Arc<OutsideParts> {
         &self.parts

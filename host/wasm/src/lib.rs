@@ -24,6 +24,7 @@ mod ending;
 mod engine;
 mod give_back;
 mod guest;
+mod idle;
 mod limits;
 mod load;
 mod manifest;
@@ -57,7 +58,7 @@ pub use limits::CallLimits;
 pub use load::{COMPONENT_BYTES_MAX, Interfaces, LoadError};
 pub use manifest::{CONTRACT, read_manifest};
 pub use plugin::Plugin;
-pub use policy::{AiGrant, Policy};
+pub use policy::{AiGrant, Policy, Reuse, Within};
 pub use runtime::{Runtime, RuntimeConfig, RuntimeError};
 pub use signature::{
     KeyId, SIGNATURE_BYTES_MAX, SIGNATURE_SUFFIX, SignatureError, SignatureRules, TrustedKey,

@@ -25,7 +25,7 @@ use crate::guest::Guest;
 use crate::limits::CallLimits;
 use crate::manifest::{self, CONTRACT};
 use crate::outside::OutsideParts;
-use crate::perform::{self, Stage};
+use crate::perform::{self, Performed, Stage};
 use crate::plugin::{Offer, Plugin};
 use crate::policy::{Policy, PolicyInForce};
 use crate::ports::Ports;
@@ -221,7 +221,8 @@ impl Loader {
         let parts = |effects| parts(&manifest.name, effects, &asked);
         let offers = offers(&manifest, described.schemas, &parts);
         let bytes = bytes.len() as u64;
-        Ok(Plugin { digest, bytes, manifest, policy, imports, pre, offers })
+        let idle = Arc::default();
+        Ok(Plugin { digest, bytes, manifest, policy, imports, pre, offers, idle })
     }
 
     /// What a component imports and exports, also when it is no plugin.
@@ -301,14 +302,14 @@ impl Loader {
         let (stage, pre) = (self.stage.clone(), pre.clone());
         let call = describe_call(stem);
         threads.spawn(async move {
-            let run = perform::run(&stage, &pre, &outside, call, async |plugin, store| {
+            let run = perform::run(&stage, &pre, &outside, call, None, async |plugin, store| {
                 let handler = plugin.taskloom_plugin_handler();
                 match what {
                     FirstCall::Describe => handler.call_describe(store).await.map(Ok),
                     FirstCall::Smoke => handler.call_execute(store, SMOKE_TASK_TYPE, "null").await,
                 }
             });
-            let (outcome, store, _) = run.await;
+            let Performed { outcome, store, .. } = run.await;
             // A loader that is gone needs no answer.
             let _ = answer.send(ending::of_text(outcome, store.data()));
         });

@@ -63,6 +63,8 @@ struct RawCapabilities {
     ai: bool,
     #[serde(default)]
     context: ContextNames,
+    #[serde(default)]
+    reuse: bool,
 }
 
 #[derive(Deserialize)]
@@ -121,8 +123,8 @@ pub(crate) fn read(stem: &PluginName, text: &str) -> Result<Described, Vec<Strin
             raw.task_types.len()
         ));
     }
-    let RawCapabilities { http, secrets, ai, context } = raw.capabilities;
-    let capabilities = Capabilities { http, secrets, ai, context };
+    let RawCapabilities { http, secrets, ai, context, reuse } = raw.capabilities;
+    let capabilities = Capabilities { http, secrets, ai, context, reuse };
     if raw.summary.len() > TEXT_BYTES_MAX {
         problems.push(format!("the summary is longer than {TEXT_BYTES_MAX} bytes"));
     }

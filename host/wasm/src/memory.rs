@@ -23,6 +23,11 @@ impl MemoryBudget {
         self.used.load(Relaxed)
     }
 
+    /// Whether so much is held that nothing should be held for later.
+    pub(crate) fn is_scarce(&self) -> bool {
+        self.used() > self.limit / 2
+    }
+
     fn take(&self, bytes: u64) -> bool {
         let take = |used: u64| used.checked_add(bytes).filter(|after| *after <= self.limit);
         self.used.fetch_update(Relaxed, Relaxed, take).is_ok()
@@ -56,6 +61,18 @@ pub(crate) struct Memory {
 impl Memory {
     pub(crate) const fn new(limit: u64, budget: Arc<MemoryBudget>) -> Self {
         Self { limit, used: 0, peak: 0, refused: None, last_growth: 0, budget }
+    }
+
+    /// For another call of the same instance, which begins with what is held already.
+    #[must_use]
+    pub(crate) fn again(mut self, limit: u64) -> Self {
+        (self.limit, self.peak, self.refused) = (limit, self.used, None);
+        self
+    }
+
+    /// Bytes held now.
+    pub(crate) const fn used(&self) -> u64 {
+        self.used
     }
 
     /// The most bytes held at once.

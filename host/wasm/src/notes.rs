@@ -38,6 +38,14 @@ impl Notes {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// For another call of the same instance: nothing has happened yet. What the instance prints still
+    /// leads here.
+    #[must_use]
+    pub(crate) fn again(self) -> Self {
+        self.with(|state| *state = State::default());
+        self
+    }
+
     /// Keeps a line for the log.
     pub(crate) fn line(&self, level: &'static str, message: String) {
         self.with(|state| {

@@ -33,6 +33,9 @@ use still::{StillClock, StillWallClock};
 /// The most resources (requests, bodies, streams, pollables, …) that a guest may hold at once.
 const RESOURCES_MAX: usize = 10_000;
 
+/// The most resources that an instance may hold between two calls.
+const RESOURCES_KEPT_MAX: usize = 16;
+
 /// The most random bytes that a guest gets at once.
 const RANDOM_BYTES_MAX: u64 = 64 * 1024;
 
@@ -71,6 +74,28 @@ impl Outside {
             budget,
             printed,
         }
+    }
+
+    /// For another call of the same instance: what the instance holds stays, what belongs to a call is new.
+    #[must_use]
+    pub(crate) fn again(
+        mut self: Box<Self>,
+        call: &Call,
+        parts: &Arc<OutsideParts>,
+        notes: &Notes,
+        held: &Held,
+    ) -> Box<Self> {
+        self.budget = Arc::new(Budget::new(call.limits.requests, call.limits.response_bytes));
+        let (parts, budget) = (Arc::clone(parts), Arc::clone(&self.budget));
+        self.hooks = Hooks::new(parts, budget, notes.clone(), held.clone());
+        self.http = WasiHttpCtx::new();
+        self
+    }
+
+    /// Whether a call has left nothing here but what every instance of a language with a runtime holds,
+    /// such as its output: it sent no request, and has let go of what it was given.
+    pub(crate) fn is_tidy(&mut self) -> bool {
+        self.budget.requests() == 0 && self.table.iter_mut().count() <= RESOURCES_KEPT_MAX
     }
 
     /// What was sent and received.

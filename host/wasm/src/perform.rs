@@ -1,4 +1,5 @@
-//! Performs one call: a fresh store and instance, bounded and watched, dropped afterwards.
+//! Performs one call: in a fresh store and instance, bounded and watched, dropped afterwards. Where plugin
+//! and operator want it, the instance of an earlier call serves it, and is kept; see `idle`.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,10 +12,11 @@ use taskloom_core::schema::{Schema, join};
 use tokio::runtime::Handle;
 use wasmtime::{Engine, Store, UpdateDeadline};
 
-use crate::bindings::PluginPre;
+use crate::bindings::{self, PluginPre};
 use crate::call::{Call, CallReport, Ending};
 use crate::ending;
 use crate::guest::Guest;
+use crate::idle::{Instance, Lineage};
 use crate::limits::CallLimits;
 use crate::memory::MemoryBudget;
 use crate::outside::OutsideParts;
@@ -54,10 +56,15 @@ pub(crate) async fn perform(stage: &Stage, plugin: &Plugin, call: Call) -> CallR
         return CallReport::new(ending::cancelled(reason), usage);
     }
     usage.started_at = Some(call.observer.started());
+    let reuse = plugin.reuse(offer, &call);
+    let kept = reuse.and_then(|reuse| plugin.idle.take(reuse, &call));
+    usage.reused_instance = kept.is_some();
+    let lineage = kept.as_ref().map(|instance| instance.lineage.clone());
+    let lineage = lineage.or_else(|| Some(Lineage::new(reuse?, &call.identity)));
     let task_type = call.task_type.clone();
     let input = Arc::clone(&call.input);
-    let (outcome, mut store, time) =
-        run(stage, &plugin.pre, &offer.outside, call, async move |plugin, store| {
+    let Performed { outcome, mut store, time, plugin: called } =
+        run(stage, &plugin.pre, &offer.outside, call, kept, async move |plugin, store| {
             plugin.taskloom_plugin_handler().call_execute(store, task_type.name(), &input).await
         })
         .await;
@@ -68,48 +75,78 @@ pub(crate) async fn perform(stage: &Stage, plugin: &Plugin, call: Call) -> CallR
     measure(&mut usage, &store, time);
     let succeeded = matches!(ending, Ending::Succeeded(_));
     let writes = store.data_mut().writes.take().filter(|_| succeeded);
+    if let (Some(lineage), Some(called)) = (lineage, called) {
+        keep(stage, plugin, Instance { store, plugin: called, lineage: lineage.after_a_call() });
+    }
     CallReport { ending, usage, writes }
 }
 
-/// Instantiates a plugin in a fresh store and lets `body` call it, within the limits of `call`. The
-/// store comes back to be read, and is good for nothing else.
+/// Keeps the instance of a call that came back for the next one, unless something of the call is left on the
+/// host's side, or guests hold much of what they may.
+fn keep(stage: &Stage, plugin: &Plugin, mut instance: Instance) {
+    if instance.store.data_mut().is_tidy() && !stage.memory.is_scarce() {
+        plugin.idle.put(instance, &stage.services);
+    }
+}
+
+/// What became of a call.
+pub(crate) struct Performed<R> {
+    pub(crate) outcome: Result<wasmtime::Result<R>, Stop>,
+    /// What the call has left on the host's side, to be read.
+    pub(crate) store: Store<Guest>,
+    pub(crate) time: TimeUse,
+    /// What can be called again, if the call came back; what was stopped cannot.
+    pub(crate) plugin: Option<bindings::Plugin>,
+}
+
+/// Lets `body` call a plugin within the limits of `call`: in the instance `kept`, or in one that is made for
+/// it in a fresh store.
 pub(crate) async fn run<R>(
     stage: &Stage,
     pre: &PluginPre<Guest>,
     outside: &Arc<OutsideParts>,
     call: Call,
-    body: impl AsyncFnOnce(crate::bindings::Plugin, &mut Store<Guest>) -> wasmtime::Result<R>,
-) -> (Result<wasmtime::Result<R>, Stop>, Store<Guest>, TimeUse) {
+    kept: Option<Instance>,
+    body: impl AsyncFnOnce(&bindings::Plugin, &mut Store<Guest>) -> wasmtime::Result<R>,
+) -> Performed<R> {
     let mut time = TimeUse::default();
     let deadline = Instant::now() + call.limits.timeout;
     let (cancel, heartbeat) = (call.cancel.clone(), call.heartbeat);
-    let guest = Guest::new(call, deadline, Arc::clone(&stage.memory), Arc::clone(outside));
-    let heartbeat = heartbeat.map(|longest| (longest, guest.pulse.clone()));
+    let (mut store, mut plugin) = match kept {
+        Some(Instance { store, plugin, .. }) => {
+            (again(stage, store, call, deadline, outside), Some(plugin))
+        }
+        None => {
+            let budget = Arc::clone(&stage.memory);
+            let guest = Guest::new(call, deadline, budget, Arc::clone(outside));
+            (fresh(&stage.engine, guest), None)
+        }
+    };
+    let heartbeat = heartbeat.map(|longest| (longest, store.data().pulse.clone()));
     let bounds = Bounds { deadline, grace: stage.cancel_grace, cancel, heartbeat };
-    let mut store = store(&stage.engine, guest);
     let outcome = {
         let guest = pin!(async {
-            let plugin = pre.instantiate_async(&mut store).await?;
-            body(plugin, &mut store).await
+            let called = match plugin.take() {
+                Some(kept) => kept,
+                None => pre.instantiate_async(&mut store).await?,
+            };
+            let answer = body(&called, &mut store).await?;
+            plugin = Some(called);
+            Ok(answer)
         });
         Watched::new(guest, &stage.services, bounds, &mut time).await
     };
     store.data_mut().finish_log();
-    (outcome, store, time)
+    Performed { outcome, store, time, plugin }
 }
 
-/// A store with every bound in place.
-fn store(engine: &Engine, guest: Guest) -> Store<Guest> {
-    let limits = guest.call.limits;
+/// A fresh store with every bound in place.
+fn fresh(engine: &Engine, guest: Guest) -> Store<Guest> {
     let mut store = Store::new(engine, guest);
-    store.set_fuel(limits.fuel).expect("fuel is switched on");
+    grant(&mut store);
     // A guest that is stopped while it computes has not accounted for its fuel since it was last here.
     store.fuel_async_yield_interval(Some(FUEL_INTERVAL)).expect("fuel is switched on");
     store.limiter(|guest| &mut guest.memory);
-    let bytes = limits.output_bytes.max(limits.artefact_bytes).max(HOST_CALL_BYTES);
-    // A little more, so that an output that is only just too long is told as such.
-    store.set_hostcall_fuel(usize::try_from(bytes).unwrap_or(usize::MAX).saturating_add(64 * 1024));
-    store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|mut store| {
         store.data_mut().log_outside();
         store.data().check_host_calls()?;
@@ -117,6 +154,32 @@ fn store(engine: &Engine, guest: Guest) -> Store<Guest> {
         Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
     });
     store
+}
+
+/// The store of an earlier call, with every bound in place for this one.
+fn again(
+    stage: &Stage,
+    mut store: Store<Guest>,
+    call: Call,
+    deadline: Instant,
+    outside: &Arc<OutsideParts>,
+) -> Store<Guest> {
+    let budget = Arc::clone(&stage.memory);
+    let next = Guest::new(call, deadline, budget, Arc::clone(outside));
+    let last = std::mem::replace(store.data_mut(), next);
+    store.data_mut().go_on_from(last);
+    grant(&mut store);
+    store
+}
+
+/// Gives the guest what its call may use of fuel, of a turn and of what it hands over in a host call.
+fn grant(store: &mut Store<Guest>) {
+    let limits = store.data().call.limits;
+    store.set_fuel(limits.fuel).expect("fuel is switched on");
+    let bytes = limits.output_bytes.max(limits.artefact_bytes).max(HOST_CALL_BYTES);
+    // A little more, so that an output that is only just too long is told as such.
+    store.set_hostcall_fuel(usize::try_from(bytes).unwrap_or(usize::MAX).saturating_add(64 * 1024));
+    store.set_epoch_deadline(1);
 }
 
 fn check_input(call: &Call, schema: &Schema) -> Result<(), Ending> {

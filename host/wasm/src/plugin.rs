@@ -5,13 +5,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use taskloom_core::id::{Digest, PluginName, TaskType};
-use taskloom_core::plugin::{LimitsWish, Manifest};
+use taskloom_core::plugin::{Effects, LimitsWish, Manifest};
 
 use crate::bindings::PluginPre;
+use crate::call::Call;
 use crate::guest::Guest;
+use crate::idle::Idle;
 use crate::manifest::Schemas;
 use crate::outside::OutsideParts;
-use crate::policy::{Policy, PolicyInForce};
+use crate::policy::{Policy, PolicyInForce, Reuse};
 
 /// One version of a plugin, compiled, checked and ready to be called.
 pub struct Plugin {
@@ -22,6 +24,8 @@ pub struct Plugin {
     pub(crate) imports: Vec<String>,
     pub(crate) pre: PluginPre<Guest>,
     pub(crate) offers: HashMap<TaskType, Offer>,
+    /// Instances that wait for their next call.
+    pub(crate) idle: Arc<Idle>,
 }
 
 /// A task type of a plugin, as a call needs it.
@@ -61,6 +65,18 @@ impl Plugin {
     /// Grants something else from now on, to calls under way too.
     pub(crate) fn set_policy(&self, policy: Arc<Policy>) {
         self.policy.set(policy);
+    }
+
+    /// Which calls the instance that performs `call` may serve before and after it; `None` if it is the call's
+    /// own. A `pure` call is, since it must find what every other one finds, and so is one whose clock
+    /// somebody else holds.
+    pub(crate) fn reuse(&self, offer: &Offer, call: &Call) -> Option<Reuse> {
+        let outside = &offer.outside;
+        if !outside.asked.reuse() || outside.effects == Effects::Pure {
+            return None;
+        }
+        let reuse = self.policy().reuse().copied()?;
+        call.observer.clock().is_none().then_some(reuse)
     }
 
     /// Whether its calls may read or set the context of their run: it asks for it, and is granted some.

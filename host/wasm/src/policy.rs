@@ -21,7 +21,48 @@ pub struct Policy {
     secrets: BTreeMap<String, Grants>,
     ai: Option<AiGrant>,
     context: ContextNames,
+    reuse: Option<Reuse>,
     limits: LimitsWish,
+}
+
+/// Which calls an instance may serve, one after another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reuse {
+    /// What these calls have in common.
+    pub within: Within,
+    /// An instance ends after so many.
+    pub calls: u32,
+}
+
+/// What calls have in common that one instance serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Within {
+    /// They belong to one run.
+    Run,
+    /// They belong to runs of one workflow.
+    Workflow,
+    /// Nothing but the plugin.
+    Plugin,
+}
+
+impl Reuse {
+    /// What `[reuse]` grants when it says no more: what one run finds out, another does not see; and a handler
+    /// that leaks a little does not get far.
+    pub const DEFAULT: Self = Self { within: Within::Run, calls: 100 };
+}
+
+impl Within {
+    /// All of them, narrowest first.
+    pub const ALL: [Self; 3] = [Self::Run, Self::Workflow, Self::Plugin];
+
+    /// The word for it, as in the policy.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Workflow => "workflow",
+            Self::Plugin => "plugin",
+        }
+    }
 }
 
 /// What a plugin may spend on models.
@@ -51,6 +92,7 @@ impl Policy {
             secrets: BTreeMap::new(),
             ai: None,
             context: ContextNames::default(),
+            reuse: None,
             limits: LimitsWish::default(),
         }
     }
@@ -80,6 +122,7 @@ impl Policy {
             secrets: secrets.into_iter().map(|(name, of)| (name, Grants::new(of))).collect(),
             ai: table.table("ai").map(grant::ai),
             context: table.table("context").map(grant::context).unwrap_or_default(),
+            reuse: table.table("reuse").map(grant::reuse),
             limits: table.table("limits").map(limits).unwrap_or_default(),
         }
     }
@@ -112,6 +155,11 @@ impl Policy {
     /// The names of the context that may be read and set.
     pub const fn context(&self) -> &ContextNames {
         &self.context
+    }
+
+    /// Which calls an instance may serve one after another; `None` if each has one of its own.
+    pub const fn reuse(&self) -> Option<&Reuse> {
+        self.reuse.as_ref()
     }
 
     /// What the grants are known by: another digest whenever something else is granted.

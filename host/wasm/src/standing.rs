@@ -9,8 +9,8 @@ use crate::plugin::Plugin;
 pub struct Standing {
     /// Of which capability.
     pub capability: Capability,
-    /// What: a host, the name of a secret, `models`, or `read` or `write` and a name of the context. `*` is
-    /// every one.
+    /// What: a host, the name of a secret, `models`, `read` or `write` and a name of the context, or
+    /// `instances`. `*` is every one.
     pub name: String,
     /// Whether the manifest asks for it, or for a part of it.
     pub asked: bool,
@@ -38,6 +38,11 @@ impl Plugin {
         if asked.ai || granted {
             let (capability, name) = (Capability::Ai, "models".to_owned());
             all.push(Standing { capability, name, asked: asked.ai, granted });
+        }
+        let granted = policy.reuse().is_some();
+        if asked.reuse || granted {
+            let (capability, name) = (Capability::Reuse, "instances".to_owned());
+            all.push(Standing { capability, name, asked: asked.reuse, granted });
         }
         let (asked, granted) = (&asked.context, policy.context());
         for key in [ContextKey::Read, ContextKey::Write] {

@@ -110,6 +110,8 @@ export interface PluginDeclaration {
   secrets?: string[];
   /** Whether it wants to ask models. */
   ai?: boolean;
+  /** Whether an instance may serve one call after another: what a call leaves in the module is nothing that a later one would mind. */
+  reuse?: boolean;
   /** The names of the run's context that it wants to read and set. */
   context?: { read?: string[]; write?: string[] };
   /** Its task types by short name: `greet` of the plugin `hello` is `hello.greet` in workflows. */

@@ -10,7 +10,7 @@ const VERSION = /^\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?$/;
 const EFFECTS = ['pure', 'reads', 'writes'];
 const CLASSES = ['cpu', 'io', 'ai', 'github'];
 const LIMITS = { fuel: 'fuel', memoryBytes: 'memory_bytes', timeoutMs: 'timeout_ms', outputBytes: 'output_bytes' };
-const PLUGIN_KEYS = ['name', 'version', 'summary', 'http', 'secrets', 'ai', 'context', 'tasks'];
+const PLUGIN_KEYS = ['name', 'version', 'summary', 'http', 'secrets', 'ai', 'reuse', 'context', 'tasks'];
 const TASK_KEYS = ['summary', 'docs', 'input', 'output', 'effects', 'resourceClass', 'idempotent', 'limits'];
 
 const TASK = Symbol.for('taskloom.task');
@@ -46,12 +46,13 @@ export function manifest(made) {
 }
 
 /** What the plugin asks for; nothing that is empty. */
-function capabilities({ http = [], secrets = [], ai = false, context = {} }) {
+function capabilities({ http = [], secrets = [], ai = false, reuse = false, context = {} }) {
   const names = Object.entries(context).filter(([, listed]) => listed.length > 0);
   return {
     ...(http.length > 0 ? { http } : {}),
     ...(secrets.length > 0 ? { secrets } : {}),
     ...(ai ? { ai } : {}),
+    ...(reuse ? { reuse } : {}),
     ...(names.length > 0 ? { context: Object.fromEntries(names) } : {}),
   };
 }
@@ -90,12 +91,13 @@ function pluginProblems(declared) {
   return found.concat(...Object.entries(tasks).map(([short, made]) => taskProblems(short, made)));
 }
 
-function capabilityProblems({ http, secrets, ai, context }) {
+function capabilityProblems({ http, secrets, ai, reuse, context }) {
   const found = [];
   const texts = (value) => value === undefined || (Array.isArray(value) && value.every((one) => typeof one === 'string'));
   if (!texts(http)) found.push(`http: ${said(http)}; it is a list of hosts such as ["api.example.org"]`);
   if (!texts(secrets)) found.push(`secrets: ${said(secrets)}; it is a list of names such as ["github-token"]`);
   if (ai !== undefined && typeof ai !== 'boolean') found.push(`ai: ${said(ai)}; it is true or false`);
+  if (reuse !== undefined && typeof reuse !== 'boolean') found.push(`reuse: ${said(reuse)}; it is true or false`);
   if (context === undefined) return found;
   if (!isObject(context)) return [...found, `context: ${said(context)}; it is an object such as { read: ["team"], write: [] }`];
   found.push(...unknownKeys(context, ['read', 'write'], 'context.'));

@@ -114,7 +114,7 @@ test('everything that is wrong with a declaration is said at once', () => {
     });
   assert.throws(wrong, (error) => {
     for (const expected of [
-      'sumary: there is no such key; there are name, version, summary, http, secrets, ai, context, tasks',
+      'sumary: there is no such key; there are name, version, summary, http, secrets, ai, reuse, context, tasks',
       'name: is "Parrot"; it is the stem of the file',
       'version: is the number 1; it is a version such as "1.2.3"',
       'tasks.repeat: the handler is undefined, not a function',
@@ -153,6 +153,7 @@ test('what a plugin asks for is declared, and what is not there is told', async 
     ...parrot,
     secrets: ['token'],
     ai: true,
+    reuse: true,
     context: { read: ['team'], write: [] },
     tasks: {
       ask: task({ input: true, output: true }, () => {
@@ -162,7 +163,7 @@ test('what a plugin asks for is declared, and what is not there is told', async 
       }),
     },
   });
-  assert.deepEqual(manifest(made).capabilities, { http: ['a.example', '*'], secrets: ['token'], ai: true, context: { read: ['team'] } });
+  assert.deepEqual(manifest(made).capabilities, { http: ['a.example', '*'], secrets: ['token'], ai: true, reuse: true, context: { read: ['team'] } });
   const host = new Host({
     secrets: ['token'],
     ai: (request) => ({ text: request.messages[0].content.toUpperCase(), model: 'fake', usage: { input_tokens: 1, output_tokens: 1 } }),

@@ -51,9 +51,10 @@ class Plugin:
 
     def __init__(
         self, name: str, *, version: str, summary: str = "", http: Names = (), secrets: Names = (), ai: bool = False,
-        context: dict[str, list[str]] | None = None,
+        reuse: bool = False, context: dict[str, list[str]] | None = None,
     ) -> None:
-        """`http` names the hosts that it wants to call, `secrets` what it wants to use, `ai` says whether it wants to ask models, and
+        """`http` names the hosts that it wants to call, `secrets` what it wants to use, `ai` says whether it wants to ask models, `reuse`
+        whether an instance may serve one call after another (what a call leaves in the module is nothing that a later one would mind), and
         `context` ({"read": […], "write": […]}) what it wants of the context of a run. Asking is not having."""
         self.name = name
         self.version = version
@@ -61,6 +62,7 @@ class Plugin:
         self.http = http
         self.secrets = secrets
         self.ai = ai
+        self.reuse = reuse
         self.context = context or {}
         self._tasks: list[_Task] = []
 
@@ -110,7 +112,7 @@ class Plugin:
         if found:
             raise DeclarationError(found)
         manifest: dict[str, Any] = {"name": self.name, "version": self.version, "summary": self.summary, "contract": CONTRACT}
-        asked = {"http": list(self.http), "secrets": list(self.secrets), "ai": self.ai}
+        asked = {"http": list(self.http), "secrets": list(self.secrets), "ai": self.ai, "reuse": self.reuse}
         asked["context"] = {key: list(names) for key, names in self.context.items() if names}
         asked = {key: value for key, value in asked.items() if value}
         if asked:
@@ -149,6 +151,8 @@ class Plugin:
             found.append(f'secrets: is {self.secrets!r}; it is a list of names such as ["github-token"]')
         if not isinstance(self.ai, bool):
             found.append(f"ai: is {self.ai!r}; it is True or False")
+        if not isinstance(self.reuse, bool):
+            found.append(f"reuse: is {self.reuse!r}; it is True or False")
         if not isinstance(self.context, dict) or set(self.context) - {"read", "write"} or not all(map(_are_names, self.context.values())):
             found.append(f'context: is {self.context!r}; it is a dict such as {{"read": ["team"], "write": []}}')
         if not self._tasks:

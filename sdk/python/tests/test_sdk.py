@@ -245,10 +245,10 @@ class Verdict:
 
 class Granted(unittest.TestCase):
     def test_what_a_plugin_asks_for_is_declared(self):
-        asking = Plugin("a", version="1.0.0", secrets=["token"], ai=True, context={"read": ["team"], "write": []})
+        asking = Plugin("a", version="1.0.0", secrets=["token"], ai=True, reuse=True, context={"read": ["team"], "write": []})
         asking.task(repeat)
         self.assertEqual(
-            asking.manifest()["capabilities"], {"secrets": ["token"], "ai": True, "context": {"read": ["team"]}}
+            asking.manifest()["capabilities"], {"secrets": ["token"], "ai": True, "reuse": True, "context": {"read": ["team"]}}
         )
         wrong = Plugin("a", version="1.0.0", secrets="token", ai=1, context={"raed": []})  # type: ignore[arg-type]
         with self.assertRaises(DeclarationError) as raised:

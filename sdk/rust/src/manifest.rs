@@ -101,6 +101,14 @@ impl Manifest {
         self
     }
 
+    /// Whether an instance of the plugin may serve one call after another: what a call leaves in memory (statics,
+    /// thread-locals) is nothing that a later one would mind. The operator grants it by `[reuse]`.
+    #[must_use]
+    pub fn reuse(mut self, asks: bool) -> Self {
+        self.capabilities.insert("reuse".to_owned(), json!(asks));
+        self
+    }
+
     /// Names of the run's context that the plugin wants to read; `*` for every name.
     #[must_use]
     pub fn reads_context<const N: usize>(self, names: [&str; N]) -> Self {

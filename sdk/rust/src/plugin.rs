@@ -28,6 +28,7 @@ use crate::{Class, Error, Failure, Result, host};
 ///     http: ["example.org"],              // hosts it wants to call; default: none
 ///     secrets: ["example-token"],         // secrets it wants to use; default: none
 ///     ai: true,                           // whether it wants to ask models; default: false
+///     reuse: false,                       // whether an instance may serve more than one call; default: false
 ///     reads_context: ["*"],               // names of the context it wants to read; default: none
 ///     writes_context: ["pages"],          // names of the context it wants to set; default: none
 ///

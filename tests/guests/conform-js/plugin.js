@@ -109,10 +109,12 @@ export default plugin({
   http: ['*'],
   secrets: ['token'],
   ai: true,
+  reuse: true,
   context: { read: ['*'], write: ['*'] },
   tasks: {
     noop: of('pure', () => ({}), { output: nothing }),
     echo: of('pure', (input) => input),
+    'count-calls': of('reads', () => (calls += 1)),
     panic: of('pure', function panic(input) { return deep(input); }),
     fail: of('reads', fail, { input: FAIL }),
     talk: of('reads', talk),

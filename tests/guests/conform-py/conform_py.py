@@ -16,6 +16,7 @@ plugin = Plugin(
     http=["*"],
     secrets=["token"],
     ai=True,
+    reuse=True,
     context={"read": ["*"], "write": ["*"]},
 )
 
@@ -29,6 +30,17 @@ class Nothing:
 def noop(input: Any) -> Nothing:
     """Gives an empty object."""
     return Nothing()
+
+
+_calls = 0
+
+
+@plugin.task(effects="reads")
+def count_calls(input: Any) -> int:
+    """Says how many calls the instance has served, this one included."""
+    global _calls
+    _calls += 1
+    return _calls
 
 
 @plugin.task(effects="pure")

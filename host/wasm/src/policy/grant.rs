@@ -1,11 +1,11 @@
-//! The sections of a policy: `[[http]]`, `[[secrets]]`, `[ai]`, `[context]`.
+//! The sections of a policy: `[[http]]`, `[[secrets]]`, `[ai]`, `[context]`, `[reuse]`.
 
 use http::Method;
 use taskloom_connectors::egress::{Grant, HostPattern, Scheme};
 use taskloom_core::document::{Step, Table};
 use taskloom_core::plugin::ContextNames;
 
-use super::AiGrant;
+use super::{AiGrant, Reuse, Within};
 
 /// The methods that a grant can name.
 const METHODS: [Method; 7] = [
@@ -20,6 +20,9 @@ const METHODS: [Method; 7] = [
 
 /// The most tokens that can be granted.
 const TOKENS_MAX: i64 = 1_000_000_000;
+
+/// The most calls that one instance can be granted.
+const CALLS_MAX: i64 = 1_000_000;
 
 /// The most money that can be granted, in US dollars.
 const USD_MAX: f64 = 1_000_000.0;
@@ -70,6 +73,15 @@ pub(super) fn context(mut table: Table<'_>) -> ContextNames {
     let names = ContextNames { read: names("read"), write: names("write") };
     table.finish();
     names
+}
+
+/// The `[reuse]` section.
+pub(super) fn reuse(mut table: Table<'_>) -> Reuse {
+    let within = table.choice("within", &Within::ALL.map(|within| (within.as_str(), within)));
+    let calls = table.integer("calls", 1..=CALLS_MAX).and_then(|calls| u32::try_from(calls).ok());
+    table.finish();
+    let default = Reuse::DEFAULT;
+    Reuse { within: within.unwrap_or(default.within), calls: calls.unwrap_or(default.calls) }
 }
 
 /// Where requests may go.

@@ -13,13 +13,13 @@ use crate::secrets::Echo;
 
 /// A guest of the tests, in its language.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Language {
+pub(crate) enum Language {
     Rust,
     JavaScript,
     Python,
 }
 
-use Language::{JavaScript, Python, Rust};
+pub(crate) use Language::{JavaScript, Python, Rust};
 
 /// What a call is expected to end with: the beginning of it as [`told`] tells it.
 enum Expected {
@@ -91,7 +91,7 @@ const BEHAVIOURS: &[(&str, &str, Expected)] = &[
     ("open-url", r#"{"url":"https://a.test/"}"#, Same("permanent ")),
 ];
 
-fn guest(language: Language, policy: Policy) -> Option<Arc<Plugin>> {
+pub(crate) fn guest(language: Language, policy: Policy) -> Option<Arc<Plugin>> {
     // One after the other: the first one compiles for ten seconds, the others find its code.
     static COMPILING: Mutex<()> = Mutex::new(());
     let _compiling = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);

@@ -13,6 +13,7 @@ mod fixture;
 mod http;
 mod loading;
 mod neighbours;
+mod reuse;
 mod secrets;
 mod signatures;
 mod versions;

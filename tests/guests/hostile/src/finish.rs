@@ -1,5 +1,6 @@
 //! Calls that end in every way a call can end.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -16,6 +17,12 @@ pub(crate) fn noop(_: Anything) -> Result<Nothing> {
 
 pub(crate) fn echo(input: Value) -> Result<Value> {
     Ok(input)
+}
+
+/// How many calls the instance has served, this one included.
+pub(crate) fn count_calls(_: Anything) -> Result<u32> {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    Ok(CALLS.fetch_add(1, Ordering::Relaxed) + 1)
 }
 
 pub(crate) fn panic(_: Anything) -> Result<Nothing> {

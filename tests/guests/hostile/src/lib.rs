@@ -43,6 +43,7 @@ macro_rules! task_types {
                 .http(["*"])
                 .secrets(["token", "spare", "password"])
                 .ai(true)
+                .reuse(true)
                 .reads_context(["*"])
                 .writes_context(["seen", "large"]);
             $(
@@ -94,6 +95,8 @@ task_types! {
     "use-context-reads" => capable::use_context, Reads, Cpu, "The same, though it may set none.";
     "measure" => capable::measure, Pure, Cpu, "Records measurements.";
     "noop" => finish::noop, Pure, Cpu, "Does nothing.";
+    "count-calls" => finish::count_calls, Reads, Cpu, "Says how many calls its instance has served.";
+    "panic-reads" => finish::panic, Reads, Cpu, "Panics in an instance that another call may have had.";
     "echo" => finish::echo, Pure, Cpu, "Gives its input.";
     "panic" => finish::panic, Pure, Cpu, "Panics.";
     "trap" => finish::trap, Pure, Cpu, "Executes an instruction that must not be reached.";

@@ -181,6 +181,9 @@ pub struct Attempt {
     /// What it measured, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<String, f64>,
+    /// Whether its instance had served a call before; only where plugin and operator both want that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reused_instance: bool,
     /// What it did with secrets, models and the context of the run, and what the host refused it; absent
     /// if nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -331,6 +334,7 @@ impl From<&attempt::Attempt> for Attempt {
             response_bytes: used(|usage| usage.response_bytes),
             artefacts: attempt.usage.artefacts.iter().map(Artefact::from).collect(),
             metrics: measured(&attempt.usage),
+            reused_instance: attempt.usage.reused_instance,
             capabilities: attempt.usage.capabilities.as_deref().map(CapabilityUse::from),
             resource_class: attempt.class.as_str().to_owned(),
             rank: attempt.rank,
