@@ -13,6 +13,7 @@
 mod ai;
 mod artefacts;
 mod asked;
+mod background;
 mod bindings;
 mod cache;
 mod call;

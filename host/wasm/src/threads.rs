@@ -6,9 +6,7 @@
 use taskloom_core::plugin::ResourceClass;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// How far the threads of computing guests step back behind everything else the host does, as a
-/// difference in niceness: an API request or a timer goes first, and idle cores are still used fully.
-const CPU_NICENESS: i32 = 5;
+use crate::background::step_back;
 
 /// Threads for timers and sockets of guests. They only move bytes.
 const SERVICE_THREADS: usize = 1;
@@ -84,10 +82,4 @@ impl Drop for Threads {
             runtime.shutdown_background();
         }
     }
-}
-
-fn step_back() {
-    // On Linux niceness belongs to the thread. Where it is refused, the threads are as good as others.
-    let thread = rustix::thread::gettid();
-    let _ = rustix::process::setpriority_process(Some(thread), CPU_NICENESS);
 }
