@@ -155,6 +155,8 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
     file.write_all(content)?;
+    // Pages that are not on disk yet could not be given back, however long nobody runs them.
+    file.sync_data()?;
     drop(file);
     fs::rename(&temporary, path)
 }

@@ -1,5 +1,11 @@
 //! Gives memory back to the system that was needed for a moment only.
 
+use std::ops::Range;
+
+/// What pages are aligned to at least, in bytes.
+#[cfg(target_os = "linux")]
+const PAGE: usize = 4096;
+
 /// Gives back what the allocator keeps of memory that was needed for compiling or for reading a long text.
 /// Takes milliseconds.
 pub fn give_memory_back() {
@@ -21,6 +27,26 @@ pub fn give_code_back() {
     }
 }
 
+/// Gives back the pages of a plugin's compiled code: describing it ran through much that is not run again soon. What is
+/// needed again comes from the system's cache of the file. Pages that belong to no file stay.
+pub(crate) fn give_image_back(image: Range<*const u8>) {
+    #[cfg(target_os = "linux")]
+    {
+        let (begin, end) = (image.start.addr(), image.end.addr());
+        let begin = begin.next_multiple_of(PAGE);
+        let length = (end / PAGE * PAGE).saturating_sub(begin);
+        if length > 0 {
+            // SAFETY: the advice changes no content: a page that was written to, and so is no longer the file's, goes
+            // nowhere without swap, and to swap as any other page does.
+            unsafe {
+                libc::madvise(begin as *mut _, length, libc::MADV_PAGEOUT);
+            }
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = image;
+}
+
 /// Gives back the executable segments of the first object, which is the program.
 #[cfg(target_os = "linux")]
 unsafe extern "C" fn give_program_back(
@@ -30,7 +56,7 @@ unsafe extern "C" fn give_program_back(
 ) -> libc::c_int {
     const STOP: libc::c_int = 1;
     /// What a program's code is aligned to at least.
-    const PAGE: u64 = 4096;
+    const PAGE: u64 = self::PAGE as u64;
     // SAFETY: the loader gives a valid object, for as long as this function runs.
     let segments = unsafe {
         let object = &*object;

@@ -9,6 +9,7 @@ use taskloom_core::plugin::{Effects, LimitsWish, Manifest};
 
 use crate::bindings::PluginPre;
 use crate::call::Call;
+use crate::give_back::give_image_back;
 use crate::guest::Guest;
 use crate::idle::Idle;
 use crate::manifest::Schemas;
@@ -77,6 +78,11 @@ impl Plugin {
         }
         let reuse = self.policy().reuse().copied()?;
         call.observer.clock().is_none().then_some(reuse)
+    }
+
+    /// Gives back the pages of its compiled code.
+    pub(crate) fn give_code_back(&self) {
+        give_image_back(self.pre.instance_pre().component().image_range());
     }
 
     /// Whether its calls may read or set the context of their run: it asks for it, and is granted some.

@@ -361,6 +361,7 @@ impl Keeper {
             self.shelf.settle();
             give_memory_back();
             give_code_back();
+            self.shelf.give_code_back();
             (self.sink)(CatalogEvent::Settled);
         }
     }

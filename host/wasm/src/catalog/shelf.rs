@@ -107,6 +107,11 @@ impl Shelf {
         self.write().settled = true;
     }
 
+    /// Gives back the pages of all plugins' code.
+    pub(super) fn give_code_back(&self) {
+        self.read().versions.values().for_each(|plugin| plugin.give_code_back());
+    }
+
     /// Whether `digest` is to be looked for now; only one asks at a time.
     pub(super) fn begin_wanting(&self, digest: &Digest) -> bool {
         let now = Instant::now();
