@@ -2,6 +2,9 @@
 //!
 //! Needs the components of `tests/guests`, which `cargo xtask plugins` builds.
 
+#[path = "../../../../tests/corpus/mod.rs"]
+mod by_hand;
+
 mod ai;
 mod calls;
 mod catalog;
