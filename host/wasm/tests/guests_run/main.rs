@@ -16,6 +16,7 @@ mod fixture;
 mod http;
 mod loading;
 mod neighbours;
+mod pure;
 mod secrets;
 mod signatures;
 mod versions;
