@@ -5,6 +5,8 @@
 
 mod clients;
 mod copies;
+#[path = "../../tests/corpus/mod.rs"]
+mod corpus;
 mod figures;
 mod host;
 mod limits;
@@ -51,6 +53,7 @@ fn main() -> Result<()> {
     workloads::many_plugins::measure(&place, &report)?;
     workloads::scheduling::measure(&place, &limits, &report)?;
     workloads::neighbours::measure(&place, &report)?;
+    workloads::hostile::measure(&place, &limits, &report)?;
     workloads::reload::measure(&place, &report)?;
     Ok(())
 }

@@ -4,6 +4,7 @@ pub(crate) mod chain;
 pub(crate) mod dispatch;
 pub(crate) mod fan_out;
 pub(crate) mod history;
+pub(crate) mod hostile;
 pub(crate) mod languages;
 pub(crate) mod large;
 pub(crate) mod latency;

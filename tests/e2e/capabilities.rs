@@ -9,12 +9,22 @@ use std::thread;
 
 use serde_json::json;
 
-use crate::host::{Folders, Host, tasks};
+use crate::host::{Folders, Host, run, taskloom, tasks};
 
 /// The value that nobody may hear. Twice in other forms: percent-encoded, and in base64.
 const SECRET: &str = "hunter2-Very+secret/value";
-const FORMS: [&str; 4] =
-    [SECRET, "hunter2-Very%2Bsecret%2Fvalue", "aHVudGVyMi1WZXJ5K3NlY3JldC92YWx1ZQ", "hunter2-Very"];
+const FORMS: [&str; 7] = [
+    SECRET,
+    "hunter2-Very%2Bsecret%2Fvalue",
+    "aHVudGVyMi1WZXJ5K3NlY3JldC92YWx1ZQ",
+    "hunter2-Very",
+    STORED[0],
+    STORED[1],
+    "c3RvcmVkLU9uZS9hbmQ",
+];
+
+/// What the encrypted store holds, one value after the other.
+const STORED: [&str; 2] = ["stored-One/and+more", "stored-Two/after+rotation"];
 
 const WORKFLOW: &str = r#"
 id = "leaks"
@@ -23,6 +33,9 @@ version = "1.0.0"
 
 [input]
 type = "object"
+
+[context]
+publish = { heard = { kept = "${tasks.keep.output}" } }
 
 [[tasks]]
 id = "keep"
@@ -34,6 +47,12 @@ allow_failure = true
 id = "leak"
 type = "hostile.send-secret"
 input = "${input.leak}"
+allow_failure = true
+
+[[tasks]]
+id = "stored"
+type = "hostile.send-secret"
+input = "${input.stored}"
 allow_failure = true
 
 [[tasks]]
@@ -87,9 +106,11 @@ fn policy(folders: &Folders, port: u16, other: u16) {
     let to = |port: u16| format!("host = \"127.0.0.1\"\nport = {port}\nschemes = [\"http\"]\n");
     let text = format!(
         "[[http]]\n{}methods = [\"GET\", \"POST\"]\n[[http]]\n{}methods = [\"POST\"]\n[[secrets]]\nname = \"token\"\n{}\
-         [[secrets]]\nname = \"password\"\n{}[context]\nread = [\"*\"]\nwrite = [\"seen\"]\n",
+         [[secrets]]\nname = \"password\"\n{}[[secrets]]\nname = \"spare\"\n{}\
+         [context]\nread = [\"*\"]\nwrite = [\"seen\"]\n",
         to(port),
         to(other),
+        to(port),
         to(port),
         to(port)
     );
@@ -114,39 +135,32 @@ fn the_value_of_a_secret_is_told_to_nobody() {
     let ((port, heard), (other, unheard)) = (echo(), echo());
     let folders = Folders::new(&["hostile"], &[("leaks.toml", WORKFLOW)]);
     policy(&folders, port, other);
+    set_stored(&folders, STORED[0]);
     let host = host(&folders);
-    let with_token = |port: u16, leak: bool| {
-        json!({
-            "url": format!("http://127.0.0.1:{port}/?key={{token}}"),
-            "method": "POST",
-            "headers": { "x-key": "{token}", "content-type": "application/json" },
-            "basic": "me",
-            "body": "{\"k\": \"{token}\"}",
-            "leak": leak,
-        })
-    };
     let input = json!({
-        "keep": with_token(port, false),
-        "leak": with_token(port, true),
-        "elsewhere": with_token(other, true),
+        "keep": with_secret("token", port, false),
+        "leak": with_secret("token", port, true),
+        "stored": with_secret("spare", port, true),
+        "elsewhere": with_secret("token", other, true),
     });
-    let run = host.start_run("leaks", &input);
-    let ended = host.finished(&run);
-    let tasks = tasks(&ended);
-    assert_eq!(tasks["keep"]["outcome"], "succeeded", "{ended:#}");
-    assert_eq!(tasks["leak"]["outcome"], "failed", "{ended:#}");
-    assert_eq!(tasks["elsewhere"]["outcome"], "failed", "{ended:#}");
-    let refusals = &tasks["elsewhere"]["attempts"][0]["capabilities"]["refusals"];
-    assert_eq!(refusals[0]["capability"], "secrets", "{ended:#}");
+    let first = host.start_run("leaks", &input);
+    let ended = host.finished(&first);
+    check_endings(&ended);
+    // Whoever sets it anew beside the running host needs no restart.
+    set_stored(&folders, STORED[1]);
+    let second = host.start_run("leaks", &input);
+    check_endings(&host.finished(&second));
     let sent = heard.lock().expect("not poisoned").join("\n");
-    assert!(sent.contains(&format!("x-key: {SECRET}")), "it did go out: {sent}");
+    for value in [SECRET, STORED[0], STORED[1]] {
+        assert!(sent.contains(&format!("x-key: {value}")), "`{value}` did not go out: {sent}");
+    }
     assert!(unheard.lock().expect("not poisoned").is_empty(), "and nowhere else");
     let listed = host.get("/plugins/hostile/refusals");
     assert_eq!(
         (&listed["total"], &listed["refusals"][0]["task"]),
-        (&json!(1), &json!("elsewhere"))
+        (&json!(2), &json!("elsewhere"))
     );
-    let counted = "taskloom_refusals_total{plugin=\"hostile\",capability=\"secrets\"} 1";
+    let counted = "taskloom_refusals_total{plugin=\"hostile\",capability=\"secrets\"} 2";
     let counts = host.get("/metrics");
     assert!(counts.as_str().is_some_and(|text| text.contains(counted)), "{counts:#}");
     let plugin = host.get("/plugins/hostile");
@@ -154,7 +168,7 @@ fn the_value_of_a_secret_is_told_to_nobody() {
         "kind": "secrets", "name": "token", "asked": true, "granted": true, "effective": true
     });
     assert!(plugin["capabilities"].as_array().expect("a list").contains(&secret), "{plugin:#}");
-    let answers = everything(&host, &run);
+    let answers = everything(&host, &[&first, &second]);
     assert!(answers.contains("taskloomsecret"), "what came back was a placeholder");
     host.stop();
     let mut places = vec![("the API".to_owned(), answers.into_bytes())];
@@ -172,6 +186,37 @@ fn the_value_of_a_secret_is_told_to_nobody() {
     }
 }
 
+/// The input of a task that sends a secret in every place where it may be.
+fn with_secret(name: &str, port: u16, leak: bool) -> serde_json::Value {
+    json!({
+        "url": format!("http://127.0.0.1:{port}/?key={{{name}}}"),
+        "method": "POST",
+        "headers": { "x-key": format!("{{{name}}}"), "content-type": "application/json" },
+        "basic": "me",
+        "body": format!("{{\"k\": \"{{{name}}}\"}}"),
+        "leak": leak,
+    })
+}
+
+/// Puts a value into the encrypted store, as an operator does.
+fn set_stored(folders: &Folders, value: &str) {
+    let mut command = taskloom();
+    command.args(["secrets", "set", "spare", "--data"]).arg(folders.data());
+    let done = run(&mut command, &format!("{value}\n"));
+    assert_eq!(done.code, 0, "{}", done.err);
+}
+
+fn check_endings(ended: &serde_json::Value) {
+    let tasks = tasks(ended);
+    let expected =
+        [("keep", "succeeded"), ("leak", "failed"), ("stored", "failed"), ("elsewhere", "failed")];
+    for (task, outcome) in expected {
+        assert_eq!(tasks[task]["outcome"], outcome, "{task}: {ended:#}");
+    }
+    let refusals = &tasks["elsewhere"]["attempts"][0]["capabilities"]["refusals"];
+    assert_eq!(refusals[0]["capability"], "secrets", "{ended:#}");
+}
+
 fn names(places: &[(String, Vec<u8>)]) -> Vec<&str> {
     places.iter().map(|(place, _)| place.as_str()).collect()
 }
@@ -180,22 +225,47 @@ fn contains(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
-/// Everything that the API says about a run and its plugin.
-fn everything(host: &Host, run: &str) -> String {
-    let mut paths = vec![
-        format!("/runs/{run}"),
-        format!("/runs/{run}/events"),
-        format!("/runs/{run}/logs"),
-        format!("/runs/{run}/tasks"),
-        format!("/runs/{run}/artefacts"),
-        "/runs".to_owned(),
-        "/plugins".to_owned(),
-        "/plugins/hostile".to_owned(),
-        "/plugins/hostile/refusals".to_owned(),
-        "/metrics".to_owned(),
+/// Everything that the API says about runs and their plugin.
+fn everything(host: &Host, runs: &[&str]) -> String {
+    let of_host = [
+        "/runs",
+        "/plugins",
+        "/plugins/hostile",
+        "/plugins/hostile/refusals",
+        "/plugins/hostile/events",
+        "/contexts",
+        "/contexts/heard",
+        "/contexts/heard/history",
+        "/metrics",
     ];
-    paths.extend(["keep", "leak", "elsewhere"].map(|task| format!("/runs/{run}/tasks/{task}")));
-    paths.iter().map(|path| host.get(path).to_string()).collect()
+    let mut text: String = of_host.iter().map(|path| host.get(path).to_string()).collect();
+    text.push_str(&host.read("/", &[]));
+    for run in runs {
+        text.push_str(&of_run(host, run));
+    }
+    text
+}
+
+fn of_run(host: &Host, run: &str) -> String {
+    let of_run = ["", "/events", "/logs", "/tasks", "/artefacts"];
+    let mut paths: Vec<_> = of_run.iter().map(|path| format!("/runs/{run}{path}")).collect();
+    let tasks = ["keep", "leak", "stored", "elsewhere"];
+    paths.extend(tasks.map(|task| format!("/runs/{run}/tasks/{task}")));
+    let mut text: String = paths.iter().map(|path| host.get(path).to_string()).collect();
+    let events = format!("/api/v1/runs/{run}/events");
+    let stream = host.read(&events, &[("accept", "text/event-stream")]);
+    assert!(stream.contains("event: ") && stream.contains("run-finished"), "{stream}");
+    text.push_str(&stream);
+    let left = host.get(&format!("/runs/{run}/artefacts"));
+    let left = left["artefacts"].as_array().expect("a list");
+    assert!(left.len() >= 2, "both handlers that leak left a file: {left:?}");
+    for file in left {
+        let artefact = file["artefact"].as_str().expect("a digest");
+        let content = host.read(&format!("/api/v1/runs/{run}/artefacts/{artefact}"), &[]);
+        assert!(content.contains("x-key: "), "it is what came back: {content}");
+        text.push_str(&content);
+    }
+    text
 }
 
 /// Every file below a folder, but for components.

@@ -171,6 +171,17 @@ impl Host {
         body
     }
 
+    /// The whole body of an answer, at a path from the root.
+    pub fn read(&self, path: &str, headers: &[(&str, &str)]) -> String {
+        let mut request = self.client.get(format!("{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().expect("an answer");
+        assert_eq!(response.status(), 200, "GET {path}");
+        response.text().expect("a text")
+    }
+
     pub fn try_get(&self, path: &str) -> (u16, Value) {
         let url = format!("{}/api/v1{path}", self.address);
         answer(self.client.get(url).send().expect("an answer"))

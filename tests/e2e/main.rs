@@ -4,6 +4,9 @@
 
 #![allow(unreachable_pub, reason = "one program: what its modules share is public to each other")]
 
+#[path = "../corpus/calls.rs"]
+mod calls;
+
 mod bad_input;
 mod capabilities;
 mod crash;

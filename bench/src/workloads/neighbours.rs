@@ -29,12 +29,18 @@ const REQUESTS: usize = 500;
 const REQUEST_MAX: f64 = 50.0;
 
 pub(crate) fn measure(place: &Place, report: &Report) -> Result<()> {
-    let (timer, http, io) = ("B9.timer", "B9.http", "B9.io");
-    if ![timer, http, io].iter().any(|id| report.wants(id)) {
+    if !["B9.timer", "B9.http", "B9.io"].iter().any(|id| report.wants(id)) {
         return Ok(());
     }
     let host = Host::start(place, Folders::new(place, &["hostile"], &workflows())?)?;
-    let alone = throughput(&host)?;
+    measure_on(&host, "B9", report)
+}
+
+/// Measures on a host that has the plugin `hostile` and these [`workflows`]; the lines are `<id>.timer`,
+/// `<id>.http` and `<id>.io`.
+pub(super) fn measure_on(host: &Host, id: &str, report: &Report) -> Result<()> {
+    let [timer, http, io] = ["timer", "http", "io"].map(|part| format!("{id}.{part}"));
+    let alone = throughput(host)?;
     let spinning: Vec<Value> =
         (0..SPINNING).map(|_| host.run("spin", None)).collect::<Result<_>>()?;
     let first = spinning[0]["id"].as_str().context("no id")?;
@@ -52,7 +58,7 @@ pub(crate) fn measure(place: &Place, report: &Report) -> Result<()> {
         TIMER.as_millis()
     );
     let value = ms(percentile(&late, 0.99));
-    report.line(timer, (value, "ms"), None, Reach::AtMost(LATE_MAX), ("full", note))?;
+    report.line(&timer, (value, "ms"), None, Reach::AtMost(LATE_MAX), ("full", note))?;
 
     let mut took = Vec::new();
     for _ in 0..REQUESTS {
@@ -62,15 +68,15 @@ pub(crate) fn measure(place: &Place, report: &Report) -> Result<()> {
     }
     let note = format!("a page of runs over HTTP, p99 of {REQUESTS}, while guests spin");
     let value = ms(percentile(&took, 0.99));
-    report.line(http, (value, "ms"), None, Reach::AtMost(REQUEST_MAX), ("full", note))?;
+    report.line(&http, (value, "ms"), None, Reach::AtMost(REQUEST_MAX), ("full", note))?;
 
-    let beside = throughput(&host)?;
+    let beside = throughput(host)?;
     let last = host.get(&format!("/runs/{first}"))?;
     ensure!(last["outcome"].is_null(), "the guests did not spin to the end: {last}");
     let note = format!(
         "runs of class io with {CLIENTS} clients: {beside:.0}/s beside spinning guests, {alone:.0}/s alone"
     );
-    report.line(io, (beside / alone, "ratio"), None, Reach::AtLeast(0.5), ("full", note))
+    report.line(&io, (beside / alone, "ratio"), None, Reach::AtLeast(0.5), ("full", note))
 }
 
 fn throughput(host: &Host) -> Result<f64> {
@@ -81,7 +87,7 @@ fn throughput(host: &Host) -> Result<f64> {
     Ok(rate)
 }
 
-fn workflows() -> [(&'static str, String); 3] {
+pub(super) fn workflows() -> [(&'static str, String); 3] {
     let head = |id: &str| format!("id = \"{id}\"\nversion = \"1.0.0\"\n[[tasks]]\nid = \"a\"\n");
     let spin =
         "type = \"hostile.spin\"\ntimeout = \"10m\"\nlimits = { fuel = 1_000_000_000_000 }\n";

@@ -16,8 +16,17 @@ pub(crate) fn measure(place: &Place, limits: &Limits, report: &Report) -> Result
     if !report.wants("B8") {
         return Ok(());
     }
-    let chain = noops("chain", LENGTH, |task| task.checked_sub(1).into_iter().collect());
-    let host = Host::start(place, Folders::new(place, &["noop"], &[("chain", chain)])?)?;
+    let host = Host::start(place, Folders::new(place, &["noop"], &[("chain", chain())])?)?;
+    measure_on(&host, "B8", limits, report)
+}
+
+/// The workflow `chain`.
+pub(super) fn chain() -> String {
+    noops("chain", LENGTH, |task| task.checked_sub(1).into_iter().collect())
+}
+
+/// Measures on a host that has the plugin `noop` and the workflow [`chain`].
+pub(super) fn measure_on(host: &Host, id: &str, limits: &Limits, report: &Report) -> Result<()> {
     host.finished("chain")?;
     let run = host.finished("chain")?;
     let mut waits = Vec::with_capacity(LENGTH);
@@ -32,5 +41,5 @@ pub(crate) fn measure(place: &Place, limits: &Limits, report: &Report) -> Result
     );
     let value = ms(percentile(&waits, 0.99));
     let limit = Some(ms(limits.commit_p99));
-    report.line("B8", (value, "ms"), limit, Reach::AtMost(ms(target)), ("full", note))
+    report.line(id, (value, "ms"), limit, Reach::AtMost(ms(target)), ("full", note))
 }

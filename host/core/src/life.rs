@@ -18,6 +18,14 @@ pub struct PluginLife {
     current: Option<Digest>,
     versions: Vec<PluginVersion>,
     refused: Option<PluginEvent>,
+    terms: Terms,
+}
+
+/// On whose word a file was loaded, and under which policy, as far as that is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Terms {
+    signed_by: Option<String>,
+    policy: Option<Digest>,
 }
 
 /// A version of a plugin that was loaded once.
@@ -104,24 +112,29 @@ impl PluginLife {
     }
 
     /// Whether an event says something that those before it have not: a file that is loaded again after
-    /// a restart is no news.
+    /// a restart, under the same policy, is no news.
     pub fn is_news(&self, event: &PluginEvent) -> bool {
         match event {
-            PluginEvent::PluginLoaded { digest, .. } => {
-                self.file != Some(*digest) || self.refused.is_some()
+            PluginEvent::PluginLoaded { digest, signed_by, policy, .. } => {
+                let terms = (&self.terms.signed_by, &self.terms.policy);
+                self.file != Some(*digest) || self.refused.is_some() || terms != (signed_by, policy)
             }
             PluginEvent::PluginRefused { .. } => self.refused.as_ref() != Some(event),
             PluginEvent::PluginRemoved => self.file.is_some() || self.refused.is_some(),
             PluginEvent::PluginQuarantined { .. }
             | PluginEvent::PluginReleased { .. }
-            | PluginEvent::PluginRolledBack { .. } => true,
+            | PluginEvent::PluginRolledBack { .. }
+            | PluginEvent::PluginVersionDropped { .. } => true,
         }
     }
 
     /// Folds one event.
     pub fn apply(&mut self, event: &PluginEvent, at: Timestamp) {
         match event {
-            PluginEvent::PluginLoaded { digest, version, .. } => self.loaded(*digest, version, at),
+            PluginEvent::PluginLoaded { digest, version, signed_by, policy, .. } => {
+                self.terms = Terms { signed_by: signed_by.clone(), policy: *policy };
+                self.loaded(*digest, version, at);
+            }
             PluginEvent::PluginRefused { .. } => self.refused = Some(event.clone()),
             PluginEvent::PluginRemoved => {
                 (self.file, self.current, self.refused) = (None, None, None);
@@ -142,6 +155,8 @@ impl PluginLife {
                 }
             }
             PluginEvent::PluginRolledBack { to, .. } => self.current = Some(*to),
+            // What there was is still told; that its bytes are gone is seen where they were.
+            PluginEvent::PluginVersionDropped { .. } => {}
         }
     }
 
@@ -196,7 +211,18 @@ mod tests {
             task_types,
             bytes: 1,
             load_ms: 1,
+            signed_by: None,
+            policy: None,
         }
+    }
+
+    /// The same under a policy and with a signature.
+    fn loaded_under(name: &str, terms: &str, key: Option<&str>) -> PluginEvent {
+        let mut event = loaded(name);
+        if let PluginEvent::PluginLoaded { policy, signed_by, .. } = &mut event {
+            (*policy, *signed_by) = (Some(digest(terms)), key.map(str::to_owned));
+        }
+        event
     }
 
     fn quarantined(name: &str) -> PluginEvent {
@@ -284,6 +310,30 @@ mod tests {
         assert!(!life(&[]).is_news(&PluginEvent::PluginRemoved));
         let gone = [loaded("a"), PluginEvent::PluginRemoved];
         assert!(!life(&gone).is_news(&PluginEvent::PluginRemoved));
+    }
+
+    #[test]
+    fn another_policy_or_signature_is_news_and_changes_nothing_else() {
+        let events = [loaded("a"), loaded_under("b", "narrow", None), rolled_back(Some("b"), "a")];
+        assert!(!life(&events).is_news(&loaded_under("b", "narrow", None)), "after a restart");
+        for other in [loaded_under("b", "wide", None), loaded_under("b", "narrow", Some("key"))] {
+            assert!(life(&events).is_news(&other), "{other:?}");
+            let then = [&events[..], std::slice::from_ref(&other)].concat();
+            assert!(!life(&then).is_news(&other), "it is told once");
+            assert_eq!(current(&then), Some(digest("a")), "new runs use what they used");
+        }
+        assert!(
+            life(&[loaded("a")]).is_news(&loaded_under("a", "narrow", None)),
+            "it was not known"
+        );
+    }
+
+    #[test]
+    fn a_version_whose_bytes_are_gone_is_still_told() {
+        let dropped = PluginEvent::PluginVersionDropped { digest: digest("a") };
+        let events = [loaded("a"), loaded("b"), dropped];
+        assert!(life(&events).version(&digest("a")).is_some());
+        assert_eq!(current(&events), Some(digest("b")));
     }
 
     #[test]

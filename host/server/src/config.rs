@@ -27,6 +27,7 @@ use taskloom_core::run::LossLimits;
 use taskloom_store::Durability;
 use taskloom_wasm::{CallLimits, Compiler, Policy, SignatureRules, TrustedKey};
 
+use crate::connections::ConnectionLimits;
 use crate::crashes::CrashLimit;
 use crate::secrets::{SecretStore, Secrets};
 
@@ -74,6 +75,8 @@ pub struct Server {
     pub name: Arc<str>,
     /// Names, beside addresses and `localhost`, under which clients may reach the host.
     pub allowed_hosts: Vec<String>,
+    /// What clients may hold without asking for anything.
+    pub connections: ConnectionLimits,
     /// Bytes of a request's body.
     pub body_bytes_max: u64,
     /// The longest wait that `Prefer: wait` is granted.
@@ -280,6 +283,11 @@ impl Settings {
             listen: self.address("server.listen"),
             name: self.text("server.name").into(),
             allowed_hosts: self.texts("server.allowed_hosts").to_vec(),
+            connections: ConnectionLimits {
+                connections: usize::try_from(self.number("server.connections"))
+                    .unwrap_or(usize::MAX),
+                head_timeout: self.duration("server.head_timeout"),
+            },
             body_bytes_max: self.number("server.body_bytes_max"),
             prefer_wait_max: self.duration("server.prefer_wait_max"),
             shutdown_grace: self.duration("server.shutdown_grace"),

@@ -7,6 +7,7 @@ pub mod app;
 pub mod audit;
 pub mod cli;
 pub mod config;
+pub mod connections;
 pub mod contexts;
 pub mod crashes;
 mod definitions;

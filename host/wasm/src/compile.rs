@@ -19,7 +19,7 @@ use wasmtime::component::Component;
 use crate::engine;
 use crate::load::LoadError;
 
-/// How long compiling one component may take.
+/// How long compiling one component may take, unless somebody says otherwise.
 pub(crate) const COMPILE_TIME_MAX: Duration = Duration::from_secs(120);
 
 /// Memory that a process may take for compiling one component.
@@ -56,8 +56,14 @@ pub fn compile_stream(input: &mut impl Read, output: &mut impl Write) -> Result<
 }
 
 impl Compiler {
-    /// Compiles a component, and waits for it; in this process if the program cannot be started.
-    pub(crate) fn compile(&self, engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
+    /// Compiles a component, and waits for it at most for `limit`; in this process if the program cannot be
+    /// started.
+    pub(crate) fn compile(
+        &self,
+        engine: &Engine,
+        bytes: &[u8],
+        limit: Duration,
+    ) -> Result<Vec<u8>, LoadError> {
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
@@ -66,17 +72,17 @@ impl Compiler {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         match command.spawn() {
-            Ok(child) => finish(child, bytes.to_vec()),
+            Ok(child) => finish(child, bytes.to_vec(), limit),
             Err(error) => {
                 tracing::warn!(program = %self.program.display(), %error, "cannot be started to compile");
-                code_here(engine, bytes)
+                code_here(engine, bytes, limit)
             }
         }
     }
 }
 
 /// Feeds a compiler, hears what it says and waits for its end, which comes in time one way or another.
-fn finish(mut child: Child, bytes: Vec<u8>) -> Result<Vec<u8>, LoadError> {
+fn finish(mut child: Child, bytes: Vec<u8>, limit: Duration) -> Result<Vec<u8>, LoadError> {
     let mut stdin = child.stdin.take().expect("it is piped");
     // One that has seen enough closes its input; what it says then is the error.
     let feeder = thread::spawn(move || _ = stdin.write_all(&bytes));
@@ -94,7 +100,7 @@ fn finish(mut child: Child, bytes: Vec<u8>) -> Result<Vec<u8>, LoadError> {
         // Who waited may have given up.
         let _ = done.send(read.map(|_| code));
     });
-    let code = heard.recv_timeout(COMPILE_TIME_MAX);
+    let code = heard.recv_timeout(limit);
     if code.is_err() {
         // It may have ended by itself.
         let _ = child.kill();
@@ -103,7 +109,7 @@ fn finish(mut child: Child, bytes: Vec<u8>) -> Result<Vec<u8>, LoadError> {
     let _ = feeder.join();
     let complaint = complaint.join().unwrap_or_default();
     match code {
-        Err(RecvTimeoutError::Timeout) => Err(LoadError::CompileTimeout),
+        Err(RecvTimeoutError::Timeout) => Err(LoadError::CompileTimeout { limit }),
         Err(RecvTimeoutError::Disconnected) | Ok(Err(_)) => Err(gave_up()),
         Ok(Ok(code)) => ended(code, status, complaint.trim()),
     }
@@ -132,7 +138,7 @@ fn gave_up() -> LoadError {
 }
 
 /// Compiles in this process, on a thread that can be left behind.
-pub(crate) fn here(engine: &Engine, bytes: &[u8]) -> Result<Component, LoadError> {
+pub(crate) fn here(engine: &Engine, bytes: &[u8], limit: Duration) -> Result<Component, LoadError> {
     let (done, compiled) = mpsc::channel();
     let (engine, bytes) = (engine.clone(), bytes.to_vec());
     let compile = move || {
@@ -142,17 +148,21 @@ pub(crate) fn here(engine: &Engine, bytes: &[u8]) -> Result<Component, LoadError
     if started.is_err() {
         return Err(LoadError::HostBusy);
     }
-    match compiled.recv_timeout(COMPILE_TIME_MAX) {
+    match compiled.recv_timeout(limit) {
         Ok(Ok(component)) => Ok(component),
         Ok(Err(error)) => Err(LoadError::Invalid(format!("{error:#}"))),
-        Err(RecvTimeoutError::Timeout) => Err(LoadError::CompileTimeout),
+        Err(RecvTimeoutError::Timeout) => Err(LoadError::CompileTimeout { limit }),
         Err(RecvTimeoutError::Disconnected) => Err(gave_up()),
     }
 }
 
 /// The code of a component that is compiled in this process.
-pub(crate) fn code_here(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
-    let component = here(engine, bytes)?;
+pub(crate) fn code_here(
+    engine: &Engine,
+    bytes: &[u8],
+    limit: Duration,
+) -> Result<Vec<u8>, LoadError> {
+    let component = here(engine, bytes, limit)?;
     component.serialize().map_err(|error| LoadError::Invalid(format!("{error:#}")))
 }
 
@@ -167,7 +177,7 @@ mod tests {
     }
 
     fn compile(compiler: &Compiler, bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
-        compiler.compile(&engine::engine(4).expect("an engine"), bytes)
+        compiler.compile(&engine::engine(4).expect("an engine"), bytes, COMPILE_TIME_MAX)
     }
 
     #[test]
@@ -186,6 +196,14 @@ mod tests {
     #[test]
     fn a_compiler_that_dies_takes_nobody_with_it() {
         assert_eq!(compile(&script("kill -9 $$"), b"x"), Err(gave_up()));
+    }
+
+    #[test]
+    fn a_compiler_that_finds_no_end_is_stopped() {
+        let endless = script("while :; do :; done");
+        let engine = engine::engine(4).expect("an engine");
+        let limit = Duration::from_millis(20);
+        assert_eq!(endless.compile(&engine, b"x", limit), Err(LoadError::CompileTimeout { limit }));
     }
 
     #[test]

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use taskloom_core::plugin::Effects;
+
 use crate::ai::Account;
 use crate::artefacts::Artefacts;
 use crate::bindings::taskloom::plugin::{runtime, types};
-use crate::call::{Call, CallObserver, LogRecord};
+use crate::call::{Call, CallIdentity, CallObserver, LogRecord};
 use crate::context::ContextWrites;
 use crate::memory::{Memory, MemoryBudget};
 use crate::metrics::Metrics;
 use crate::notes::Notes;
-use crate::outside::{Outside, OutsideParts};
+use crate::outside::{Outside, OutsideParts, still};
 use crate::pulse::Pulse;
 use crate::secrets::Held;
 
@@ -176,48 +178,64 @@ impl Guest {
     }
 }
 
+impl Guest {
+    /// What the guest hears of its attempt.
+    fn identity(&self) -> &CallIdentity {
+        match self.parts.effects {
+            Effects::Pure => &still::IDENTITY,
+            Effects::Reads | Effects::Writes => &self.call.identity,
+        }
+    }
+}
+
 impl types::Host for Guest {}
 
 impl runtime::Host for Guest {
     fn run_id(&mut self) -> wasmtime::Result<String> {
         self.count()?;
-        Ok(self.call.identity.run_id.to_string())
+        Ok(self.identity().run_id.to_string())
     }
 
     fn workflow_id(&mut self) -> wasmtime::Result<String> {
         self.count()?;
-        Ok(self.call.identity.workflow_id.as_str().to_owned())
+        Ok(self.identity().workflow_id.as_str().to_owned())
     }
 
     fn task_id(&mut self) -> wasmtime::Result<String> {
         self.count()?;
-        Ok(self.call.identity.task_id.as_str().to_owned())
+        Ok(self.identity().task_id.as_str().to_owned())
     }
 
     fn attempt(&mut self) -> wasmtime::Result<u32> {
         self.count()?;
-        Ok(self.call.identity.attempt)
+        Ok(self.identity().attempt)
     }
 
     fn max_attempts(&mut self) -> wasmtime::Result<u32> {
         self.count()?;
-        Ok(self.call.identity.max_attempts)
+        Ok(self.identity().max_attempts)
     }
 
     fn idempotency_key(&mut self) -> wasmtime::Result<String> {
         self.count()?;
-        Ok(self.call.identity.idempotency_key.clone())
+        Ok(self.identity().idempotency_key.clone())
     }
 
     fn remaining_ms(&mut self) -> wasmtime::Result<u64> {
         self.count()?;
-        let remaining = self.deadline.saturating_duration_since(Instant::now());
+        let remaining = match self.parts.effects {
+            // It would be a clock.
+            Effects::Pure => self.call.limits.timeout,
+            Effects::Reads | Effects::Writes => {
+                self.deadline.saturating_duration_since(Instant::now())
+            }
+        };
         Ok(u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX))
     }
 
     fn traceparent(&mut self) -> wasmtime::Result<Option<String>> {
         self.count()?;
-        Ok(self.call.identity.traceparent.clone())
+        Ok(self.identity().traceparent.clone())
     }
 
     fn log(

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use taskloom_connectors::egress::Egress;
 use taskloom_core::attempt::AiSpent;
@@ -18,7 +19,7 @@ use crate::bindings::{self, PluginPre};
 use crate::cache::CodeCache;
 use crate::call::{Call, CallIdentity, CallObserver, LogRecord};
 use crate::cancel::CancelToken;
-use crate::compile::{self, COMPILE_TIME_MAX, Compiler};
+use crate::compile::{self, Compiler};
 use crate::ending;
 use crate::give_back::give_memory_back;
 use crate::guest::Guest;
@@ -67,8 +68,11 @@ pub enum LoadError {
     #[error("it is no valid component: {0}")]
     Invalid(String),
     /// The compiler did not come to an end.
-    #[error("compiling it took longer than {} s", COMPILE_TIME_MAX.as_secs())]
-    CompileTimeout,
+    #[error("compiling it took longer than {limit:?}")]
+    CompileTimeout {
+        /// How long it may take.
+        limit: Duration,
+    },
     /// A component, but of another kind.
     #[error("it is a component, but no plugin: it does not export `{HANDLER}@{CONTRACT}`")]
     NotAPlugin,
@@ -149,10 +153,18 @@ impl Interfaces {
 pub(crate) struct Loader {
     pub(crate) linker: Linker<Guest>,
     pub(crate) cache: Option<CodeCache>,
-    pub(crate) compiler: Option<Compiler>,
+    pub(crate) compiling: Compiling,
     pub(crate) world: World,
     pub(crate) accounts: Accounts,
     pub(crate) stage: Stage,
+}
+
+/// Who compiles, and for how long.
+pub(crate) struct Compiling {
+    /// The program that does; `None` compiles in this process.
+    pub(crate) compiler: Option<Compiler>,
+    /// How long one component may take.
+    pub(crate) limit: Duration,
 }
 
 /// Where requests, secrets and models of guests lead.
@@ -165,13 +177,13 @@ impl Loader {
     pub(crate) fn new(
         engine: &Engine,
         cache: Option<CodeCache>,
-        compiler: Option<Compiler>,
+        compiling: Compiling,
         world: World,
         stage: Stage,
     ) -> wasmtime::Result<Self> {
         let linker = linker(engine)?;
         let accounts = Accounts::default();
-        Ok(Self { linker, cache, compiler, world, accounts, stage })
+        Ok(Self { linker, cache, compiling, world, accounts, stage })
     }
 
     /// Loads the plugin in the file `stem`; without a file, by the name that it has itself. Blocks.
@@ -242,10 +254,11 @@ impl Loader {
         if let Some(component) = cached() {
             return Ok(component);
         }
-        let Some(cache) = &self.cache else { return compile::here(engine, bytes) };
-        let code = match &self.compiler {
-            Some(compiler) => compiler.compile(engine, bytes)?,
-            None => compile::code_here(engine, bytes)?,
+        let Compiling { compiler, limit } = &self.compiling;
+        let Some(cache) = &self.cache else { return compile::here(engine, bytes, *limit) };
+        let code = match compiler {
+            Some(compiler) => compiler.compile(engine, bytes, *limit)?,
+            None => compile::code_here(engine, bytes, *limit)?,
         };
         if let Err(error) = cache.store(&code, digest) {
             tracing::warn!(%error, "compiled code cannot be kept; it is compiled again at next start");
@@ -255,7 +268,7 @@ impl Loader {
         // From the file: its pages belong to the system's cache, not to this process.
         match cached() {
             Some(component) => Ok(component),
-            None => compile::here(engine, bytes),
+            None => compile::here(engine, bytes, *limit),
         }
     }
 

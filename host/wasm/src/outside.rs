@@ -2,12 +2,12 @@
 //!
 //! Guests of languages with a runtime import WASI whether they use it or not. They get clocks, random
 //! numbers and an output whose lines go to the attempt's log; no files, environment, arguments or
-//! sockets. A `pure` call gets clocks that stand still and random numbers seeded by its input, so equal
-//! input gives equal output.
+//! sockets. A `pure` call gets clocks that stand still, random numbers seeded by its input and the identity
+//! of no attempt, so equal input gives equal output.
 
 mod http;
 mod print;
-mod still;
+pub(crate) mod still;
 
 use std::sync::Arc;
 

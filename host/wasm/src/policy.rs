@@ -168,6 +168,11 @@ impl Policy {
         Digest::of(format!("{granted:?}").as_bytes())
     }
 
+    /// What the whole policy is known by: as [`Self::grants_digest`], and its limits as well.
+    pub fn digest(&self) -> Digest {
+        Digest::of(format!("{} {:?}", self.grants_digest(), self.limits).as_bytes())
+    }
+
     /// Ceilings for the plugin's calls.
     pub const fn limits(&self) -> &LimitsWish {
         &self.limits
@@ -248,6 +253,12 @@ mod tests {
         assert!(!allowed(Method::GET, "http://127.0.0.1/x"));
         let other = Policy::read("p.policy.toml", &source.replace("/repos", "/gists"));
         assert_ne!(policy.grants_digest(), other.expect("no problems").grants_digest());
+        let tighter = Policy::read("q.policy.toml", &source.replace("32MiB", "16MiB"));
+        let (same, tighter) =
+            (Policy::read("q.policy.toml", source), tighter.expect("no problems"));
+        assert_eq!(policy.digest(), same.expect("no problems").digest());
+        assert_ne!(policy.digest(), tighter.digest());
+        assert_eq!(policy.grants_digest(), tighter.grants_digest());
         assert_eq!(policy.limits().memory_bytes, Some(32 << 20));
         assert_eq!(policy.limits().timeout_ms, Some(5_000));
     }

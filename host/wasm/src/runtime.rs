@@ -16,10 +16,10 @@ use tokio::task::JoinHandle;
 
 use crate::cache::{CacheError, CodeCache};
 use crate::call::{Call, CallReport, Ending};
-use crate::compile::Compiler;
+use crate::compile::{COMPILE_TIME_MAX, Compiler};
 use crate::engine::{self, Ticker};
 use crate::limits::CallLimits;
-use crate::load::{DESCRIBE_CLASS, Interfaces, LoadError, Loader, Smoke, World};
+use crate::load::{Compiling, DESCRIBE_CLASS, Interfaces, LoadError, Loader, Smoke, World};
 use crate::memory::MemoryBudget;
 use crate::perform::{Stage, perform};
 use crate::plugin::Plugin;
@@ -34,6 +34,8 @@ pub struct RuntimeConfig {
     pub cache_folder: Option<PathBuf>,
     /// The program that compiles; `None` compiles in this process, as it does without a cache.
     pub compiler: Option<Compiler>,
+    /// How long compiling one component may take; what takes longer is refused.
+    pub compile_time: Duration,
     /// Threads for guests that compute.
     pub cpu_threads: usize,
     /// Threads for guests that wait.
@@ -65,6 +67,7 @@ impl Default for RuntimeConfig {
         Self {
             cache_folder: None,
             compiler: None,
+            compile_time: COMPILE_TIME_MAX,
             cpu_threads: cores,
             io_threads: cores.min(4),
             // A thousand attempts parked in host calls, and room for others.
@@ -141,7 +144,8 @@ impl Runtime {
         }
         .bounded(config.requests);
         let world = World { egress, ports: config.ports.clone() };
-        let loader = Loader::new(&engine, cache, config.compiler.clone(), world, stage.clone())?;
+        let compiling = Compiling { compiler: config.compiler.clone(), limit: config.compile_time };
+        let loader = Loader::new(&engine, cache, compiling, world, stage.clone())?;
         let ticker = Ticker::start(&engine)?;
         Ok(Self(Arc::new(Shared { config, loader, stage, threads, _ticker: ticker })))
     }

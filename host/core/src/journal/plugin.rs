@@ -8,7 +8,8 @@ use crate::id::{Digest, TaskType};
 /// Something that happened to a plugin file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PluginEvent {
-    /// A version was compiled, described and checked; new runs use it.
+    /// A version was compiled, described and checked; new runs use it. Written again when the same version is
+    /// loaded under another policy or with another signature.
     PluginLoaded {
         /// The content of the file.
         digest: Digest,
@@ -24,6 +25,14 @@ pub enum PluginEvent {
         /// down.
         #[serde(default)]
         load_ms: u64,
+        /// The number of the key that the file is signed with, if that was checked; `None` in journals
+        /// from before it was written down.
+        #[serde(default)]
+        signed_by: Option<String>,
+        /// What its policy is known by: another digest whenever it grants or bounds something else. `None`
+        /// in journals from before it was written down.
+        #[serde(default)]
+        policy: Option<Digest>,
     },
     /// A file was not taken; the last good version, if any, stays.
     PluginRefused {
@@ -59,6 +68,11 @@ pub enum PluginEvent {
         /// Why.
         reason: String,
     },
+    /// The bytes of a version are gone: no run needs it, and new runs do not go back to it.
+    PluginVersionDropped {
+        /// The version.
+        digest: Digest,
+    },
 }
 
 impl StreamEvent for PluginEvent {
@@ -70,6 +84,7 @@ impl StreamEvent for PluginEvent {
             Self::PluginQuarantined { .. } => "plugin-quarantined",
             Self::PluginReleased { .. } => "plugin-released",
             Self::PluginRolledBack { .. } => "plugin-rolled-back",
+            Self::PluginVersionDropped { .. } => "plugin-version-dropped",
         }
     }
 }

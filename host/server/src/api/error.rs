@@ -43,6 +43,12 @@ pub enum ApiError {
         /// That limit.
         limit: u64,
     },
+    /// The body does not come to an end.
+    #[error("the body took longer than {} s", longest.as_secs())]
+    BodyTimeout {
+        /// How long it may take.
+        longest: Duration,
+    },
     /// The body is of a type that is not read here.
     #[error("a body of type `{found}` is not read here; send `content-type: {expected}`")]
     UnsupportedMediaType {
@@ -279,6 +285,7 @@ impl ApiError {
             Self::BodyTooLarge { .. } => {
                 Kind(S::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large")
             }
+            Self::BodyTimeout { .. } => Kind(S::REQUEST_TIMEOUT, "body-timeout", "Body too slow"),
             Self::UnsupportedMediaType { .. } => {
                 Kind(S::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type")
             }

@@ -22,6 +22,10 @@ const PAGE_ROWS: usize = 100;
 /// Rows of a page that a caller may ask for.
 const PAGE_ROWS_MAX: usize = 1_000;
 
+/// How long a body may take from the end of the request's head. One of the default limit, sent in this time,
+/// comes at 28 KB/s.
+const BODY_TIME_MAX: Duration = Duration::from_secs(5 * 60);
+
 /// Bytes of an `Idempotency-Key`.
 const KEY_BYTES_MAX: usize = 255;
 
@@ -190,18 +194,30 @@ fn check_type(
 /// Reads a body of at most `limit` bytes.
 ///
 /// # Errors
-/// When it is longer, or breaks off.
+/// When it is longer, breaks off, or takes too long.
 pub(super) async fn body(request: Request<Body>, limit: u64) -> Result<Bytes, ApiError> {
+    body_within(request, limit, BODY_TIME_MAX).await
+}
+
+async fn body_within(
+    request: Request<Body>,
+    limit: u64,
+    longest: Duration,
+) -> Result<Bytes, ApiError> {
     let announced = request.headers().get(CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit) {
         return Err(ApiError::BodyTooLarge { limit });
     }
     let most = usize::try_from(limit).unwrap_or(usize::MAX);
-    match Limited::new(request.into_body(), most).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::BodyTooLarge { limit }),
-        Err(error) => Err(ApiError::InvalidBody(format!("the body could not be read: {error}"))),
+    let read = Limited::new(request.into_body(), most).collect();
+    match tokio::time::timeout(longest, read).await {
+        Err(_) => Err(ApiError::BodyTimeout { longest }),
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::BodyTooLarge { limit }),
+        Ok(Err(error)) => {
+            Err(ApiError::InvalidBody(format!("the body could not be read: {error}")))
+        }
     }
 }
 
@@ -251,6 +267,15 @@ mod tests {
             let wait = preferred_wait(&headers("prefer", values), most);
             assert_eq!(wait, seconds.map(Duration::from_secs), "{values:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_body_without_an_end_is_given_up() {
+        let stream = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
+        let request = Request::new(Body::from_stream(stream));
+        let longest = Duration::from_millis(1);
+        let error = body_within(request, 10, longest).await.expect_err("it never ends");
+        assert!(matches!(error, ApiError::BodyTimeout { .. }), "{error}");
     }
 
     #[test]

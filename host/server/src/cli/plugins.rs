@@ -112,8 +112,10 @@ async fn events(client: &Client, remote: &Remote, name: &str, limit: u32) -> Res
     }
     let mut table = Table::new(&["AT", "WHAT", "VERSION", "SIZE", "LOADED IN", "DIGEST, REASON"]);
     for event in &page.events {
-        let said = [event.digest.as_deref(), event.reason.as_deref()].into_iter().flatten();
-        let said: Vec<String> = said.map(one_line).collect();
+        let signed = event.signed_by.as_ref().map(|key| format!("signed by {key}"));
+        let policy = event.policy_digest.as_ref().map(|policy| format!("policy {policy}"));
+        let said = [&event.digest, &event.reason, &signed, &policy].into_iter().flatten();
+        let said: Vec<String> = said.map(|text| one_line(text)).collect();
         table.row(vec![
             event.at.as_str().into(),
             event.kind.strip_prefix("plugin-").unwrap_or(&event.kind).into(),

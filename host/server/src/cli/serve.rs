@@ -15,6 +15,7 @@ use super::{Done, Failed, compile, logging, output, runtime};
 use crate::api;
 use crate::app::App;
 use crate::config::{Config, Settings};
+use crate::connections;
 
 /// Connections that the system keeps until the host takes them.
 const BACKLOG: u32 = 1024;
@@ -65,15 +66,14 @@ async fn host(config: Config) -> Result<Done, Failed> {
     });
     stop.cancel();
     app.shut_down(grace).await?;
-    let last = tokio::time::timeout(LAST_ANSWERS, server).await;
-    if let Ok(Ok(Err(error))) = last {
-        return Err(anyhow!("the HTTP server failed: {error}").into());
-    }
+    // Who is still reading then has had its time.
+    let _ = tokio::time::timeout(LAST_ANSWERS, server).await;
     Ok(Done::Well)
 }
 
-async fn answer(listener: TcpListener, app: Arc<App>, stop: CancellationToken) -> io::Result<()> {
-    axum::serve(listener, api::router(app)).with_graceful_shutdown(stop.cancelled_owned()).await
+async fn answer(listener: TcpListener, app: Arc<App>, stop: CancellationToken) {
+    let limits = app.config.server.connections;
+    connections::serve(listener, api::router(app), limits, stop).await;
 }
 
 fn take_port(address: SocketAddr) -> io::Result<TcpSocket> {

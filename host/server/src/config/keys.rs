@@ -95,6 +95,20 @@ pub const KEYS: &[Key] = &[
          local host through a name of its own (DNS rebinding).",
     ),
     key(
+        "server.connections",
+        Kind::Count(1, 100_000),
+        Preset::Text("2048"),
+        "Connections of clients at once, and never more than half of the files that the process may have \
+         open. One more waits until another is closed. A thousand of them may be streams of events.",
+    ),
+    key(
+        "server.head_timeout",
+        Kind::Duration(10, 10 * MINUTE),
+        Preset::Text("30s"),
+        "How long a client may take for the head of a request, and a connection may bring none. Then it is \
+         closed.",
+    ),
+    key(
         "server.body_bytes_max",
         Kind::Size(KIB, 256 * MIB),
         Preset::Text("8MiB"),

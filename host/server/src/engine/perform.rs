@@ -351,8 +351,9 @@ impl Shared {
         self.crashes.note(&job.plugin, now, (job.run, &job.task_id), &ending);
         let end = self.end(ending, &mut left.payloads);
         // Files are kept as long as their run, and an output that refers to them may outlive it in a cache;
-        // what a model said or the run's context held is no part of the key.
-        let key = key.filter(|_| !usage.is_for_this_attempt_alone());
+        // what a model said or the run's context held is no part of the key. Whoever heard that it is cancelled
+        // may have given what it had by then.
+        let key = key.filter(|_| !usage.is_for_this_attempt_alone() && !job.cancel.is_cancelled());
         if let (Some((key, _)), AttemptEnd::Succeeded(output)) = (key, &end) {
             left.cached = Some(CachedRow {
                 key,

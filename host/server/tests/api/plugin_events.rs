@@ -54,3 +54,32 @@ fn the_same_version_loaded_again_is_no_news() {
     assert_eq!(page["events"].as_array().expect("events").len(), 1);
     host.stop();
 }
+
+#[test]
+fn a_wider_policy_leaves_a_trace() {
+    let place = Place::new(&["noop"], &[], &[]);
+    let host = place.start();
+    let page = host.until("/plugins/noop/events", |page| page["events"][0]["seq"] == 1);
+    let narrow = page["events"][0].clone();
+    assert!(
+        narrow["policy_digest"].as_str().is_some_and(|it| it.starts_with("sha256:")),
+        "{narrow}"
+    );
+    assert_eq!(narrow["signed_by"], Value::Null, "nobody signed it");
+
+    let policy = "[[http]]\nhost = \"*.example.org\"\n";
+    fs::write(place.path("plugins").join("noop.policy.toml"), policy).expect("written");
+    let page = host.until("/plugins/noop/events", |page| page["events"][0]["seq"] == 2);
+    let wide = &page["events"][0];
+    assert_eq!((&wide["kind"], &wide["digest"]), (&"plugin-loaded".into(), &narrow["digest"]));
+    assert_ne!(wide["policy_digest"], narrow["policy_digest"]);
+    host.stop();
+
+    // While there is no host somebody grants a little more memory.
+    let policy = format!("{policy}[limits]\nmemory = \"65MiB\"\n");
+    fs::write(place.path("plugins").join("noop.policy.toml"), policy).expect("written");
+    let host = place.start();
+    let page = host.until("/plugins/noop/events", |page| page["events"][0]["seq"] == 3);
+    assert_ne!(page["events"][0]["policy_digest"], page["events"][1]["policy_digest"]);
+    host.stop();
+}

@@ -5,6 +5,8 @@ use std::time::Duration;
 use taskloom_core::id::{Digest, PluginName, TaskType};
 use taskloom_core::journal::PluginEvent;
 
+use crate::signature::KeyId;
+
 /// Something about the plugins changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CatalogEvent {
@@ -23,6 +25,10 @@ pub enum CatalogEvent {
         bytes: u64,
         /// How long loading took.
         took: Duration,
+        /// Whose key it is signed with, if that was checked.
+        signed_by: Option<KeyId>,
+        /// What its policy is known by.
+        policy: Digest,
     },
     /// A file was not taken; a version loaded before stays.
     Refused {
@@ -72,6 +78,13 @@ pub enum CatalogEvent {
         /// Why.
         reason: String,
     },
+    /// The bytes of a version are gone, since nobody needs them.
+    Dropped {
+        /// The plugin.
+        plugin: PluginName,
+        /// The version.
+        digest: Digest,
+    },
     /// Nothing is being loaded any more. Comes after the first look at the folder, and after every
     /// change since.
     Settled,
@@ -92,13 +105,24 @@ impl CatalogEvent {
     /// What the journal of a plugin says of it, if it says anything.
     pub fn journaled(&self) -> Option<(&PluginName, PluginEvent)> {
         Some(match self {
-            Self::Loaded { plugin, digest, version, task_types, bytes, took } => {
+            Self::Loaded {
+                plugin,
+                digest,
+                version,
+                task_types,
+                bytes,
+                took,
+                signed_by,
+                policy,
+            } => {
                 let event = PluginEvent::PluginLoaded {
                     digest: *digest,
                     version: version.clone(),
                     task_types: task_types.clone(),
                     bytes: *bytes,
                     load_ms: milliseconds(*took),
+                    signed_by: signed_by.map(|key| key.to_string()),
+                    policy: Some(*policy),
                 };
                 (plugin, event)
             }
@@ -121,6 +145,9 @@ impl CatalogEvent {
             Self::RolledBack { plugin, from, to, reason } => {
                 let (from, to, reason) = (*from, *to, reason.clone());
                 (plugin, PluginEvent::PluginRolledBack { from, to, reason })
+            }
+            Self::Dropped { plugin, digest } => {
+                (plugin, PluginEvent::PluginVersionDropped { digest: *digest })
             }
             Self::Restored { .. } | Self::Settled => return None,
         })

@@ -163,20 +163,26 @@ impl Keeper {
 
     /// Drops the bytes of versions that nobody needs. Not while something is being loaded: its bytes
     /// may be there already, and nobody needs them yet.
-    fn sweep(&self, needed: &HashSet<Digest>, told: &Sender<usize>) {
+    fn sweep(&mut self, needed: &HashSet<Digest>, told: &Sender<usize>) {
         if self.restless {
             return;
         }
         let kept = self.shelf.kept(self.spare);
         match self.versions.drop_but(|digest| needed.contains(digest) || kept.contains(digest)) {
             Ok(dropped) => {
-                if dropped > 0 {
-                    tracing::info!(dropped, "dropped plugin versions that no run needs");
-                }
+                dropped.iter().for_each(|digest| self.dropped(*digest));
                 // Whoever asked need not wait.
-                let _ = told.send(dropped);
+                let _ = told.send(dropped.len());
             }
             Err(error) => tracing::warn!(%error, "old plugin versions stay"),
+        }
+    }
+
+    /// Tells that the bytes of a version are gone. That is no reason to look for more that may go.
+    fn dropped(&self, digest: Digest) {
+        for plugin in self.shelf.plugins_of(&digest) {
+            tracing::info!(%plugin, %digest, "dropped a version of a plugin that no run needs");
+            self.say(CatalogEvent::Dropped { plugin, digest });
         }
     }
 
@@ -297,6 +303,8 @@ impl Keeper {
             task_types: manifest.task_types.keys().cloned().collect(),
             bytes: plugin.bytes(),
             took,
+            signed_by: loaded.signed_by,
+            policy: loaded.policy.digest(),
         });
         self.ensure_current(plugin.name());
     }
@@ -369,6 +377,10 @@ impl Keeper {
     /// Folds an event and tells it.
     pub(super) fn tell(&mut self, event: CatalogEvent) {
         self.restless = true;
+        self.say(event);
+    }
+
+    fn say(&self, event: CatalogEvent) {
         if let Some((name, journaled)) = event.journaled() {
             self.shelf.apply(name, &journaled, now());
         }

@@ -81,6 +81,13 @@ impl Shelf {
         self.read().lives.get(name).is_some_and(|life| life.quarantine(digest).is_some())
     }
 
+    /// The plugins that had a version once: more than one when a file was copied.
+    pub(super) fn plugins_of(&self, digest: &Digest) -> Vec<PluginName> {
+        let state = self.read();
+        let lives = state.lives.iter().filter(|(_, life)| life.version(digest).is_some());
+        lives.map(|(name, _)| name.clone()).collect()
+    }
+
     /// Plugins that had a file when their last event happened.
     pub(super) fn with_file(&self) -> Vec<PluginName> {
         let state = self.read();

@@ -71,9 +71,9 @@ impl Versions {
         Ok(bytes)
     }
 
-    /// Drops the versions that `is_needed` does not want.
-    pub(super) fn drop_but(&self, is_needed: impl Fn(&Digest) -> bool) -> io::Result<usize> {
-        let mut dropped = 0;
+    /// Drops the versions that `is_needed` does not want; gives those that are gone.
+    pub(super) fn drop_but(&self, is_needed: impl Fn(&Digest) -> bool) -> io::Result<Vec<Digest>> {
+        let mut dropped = Vec::new();
         for entry in fs::read_dir(&self.0)? {
             let path = entry?.path();
             let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
@@ -83,7 +83,7 @@ impl Versions {
                 fs::remove_file(&path)?;
                 // Most have none.
                 let _ = fs::remove_file(self.signature_path(&digest));
-                dropped += 1;
+                dropped.push(digest);
             }
         }
         Ok(dropped)
@@ -111,10 +111,10 @@ mod tests {
         versions.keep(&two, b"two", Some("s")).expect("kept");
         versions.keep(&two, b"two", Some("s")).expect("kept already");
         assert_eq!(versions.signature(&two).expect("readable").as_deref(), Some("s"));
-        assert_eq!(versions.drop_but(|digest| *digest == two).expect("dropped"), 1);
+        assert_eq!(versions.drop_but(|digest| *digest == two).expect("dropped"), [one]);
         assert!(versions.read(&one).is_err());
         assert_eq!(versions.read(&two).expect("there"), b"two");
-        assert_eq!(versions.drop_but(|_| false).expect("dropped"), 1);
+        assert_eq!(versions.drop_but(|_| false).expect("dropped"), [two]);
         assert_eq!(versions.signature(&two).expect("readable"), None);
     }
 

@@ -1,11 +1,28 @@
-//! A world that is the same in every call: clocks that nobody turns, numbers from a seed.
+//! A world that is the same in every call: clocks that nobody turns, numbers from a seed, an attempt that
+//! is always the first of the same run.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
+use taskloom_core::id::{RunId, TaskId, WorkflowId};
 use taskloom_core::time::Timestamp;
 use wasmtime_wasi::{Deterministic, HostMonotonicClock, HostWallClock, WasiCtxBuilder};
+
+use crate::call::CallIdentity;
+
+/// What a pure call hears of its attempt: no more than that there is one. Its output may be taken over by
+/// other attempts, of other tasks and other runs.
+pub(crate) static IDENTITY: LazyLock<CallIdentity> = LazyLock::new(|| CallIdentity {
+    run_id: "00000000-0000-7000-8000-000000000000".parse::<RunId>().expect("valid"),
+    workflow_id: WorkflowId::new("pure").expect("valid"),
+    task_id: TaskId::new("pure").expect("valid"),
+    attempt: 1,
+    max_attempts: 1,
+    idempotency_key: "pure".to_owned(),
+    traceparent: None,
+});
 
 /// The time that a pure call sees: 2000-01-01T00:00:00Z, in seconds since the Unix epoch.
 const WALL_CLOCK: Duration = Duration::from_secs(946_684_800);

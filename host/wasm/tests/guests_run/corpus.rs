@@ -1,129 +1,38 @@
 //! What no compiler would write: each has a stated ending, and none of them costs the host more than a
 //! call may.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use taskloom_core::id::TaskType;
 use taskloom_core::plugin::LimitsWish;
-use taskloom_wasm::{CallLimits, Plugin, Policy};
-use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
+use taskloom_wasm::{CallLimits, LoadError, Plugin, Policy, Runtime, RuntimeConfig};
 
+use crate::by_hand::{COSTLY_TURNS, DATA, Module, answer, costly, manifest, padded, refused};
 use crate::fixture::{call, name, runtime, told};
 
-/// Where the module's data begins that its functions hand over.
-const DATA: usize = 4096;
-
-/// A handler in the text format, in parts that a test replaces.
-struct Module {
-    /// What stands before everything else: memories, tables, data.
-    head: String,
-    /// The text that `describe` gives.
-    manifest: String,
-    /// The instructions of `describe`; `None` for those that give `manifest`.
-    describe: Option<String>,
-    /// The instructions of `execute` for the task type of the smoke call, `?`: the only one whose name
-    /// is this short.
-    smoke: String,
-    /// The instructions of `execute` for every other task type.
-    execute: String,
-    /// The instructions of `cabi_realloc`.
-    realloc: String,
+/// A well-behaved handler.
+fn plain() -> Module {
+    Module::new("corpus")
 }
 
-impl Module {
-    fn new() -> Self {
-        Self {
-            head: "(memory (export \"memory\") 64)".to_owned(),
-            manifest: manifest("{}", "{}"),
-            describe: None,
-            smoke: answer(DATA, 2),
-            execute: answer(DATA, 2),
-            realloc: "(i32.const 1048576)".to_owned(),
-        }
-    }
-
-    /// The text as a component of the contract.
-    fn component(&self) -> Vec<u8> {
-        let describe = self.describe.clone().unwrap_or_else(|| {
-            format!(
-                "(i32.store (i32.const 16) (i32.const {})) (i32.store (i32.const 20) (i32.const {})) \
-                 (i32.const 16)",
-                DATA + 2,
-                self.manifest.len()
-            )
-        });
-        let text = format!(
-            "(module {head}\n(data (i32.const {DATA}) \"{{}}{data}\")\n\
-             (func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) {realloc})\n\
-             (func (export \"taskloom:plugin/handler@1.0.0#describe\") (result i32) {describe})\n\
-             (func (export \"taskloom:plugin/handler@1.0.0#execute\") (param i32 i32 i32 i32) \
-             (result i32) (if (i32.eq (local.get 1) (i32.const 1)) (then {smoke} (return)))\n\
-             {execute}))",
-            smoke = self.smoke,
-            head = self.head,
-            data = self.manifest.replace('\\', "\\\\").replace('"', "\\\""),
-            realloc = self.realloc,
-            execute = self.execute,
-        );
-        let mut module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-        let mut resolve = Resolve::default();
-        let contract = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit/1.0.0");
-        let (package, _) = resolve.push_path(contract).expect("the contract");
-        let world = resolve.select_world(&[package], Some("plugin")).expect("its world");
-        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)
-            .expect("it fits");
-        let mut encoder = ComponentEncoder::default();
-        let encoder = encoder.validate(true).module(&module).expect("a module");
-        encoder.encode().expect("a component")
-    }
-
-    /// What the host says that refuses it.
-    fn refusal(&self) -> String {
-        refusal(&self.component())
-    }
-
-    async fn ending(&self, input: &str) -> String {
-        let plugin = loaded(self.component());
-        let (mut call, _) = call("echo", input);
-        call.task_type = TaskType::new("corpus.run").expect("a task type");
-        let limits = runtime().limits(&plugin, &call.task_type, &LimitsWish::default());
-        // Enough for every answer here, and little enough to be used up soon.
-        call.limits = CallLimits { fuel: 100_000_000, ..limits };
-        told(&runtime().call(&plugin, call).await.ending)
-    }
+async fn ending(module: &Module, input: &str) -> String {
+    // Enough for every answer here, and little enough to be used up soon.
+    ending_under(module, input, |limits| limits.fuel = 100_000_000).await
 }
 
-fn manifest(input_schema: &str, output_schema: &str) -> String {
-    manifest_of(&format!("\"run\": {}", task_type(input_schema, output_schema)))
-}
-
-fn manifest_of(task_types: &str) -> String {
-    format!(
-        "{{\"name\": \"corpus\", \"version\": \"0.1.0\", \"summary\": \"s\", \"contract\": \"1.0.0\", \
-         \"task_types\": {{{task_types}}}}}"
-    )
-}
-
-fn task_type(input_schema: &str, output_schema: &str) -> String {
-    format!(
-        "{{\"summary\": \"r\", \"input_schema\": {input_schema}, \"output_schema\": {output_schema}, \
-         \"effects\": \"pure\", \"resource_class\": \"cpu\", \"idempotent\": true}}"
-    )
-}
-
-/// The instructions that answer with a text.
-fn answer(address: usize, length: usize) -> String {
-    format!(
-        "(i32.store8 (i32.const 32) (i32.const 0)) (i32.store (i32.const 40) (i32.const {address})) \
-         (i32.store (i32.const 44) (i32.const {length})) (i32.const 32)"
-    )
-}
-
-fn refusal(bytes: &[u8]) -> String {
-    let error = runtime().load(&name("corpus"), bytes, Policy::default()).expect_err("refused");
-    error.to_string()
+/// How a call of a module by hand ends under changed limits.
+async fn ending_under(
+    module: &Module,
+    input: &str,
+    change: impl FnOnce(&mut CallLimits),
+) -> String {
+    let plugin = loaded(module.component());
+    let (mut call, _) = call("echo", input);
+    call.task_type = TaskType::new("corpus.run").expect("a task type");
+    call.limits = runtime().limits(&plugin, &call.task_type, &LimitsWish::default());
+    change(&mut call.limits);
+    told(&runtime().call(&plugin, call).await.ending)
 }
 
 fn loaded(bytes: Vec<u8>) -> Arc<Plugin> {
@@ -133,106 +42,39 @@ fn loaded(bytes: Vec<u8>) -> Arc<Plugin> {
 
 #[tokio::test]
 async fn a_handler_by_hand_works() {
-    assert_eq!(Module::new().ending("{}").await, "succeeded {}");
+    assert_eq!(ending(&plain(), "{}").await, "succeeded {}");
 }
 
 #[test]
-fn what_is_larger_than_an_instance_may_be_is_not_loaded() {
-    let memory = "(memory (export \"memory\") 64)";
-    let repeated = |part: &str, times: usize| format!("{memory}{}", part.repeat(times));
-    for (what, head, expected) in [
-        ("memories", repeated("(memory 1)", 8), "memor"),
-        ("tables", repeated("(table 1 funcref)", 20), "table"),
-        ("a large table", repeated("(table 10000000 funcref)", 1), "table"),
-        ("a large memory", "(memory (export \"memory\") 60000)".to_owned(), "memory"),
-    ] {
-        let said = Module { head, ..Module::new() }.refusal();
-        assert!(said.contains(expected), "{what}: `{said}` does not say `{expected}`");
+fn what_no_host_may_take_is_refused_with_its_reason() {
+    for file in refused() {
+        let load = runtime().load(&name(&file.name), &file.bytes, Policy::default());
+        let said = load.expect_err(&file.name).to_string();
+        assert!(said.contains(file.reason), "{}: `{said}` has not `{}`", file.name, file.reason);
     }
 }
 
 #[test]
-fn what_cannot_be_described_is_not_loaded() {
-    let plain = Module::new;
-    let memory = "(memory (export \"memory\") 64)";
-    let spin = format!("{memory}(func $start (loop $l (br $l)))(start $start)");
-    let bad_text = "(i32.store (i32.const 16) (i32.const 0)) \
-                    (i32.store (i32.const 0) (i32.const 0xfffefdfc)) \
-                    (i32.store (i32.const 20) (i32.const 4)) (i32.const 16)";
-    let beyond = "(i32.store (i32.const 16) (i32.const 0x7ffffff0)) \
-                  (i32.store (i32.const 20) (i32.const 64)) (i32.const 16)";
-    let long = "(i32.store (i32.const 16) (i32.const 0)) \
-                (i32.store (i32.const 20) (i32.const 4000000)) (i32.const 16)";
-    let described = |text: &str| Module { describe: Some(text.to_owned()), ..plain() };
-    for (what, module, expected) in [
-        ("a start that computes forever", Module { head: spin, ..plain() }, "describe"),
-        ("no UTF-8", described(bad_text), "describe"),
-        ("a text beyond the memory", described(beyond), "describe"),
-        ("a text of 4 MB", described(long), "describe"),
-        ("an address beyond the memory", described("(i32.const -4)"), "describe"),
-        ("an address that is not aligned", described("(i32.const 17)"), "describe"),
-    ] {
-        let said = module.refusal();
-        assert!(said.contains(expected), "{what}: `{said}` does not say `{expected}`");
-    }
+fn a_long_file_is_loaded_up_to_the_limit() {
+    let most = usize::try_from(taskloom_wasm::COMPONENT_BYTES_MAX).expect("fits");
+    let plugin = loaded(padded(plain().component(), most));
+    assert_eq!(plugin.bytes(), taskloom_wasm::COMPONENT_BYTES_MAX);
 }
 
 #[test]
-fn what_describes_itself_but_cannot_be_called_is_not_loaded() {
-    let smoke = |smoke: &str| Module { smoke: smoke.to_owned(), ..Module::new() };
-    let realloc = |realloc: &str| Module { realloc: realloc.to_owned(), ..Module::new() };
-    for (what, module, expected) in [
-        ("a trap", smoke("(unreachable)"), "its smoke call failed: trap: "),
-        ("no answer", smoke("(return (i32.const -8))"), "its smoke call failed: trap: "),
-        (
-            "an input beyond the memory",
-            realloc("(i32.const 0x7ffffff0)"),
-            "its smoke call failed: trap: ",
-        ),
-        // Out of fuel, or out of time where the machine has much else to do.
-        ("no end", realloc("(loop $l (br $l)) (unreachable)"), "its smoke call failed: "),
-    ] {
-        let refusal = module.refusal();
-        assert!(refusal.starts_with(expected), "{what}: {refusal}");
-    }
-}
-
-#[test]
-fn what_says_too_much_of_itself_is_not_loaded() {
-    let many: Vec<_> = (0..2_000).map(|n| format!("\"t{n}\": {}", task_type("{}", "{}"))).collect();
-    let deep = format!("{}{}", "{\"not\": ".repeat(5_000), "}".repeat(5_000));
-    let mut doubling = String::from("{\"$ref\": \"#/$defs/a0\", \"$defs\": {");
-    for n in 0..40 {
-        let next = n + 1;
-        let _ = write!(
-            doubling,
-            "\"a{n}\": {{\"allOf\": [{{\"$ref\": \"#/$defs/a{next}\"}}, {{\"$ref\": \"#/$defs/a{next}\"}}]}}, "
-        );
-    }
-    doubling.push_str("\"a40\": {}}}");
-    for (what, manifest, expected) in [
-        ("2,000 task types", manifest_of(&many.join(",")), "task_types"),
-        ("a schema of 5,000 levels", manifest(&deep, "{}"), "recursion"),
-        ("a schema that doubles 40 times", manifest(&doubling, "{}"), "input_schema"),
-        (
-            "a schema elsewhere",
-            manifest("{\"$ref\": \"http://127.0.0.1/x\"}", "{}"),
-            "input_schema",
-        ),
-        (
-            "no name of a task type",
-            manifest_of(&format!("\"../x\": {}", task_type("{}", "{}"))),
-            "../x",
-        ),
-    ] {
-        let said = Module { manifest, ..Module::new() }.refusal();
-        assert!(said.contains(expected), "{what}: `{said}` does not say `{expected}`");
-    }
+fn what_takes_the_compiler_too_long_is_refused() {
+    let compile_time = Duration::from_millis(20);
+    let config = RuntimeConfig { instances_max: 1, compile_time, ..RuntimeConfig::default() };
+    let hasty = Runtime::new(config).expect("a runtime");
+    let bytes = costly("corpus", COSTLY_TURNS, "");
+    let error = hasty.load(&name("corpus"), &bytes, Policy::default()).expect_err("refused");
+    assert_eq!(error, LoadError::CompileTimeout { limit: compile_time });
+    assert_eq!(error.to_string(), "compiling it took longer than 20ms");
 }
 
 #[tokio::test]
 async fn what_answers_with_what_is_no_answer_crashes_alone() {
-    let with = |execute: String| Module { execute, ..Module::new() };
+    let with = |execute: String| Module { execute, ..plain() };
     let no_text = format!("(i32.store (i32.const 0) (i32.const 0xfffefdfc)) {}", answer(0, 4));
     let no_case = format!(
         "{} (drop) (i32.store8 (i32.const 32) (i32.const 77)) (i32.const 32)",
@@ -244,7 +86,7 @@ async fn what_answers_with_what_is_no_answer_crashes_alone() {
         ("a text of 2 GiB", with(answer(0, 0x7fff_ffff)), "crash trap"),
         ("a case that is none", with(no_case), "crash trap"),
     ] {
-        let said = module.ending("{\"some\": \"input\"}").await;
+        let said = ending(&module, "{\"some\": \"input\"}").await;
         assert!(said.starts_with(expected), "{what}: {said}");
     }
 }
@@ -252,28 +94,10 @@ async fn what_answers_with_what_is_no_answer_crashes_alone() {
 #[tokio::test]
 async fn a_pattern_of_a_schema_does_not_compute_forever() {
     let schema = "{\"type\": \"string\", \"pattern\": \"^(([a-z])+.)+[A-Z]([a-z])+$\"}";
-    let manifest = manifest(schema, "{}");
+    let manifest = manifest("corpus", schema, "{}");
     let input = format!("\"{}\"", "a".repeat(60));
-    let said = Module { manifest, ..Module::new() }.ending(&input).await;
+    let said = ending(&Module { manifest, ..plain() }, &input).await;
     assert!(said.starts_with("permanent invalid-input"), "{said}");
-}
-
-#[test]
-fn components_with_thousands_of_parts_are_refused() {
-    let imports: String =
-        (0..5_000).map(|n| format!("(import \"evil:x/i{n}\" (instance))")).collect();
-    let modules: String =
-        (0..2_000).map(|n| format!("(core instance $i{n} (instantiate $m))")).collect();
-    let nested = format!("{}{}", "(component ".repeat(60), ")".repeat(60));
-    for (what, text) in [
-        ("imports", format!("(component {imports})")),
-        ("instances", format!("(component (core module $m) {modules})")),
-        ("components in components", nested),
-    ] {
-        let bytes = wat::parse_str(&text).expect("well-formed");
-        let said = refusal(&bytes);
-        assert!(said.starts_with("it is"), "{what}: {said}");
-    }
 }
 
 #[tokio::test]
@@ -301,4 +125,122 @@ async fn a_header_is_one_header() {
         let said = told(&runtime().call(&crate::fixture::hostile(), call).await.ending);
         assert_eq!(said, format!("succeeded {{\"taken\":{taken}}}"), "{header}: {value}");
     }
+}
+
+/// A part of `wasi:http` as a module by hand imports it.
+const FIELDS: &str = "package wasi:http@0.2.0;
+interface types {
+    variant header-error { invalid-syntax, forbidden, immutable }
+    resource fields {
+        from-list: static func(entries: list<tuple<string, list<u8>>>) -> result<fields, header-error>;
+    }
+}";
+
+/// A world that has it, beside the runtime.
+const WORLD: &str = "package evil:lists;
+world plugin { include taskloom:plugin/plugin@1.0.0; import wasi:http/types@0.2.0; }";
+
+const FROM_LIST: &str = "(import \"wasi:http/types@0.2.0\" \"[static]fields.from-list\" \
+    (func $list (param i32 i32 i32)))";
+const LOG: &str = "(import \"taskloom:plugin/runtime@1.0.0\" \"log\" \
+    (func $log (param i32 i32 i32 i32 i32 i32)))";
+const METRIC: &str = "(import \"taskloom:plugin/runtime@1.0.0\" \"metric\" \
+    (func $metric (param i32 i32 f64)))";
+const PUT: &str = "(import \"taskloom:plugin/artefacts@1.0.0\" \"put\" \
+    (func $put (param i32 i32 i32 i32 i32 i32 i32)))";
+
+/// A module with 56 MiB of memory that does something with an import and then answers.
+fn asking(import: &str, execute: &str) -> Module {
+    Module {
+        packages: vec![FIELDS.to_owned(), WORLD.to_owned()],
+        head: format!("{import}(memory (export \"memory\") 900)"),
+        execute: format!("{execute} {}", answer(DATA, 2)),
+        ..plain()
+    }
+}
+
+#[tokio::test]
+async fn what_is_handed_to_the_host_is_bounded_before_it_is_copied() {
+    let list = |entries: u32| {
+        asking(
+            FROM_LIST,
+            &format!("(call $list (i32.const 65536) (i32.const {entries}) (i32.const 64))"),
+        )
+    };
+    let log = |bytes: u32| {
+        let text = format!("(i32.const 65536) (i32.const {bytes})");
+        asking(
+            LOG,
+            &format!("(call $log (i32.const 2) {text} (i32.const 0) (i32.const 0) (i32.const 0))"),
+        )
+    };
+    let metric = |bytes: u32| {
+        asking(
+            METRIC,
+            &format!("(call $metric (i32.const 65536) (i32.const {bytes}) (f64.const 1))"),
+        )
+    };
+    let put = |bytes: u32| {
+        let name = "(i32.const 65536) (i32.const 0)";
+        let content = format!("(i32.const 65536) (i32.const {bytes})");
+        asking(PUT, &format!("(call $put {name} {name} {content} (i32.const 64))"))
+    };
+    for (what, module, expected) in [
+        ("a list of no headers", list(0), "succeeded {}"),
+        ("a list of 3,000,000 headers", list(3_000_000), "limit output-too-large"),
+        ("a list beyond the memory", list(0x0fff_ffff), "crash trap"),
+        ("a list whose length overflows", list(0xffff_ffff), "crash trap"),
+        ("a line of 1 MB", log(1_000_000), "succeeded {}"),
+        ("a line of 50 MB", log(50_000_000), "limit output-too-large"),
+        ("a line beyond the memory", log(0x7fff_ffff), "crash trap"),
+        ("a name of 50 MB", metric(50_000_000), "limit output-too-large"),
+        ("an artefact of 50 MB", put(50_000_000), "limit output-too-large"),
+        ("an artefact beyond the memory", put(0xffff_0000), "crash trap"),
+    ] {
+        let said = ending_under(&module, "{}", |limits| limits.fuel = u64::MAX).await;
+        assert!(said.starts_with(expected), "{what}: {said}");
+    }
+}
+
+/// Instructions that move much memory at once are no way around the epochs: each of them ends, and is
+/// followed by one.
+#[tokio::test]
+async fn memory_that_is_filled_without_end_holds_up_nobody() {
+    let forever = |head: &str, instruction: &str| Module {
+        head: format!("(memory (export \"memory\") 900){head}"),
+        execute: format!("(loop $l {instruction} (br $l)) (unreachable)"),
+        ..plain()
+    };
+    let half = "(i32.const 29000000)";
+    for (what, module) in [
+        (
+            "filled",
+            forever("", "(memory.fill (i32.const 65536) (i32.const 1) (i32.const 58000000))"),
+        ),
+        ("copied", forever("", &format!("(memory.copy (i32.const 65536) {half} {half})"))),
+        (
+            "a table",
+            forever(
+                "(table $t 10000 funcref)(func $f)(elem declare func $f)",
+                "(table.fill $t (i32.const 0) (ref.func $f) (i32.const 10000))",
+            ),
+        ),
+    ] {
+        let begun = Instant::now();
+        let timeout = Duration::from_millis(300);
+        let said = ending_under(&module, "{}", |limits| {
+            (limits.fuel, limits.timeout) = (u64::MAX, timeout);
+        });
+        let (said, echoed) = tokio::join!(said, echo_when_loaded());
+        assert_eq!(said, "timeout timeout: the attempt took longer than 300ms", "{what}");
+        assert_eq!(echoed, "succeeded 1");
+        // Compiling it is in this time as well.
+        assert!(begun.elapsed() < Duration::from_secs(10), "{what}: {:?}", begun.elapsed());
+    }
+}
+
+/// A call of another guest, meanwhile.
+async fn echo_when_loaded() -> String {
+    let (call, _) = call("echo", "1");
+    told(&runtime().call(&crate::fixture::hostile(), call).await.ending)
 }

@@ -2,6 +2,9 @@
 //!
 //! Needs the components of `tests/guests`, which `cargo xtask plugins` builds.
 
+#[path = "../../../../tests/corpus/mod.rs"]
+mod by_hand;
+
 mod ai;
 mod calls;
 mod catalog;
@@ -13,6 +16,7 @@ mod fixture;
 mod http;
 mod loading;
 mod neighbours;
+mod pure;
 mod reuse;
 mod secrets;
 mod signatures;

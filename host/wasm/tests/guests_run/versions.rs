@@ -89,6 +89,8 @@ fn versions_are_dropped_but_those_in_use_those_to_go_back_to_and_those_that_are_
     let (shop, versions) = Shop::with_versions(5);
     let dropped = shop.catalog.drop_versions_but([versions[0]].into());
     assert_eq!(dropped.recv(), Ok(1), "two of five are needed, and two are kept to go back to");
+    let plugin = name("noop");
+    assert_eq!(shop.next(), CatalogEvent::Dropped { plugin, digest: versions[1] }, "it is told");
     let kept = [versions[0], versions[2], versions[3], versions[4]];
     assert_eq!(shop.kept(), hex(&kept));
 }

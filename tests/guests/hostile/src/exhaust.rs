@@ -28,6 +28,16 @@ pub(crate) fn allocate(_: Anything) -> Result<Nothing> {
     }
 }
 
+/// Instructions that take long at a time and little fuel.
+pub(crate) fn fill_forever(_: Anything) -> Result<Nothing> {
+    const HALF: usize = 16 << 20;
+    let mut block = vec![0_u8; 2 * HALF];
+    loop {
+        black_box(&mut block).fill(1);
+        black_box(&mut block).copy_within(..HALF, HALF);
+    }
+}
+
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Pages {
     /// How many pages of 64 KiB the host granted before it refused.

@@ -70,6 +70,7 @@ task_types! {
     "spin-io" => exhaust::spin, Reads, Io, "Computes forever in a slot for waiting.";
     "allocate" => exhaust::allocate, Pure, Cpu, "Allocates forever.";
     "grow-many" => exhaust::grow_many, Pure, Cpu, "Grows its memory by a page until it is refused.";
+    "fill-forever" => exhaust::fill_forever, Pure, Cpu, "Fills and moves 32 MiB forever.";
     "recurse" => exhaust::recurse, Pure, Cpu, "Calls itself forever.";
     "busy" => exhaust::busy, Reads, Cpu, "Computes for some milliseconds.";
     "log-forever" => ask::log_forever, Pure, Cpu, "Logs forever.";
@@ -81,10 +82,12 @@ task_types! {
     "open-url-pure" => ask::open_url, Pure, Io, "Sends one request, though it may send none.";
     "park" => ask::park, Reads, Io, "Waits for the answer of a URL.";
     "hold-handles" => outside::hold_handles, Reads, Cpu, "Takes handles and gives none back.";
+    "huge-list" => outside::huge_list, Reads, Cpu, "Hands a long list of headers to the host.";
     "inject-header" => outside::inject_header, Reads, Io, "Hands over a header as it is.";
     "follow" => outside::follow, Reads, Io, "Goes wherever an answer sends it.";
     "talk" => ask::talk, Reads, Cpu, "Logs lines and says how far it is.";
     "identity" => ask::identity, Reads, Cpu, "Gives what the host says about the attempt.";
+    "identity-pure" => ask::identity, Pure, Cpu, "The same, though it may not depend on it.";
     "leave" => ask::leave, Reads, Cpu, "Leaves files as its input says, then fails if it says so.";
     "read-file" => ask::read_file, Reads, Cpu, "Gives the text of a file that its input refers to.";
     "send-secret" => capable::send_secret, Writes, Io, "Sends a request with placeholders.";

@@ -17,6 +17,20 @@ pub(crate) fn hold_handles(_: Anything) -> Result<Nothing> {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct Length {
+    /// How many headers; 500,000 if nothing is said.
+    entries: Option<usize>,
+}
+
+/// Hands a list to the host that is longer than any request has headers.
+pub(crate) fn huge_list(input: Length) -> Result<Refused> {
+    let entry = ("x".to_owned(), b"y".to_vec());
+    let entries = vec![entry; input.entries.unwrap_or(500_000)];
+    Ok(Refused { taken: Fields::from_list(&entries).is_ok() })
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Header {
     name: String,
     value: String,

@@ -110,8 +110,8 @@ pub struct PluginEvent {
     pub seq: u64,
     /// When.
     pub at: String,
-    /// `plugin-loaded`, `plugin-refused`, `plugin-removed`, `plugin-quarantined`, `plugin-released` or
-    /// `plugin-rolled-back`.
+    /// `plugin-loaded`, `plugin-refused`, `plugin-removed`, `plugin-quarantined`, `plugin-released`,
+    /// `plugin-rolled-back` or `plugin-version-dropped`.
     pub kind: String,
     /// The digest of the version it is about; of a roll-back, that which new runs use from then on.
     pub digest: Option<String>,
@@ -123,6 +123,13 @@ pub struct PluginEvent {
     pub bytes: Option<u64>,
     /// How long loading took: compiling or reading the cache, describing, checking.
     pub load_ms: Option<u64>,
+    /// The number of the key that its file was signed with, when it was loaded and that was checked.
+    #[serde(default)]
+    pub signed_by: Option<String>,
+    /// What its policy was known by when it was loaded: another digest whenever it grants or bounds something
+    /// else.
+    #[serde(default)]
+    pub policy_digest: Option<String>,
     /// The version that new runs used before a roll-back.
     pub from: Option<String>,
     /// How many attempts crashed that led to a quarantine.
@@ -374,22 +381,32 @@ impl From<StoredEvent<journal::PluginEvent>> for PluginEvent {
             task_types: Vec::new(),
             bytes: None,
             load_ms: None,
+            signed_by: None,
+            policy_digest: None,
             from: None,
             crashes: None,
             reason: None,
         };
         match stored.entry.event {
-            journal::PluginEvent::PluginLoaded { digest, version, task_types, bytes, load_ms } => {
-                Self {
-                    digest: Some(digest.to_string()),
-                    version: Some(version),
-                    task_types: task_types.iter().map(id::TaskType::to_string).collect(),
-                    // Journals from before these were written down have zeros.
-                    bytes: (bytes > 0).then_some(bytes),
-                    load_ms: (bytes > 0).then_some(load_ms),
-                    ..nothing
-                }
-            }
+            journal::PluginEvent::PluginLoaded {
+                digest,
+                version,
+                task_types,
+                bytes,
+                load_ms,
+                signed_by,
+                policy,
+            } => Self {
+                digest: Some(digest.to_string()),
+                version: Some(version),
+                task_types: task_types.iter().map(id::TaskType::to_string).collect(),
+                // Journals from before these were written down have zeros.
+                bytes: (bytes > 0).then_some(bytes),
+                load_ms: (bytes > 0).then_some(load_ms),
+                signed_by,
+                policy_digest: policy.map(|policy| policy.to_string()),
+                ..nothing
+            },
             journal::PluginEvent::PluginRefused { digest, reason } => {
                 Self { digest: Some(digest.to_string()), reason: Some(reason), ..nothing }
             }
@@ -400,7 +417,8 @@ impl From<StoredEvent<journal::PluginEvent>> for PluginEvent {
                 reason: Some(reason),
                 ..nothing
             },
-            journal::PluginEvent::PluginReleased { digest } => {
+            journal::PluginEvent::PluginReleased { digest }
+            | journal::PluginEvent::PluginVersionDropped { digest } => {
                 Self { digest: Some(digest.to_string()), ..nothing }
             }
             journal::PluginEvent::PluginRolledBack { from, to, reason } => Self {
