@@ -88,7 +88,8 @@ pub struct Plugin {
     pub secret_grants: Vec<SecretGrant>,
     /// What its policy lets it spend on models; null if it may ask none.
     pub ai_grant: Option<AiGrant>,
-    /// The file of its policy.
+    /// Where its policy stands: a file in the folder of plugins, or the section of the host's configuration that
+    /// counts in its place.
     pub policy_file: String,
     /// Its task types in full.
     pub task_type_details: Vec<TaskType>,
@@ -317,13 +318,13 @@ fn state(entry: &PluginEntry, in_use: Option<&wasm::Plugin>) -> (PluginState, Op
 }
 
 impl Plugin {
-    /// A file of the plugins folder, and the version that new runs use.
+    /// A file of the plugins folder, where its policy stands, and the version that new runs use.
     pub fn new(
         entry: &PluginEntry,
+        policy_file: String,
         plugin: Option<&wasm::Plugin>,
         versions: Vec<PluginVersion>,
     ) -> Self {
-        let policy_file = format!("{}.policy.toml", entry.stem);
         let summary = PluginSummary::new(entry, plugin, versions);
         let Some(plugin) = plugin else {
             return Self {
