@@ -164,6 +164,8 @@ pub struct AiGrant {
     pub tokens_per_call: u64,
     /// Tokens over all attempts of one run.
     pub tokens_per_run: u64,
+    /// What one request may cost, in US dollars.
+    pub usd_per_call: f64,
     /// Money over all attempts of one run, in US dollars.
     pub usd_per_run: f64,
 }
@@ -431,6 +433,7 @@ impl From<&wasm::AiGrant> for AiGrant {
         Self {
             tokens_per_call: grant.tokens_per_call,
             tokens_per_run: grant.tokens_per_run,
+            usd_per_call: grant.usd_micros_per_call as f64 / 1e6,
             usd_per_run: grant.usd_micros_per_run as f64 / 1e6,
         }
     }
