@@ -64,7 +64,7 @@ pub fn covers(names: &[String], name: &str) -> bool {
     names.iter().any(|known| known == "*" || known == name)
 }
 
-/// What the host does for a plugin only when an operator grants it.
+/// What the host does for a plugin, and can refuse it: only when an operator grants it, or within limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Capability {
@@ -76,6 +76,8 @@ pub enum Capability {
     Ai,
     /// The context of the run.
     Context,
+    /// Files that it leaves. Every plugin may, within the limits of its call.
+    Artefacts,
 }
 
 impl Capability {
@@ -86,6 +88,7 @@ impl Capability {
             Self::Secrets => "secrets",
             Self::Ai => "ai",
             Self::Context => "context",
+            Self::Artefacts => "artefacts",
         }
     }
 }

@@ -192,7 +192,7 @@ pub struct PluginRefusal {
     pub task: String,
     /// The number of the attempt.
     pub attempt: u32,
-    /// Of which capability: `http`, `secrets`, `ai` or `context`.
+    /// Of which capability: `http`, `secrets`, `ai`, `context` or `artefacts`.
     pub capability: String,
     /// What, and which grant would allow it.
     pub message: String,
