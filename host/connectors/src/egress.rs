@@ -1,7 +1,7 @@
 //! Outbound HTTP of guests: every request is checked against grants, and bounded.
 //!
 //! ```text
-//! guest ─▶ Target::of (one way to read a URL) ─▶ Grants::check ─▶ Egress::send ─▶ resolver ─▶ peer
+//! guest ─▶ Target::of (one way to read a URL) ─▶ Grants::check ─▶ Egress::send ─▶ Names ─▶ peer
 //!                                                 refused: which grant is missing    └ public addresses only
 //! ```
 //!
@@ -13,27 +13,28 @@ mod address;
 mod budget;
 mod crowd;
 mod grant;
+mod names;
 mod peer;
 mod received;
 mod target;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 pub use address::is_public;
 pub use budget::Budget;
 pub use crowd::Bounds;
 pub use grant::{Grant, GrantError, Grants, HostPattern};
+pub use names::Names;
 pub use peer::Peer;
 pub use received::{Received, ReceivedError};
 pub use target::{Scheme, Target, TargetError};
 
 use crowd::{Crowd, Lane};
+use names::LookupFailed;
 
 /// How long establishing a connection may take, name lookup included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -59,9 +60,18 @@ const NOBODY: &str = "";
 #[derive(Clone)]
 enum Way {
     /// The peers that requests are for.
-    Network(reqwest::Client),
+    Network(Network),
     /// One that stands in for them all: nothing leaves the host.
     StandIn(Arc<dyn Peer>),
+}
+
+/// The way to everybody.
+#[derive(Clone)]
+struct Network {
+    client: reqwest::Client,
+    names: Names,
+    /// Whose lookups they are.
+    asker: Lane,
 }
 
 /// One request, complete.
@@ -132,6 +142,14 @@ pub enum SendError {
         /// What the resolver said.
         reason: String,
     },
+    /// Nobody said in time where the name leads.
+    #[error("the name `{host}` was not resolved within {patience:?}")]
+    NameUnanswered {
+        /// The name.
+        host: String,
+        /// How long it was waited for.
+        patience: Duration,
+    },
     /// No connection.
     #[error("cannot connect to {host}: {reason}")]
     Connect {
@@ -178,11 +196,19 @@ pub struct AddressRefused {
 }
 
 impl Egress {
-    /// Prepares connections; none is made yet.
+    /// Prepares connections; none is made yet. Names are resolved by the system.
     ///
     /// # Errors
     /// When the platform's trusted certificates cannot be used.
     pub fn new() -> Result<Self, EgressError> {
+        Self::resolving(Names::of_system())
+    }
+
+    /// As [`Self::new`], with names resolved by `names`.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn resolving(names: Names) -> Result<Self, EgressError> {
         // A second call finds the provider installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
@@ -193,10 +219,11 @@ impl Egress {
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(IDLE_CONNECTIONS_PER_HOST)
             .user_agent(concat!("taskloom/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(Arc::new(PublicAddresses))
+            .dns_resolver(Arc::new(names.clone()))
             .build()
             .map_err(EgressError)?;
-        Ok(Self::by(Way::Network(client), Bounds::DEFAULTS))
+        let asker = names.lane(NOBODY);
+        Ok(Self::by(Way::Network(Network { client, names, asker }), Bounds::DEFAULTS))
     }
 
     /// Sends nothing: `peer` answers, within the same budgets.
@@ -215,9 +242,12 @@ impl Egress {
         Self::by(self.way, bounds)
     }
 
-    /// The way out of one plugin: its requests are counted as its own.
+    /// The way out of one plugin: its requests and its lookups are counted as its own.
     pub fn of(&self, plugin: &str) -> Self {
-        let (way, crowd) = (self.way.clone(), Arc::clone(&self.crowd));
+        let (mut way, crowd) = (self.way.clone(), Arc::clone(&self.crowd));
+        if let Way::Network(network) = &mut way {
+            network.asker = network.names.lane(plugin);
+        }
         Self { way, lane: crowd.lane(plugin), crowd }
     }
 
@@ -238,7 +268,7 @@ impl Egress {
         }
         let place = self.lane.enter().await;
         let response = match &self.way {
-            Way::Network(client) => exchange(client, outgoing, patience).await?,
+            Way::Network(network) => network.exchange(outgoing, patience).await?,
             Way::StandIn(peer) => peer.answer(&outgoing)?.map(reqwest::Body::from).into(),
         };
         if response.content_length().is_some_and(|bytes| bytes > budget.response_bytes_left()) {
@@ -259,22 +289,26 @@ impl std::fmt::Debug for Egress {
     }
 }
 
-/// Sends a request over the network and waits for the head of the response.
-async fn exchange(
-    client: &reqwest::Client,
-    outgoing: Outgoing,
-    patience: Patience,
-) -> Result<reqwest::Response, SendError> {
-    let host = outgoing.target.authority();
-    let request = client
-        .request(outgoing.target.method().clone(), outgoing.target.url().clone())
-        .headers(outgoing.headers)
-        .body(outgoing.body);
-    match tokio::time::timeout(patience.first_byte, request.send()).await {
-        Err(_) => Err(SendError::Timeout { host }),
-        // Its URL may hold a secret.
-        Ok(Err(error)) => Err(classify(host, &error.without_url())),
-        Ok(Ok(response)) => Ok(response),
+impl Network {
+    /// Sends a request and waits for the head of the response.
+    async fn exchange(
+        &self,
+        outgoing: Outgoing,
+        patience: Patience,
+    ) -> Result<reqwest::Response, SendError> {
+        let host = outgoing.target.authority();
+        let request = self
+            .client
+            .request(outgoing.target.method().clone(), outgoing.target.url().clone())
+            .headers(outgoing.headers)
+            .body(outgoing.body);
+        let sending = names::asked_by(self.asker.clone(), request.send());
+        match tokio::time::timeout(patience.first_byte, sending).await {
+            Err(_) => Err(SendError::Timeout { host }),
+            // Its URL may hold a secret.
+            Ok(Err(error)) => Err(classify(host, &error.without_url())),
+            Ok(Ok(response)) => Ok(response),
+        }
     }
 }
 
@@ -283,11 +317,14 @@ fn classify(host: String, error: &reqwest::Error) -> SendError {
     if let Some(refused) = find::<AddressRefused>(error) {
         return SendError::AddressRefused(refused.clone());
     }
-    if let Some(lookup) = find::<LookupFailed>(error) {
-        return SendError::NameNotFound {
-            host: lookup.host.clone(),
-            reason: lookup.reason.clone(),
-        };
+    match find::<LookupFailed>(error) {
+        Some(LookupFailed::NotFound { host, reason }) => {
+            return SendError::NameNotFound { host: host.clone(), reason: reason.clone() };
+        }
+        Some(LookupFailed::Unanswered { host, patience }) => {
+            return SendError::NameUnanswered { host: host.clone(), patience: *patience };
+        }
+        None => {}
     }
     if error.is_timeout() {
         return SendError::Timeout { host };
@@ -328,78 +365,4 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
         last = source;
     }
     last.to_string()
-}
-
-/// A name that leads nowhere.
-#[derive(Debug, thiserror::Error)]
-#[error("`{host}`: {reason}")]
-struct LookupFailed {
-    host: String,
-    reason: String,
-}
-
-/// Resolves names to public addresses only, after the lookup, and a connection goes to what was resolved: a name that changes
-/// its address between check and use gains nothing.
-struct PublicAddresses;
-
-impl Resolve for PublicAddresses {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            let host = name.as_str().to_owned();
-            let found: Result<Vec<SocketAddr>, _> =
-                tokio::net::lookup_host((&*host, 0)).await.map(Iterator::collect);
-            match found {
-                Ok(found) => Ok(Box::new(public(&host, &found)?) as Addrs),
-                Err(error) => Err(LookupFailed { host, reason: error.to_string() }.into()),
-            }
-        })
-    }
-}
-
-/// Those of a name's addresses that guests may connect to.
-fn public(
-    host: &str,
-    found: &[SocketAddr],
-) -> Result<std::vec::IntoIter<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
-    // `localhost` comes this far only when a grant names it.
-    let local = host == "localhost";
-    let allowed = |at: &&SocketAddr| match local {
-        true => at.ip().is_loopback(),
-        false => is_public(at.ip()),
-    };
-    let addresses: Vec<SocketAddr> = found.iter().filter(allowed).copied().collect();
-    let host = host.to_owned();
-    match (addresses.is_empty(), found.first()) {
-        (false, _) => Ok(addresses.into_iter()),
-        (true, Some(at)) => Err(AddressRefused { host, address: at.ip() }.into()),
-        (true, None) => Err(LookupFailed { host, reason: "it has no address".to_owned() }.into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_as_public_as_its_addresses() {
-        let table = [
-            ("api.test", "93.184.216.34:0", "93.184.216.34:0"),
-            ("api.test", "10.0.0.1:0", "`api.test` leads to 10.0.0.1"),
-            ("api.test", "127.0.0.1:0 [::1]:0", "`api.test` leads to 127.0.0.1"),
-            ("metadata.test", "169.254.169.254:0", "`metadata.test` leads to 169.254.169.254"),
-            ("api.test", "192.168.0.1:0 93.184.216.34:0", "93.184.216.34:0"),
-            ("localhost", "127.0.0.1:0", "127.0.0.1:0"),
-            ("localhost", "93.184.216.34:0", "`localhost` leads to 93.184.216.34"),
-            ("api.test", "", "it has no address"),
-        ];
-        for (host, found, expected) in table {
-            let found: Vec<SocketAddr> =
-                found.split_whitespace().map(|at| at.parse().expect("an address")).collect();
-            let told = match public(host, &found) {
-                Ok(addresses) => addresses.map(|at| at.to_string()).collect::<Vec<_>>().join(" "),
-                Err(error) => error.to_string(),
-            };
-            assert!(told.contains(expected), "{host}: {told}");
-        }
-    }
 }

@@ -68,7 +68,7 @@ pub fn covers(names: &[String], name: &str) -> bool {
     names.iter().any(|known| known == "*" || known == name)
 }
 
-/// What the host does for a plugin only when an operator grants it.
+/// What the host does for a plugin, and can refuse it: only when an operator grants it, or within limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Capability {
@@ -82,6 +82,8 @@ pub enum Capability {
     Context,
     /// Instances that serve one call after another.
     Reuse,
+    /// Files that it leaves. Every plugin may, within the limits of its call.
+    Artefacts,
 }
 
 impl Capability {
@@ -93,6 +95,7 @@ impl Capability {
             Self::Ai => "ai",
             Self::Context => "context",
             Self::Reuse => "reuse",
+            Self::Artefacts => "artefacts",
         }
     }
 }

@@ -11,6 +11,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::{Registry, Unit};
 use taskloom_core::attempt::{CapabilityUse, Refused};
 use taskloom_core::id::{PluginName, RunId, TaskId};
+use taskloom_core::plugin::Capability;
 use taskloom_core::time::Timestamp;
 
 /// Refusals that are kept of each plugin: enough to see what a new version began to do, and little
@@ -129,6 +130,12 @@ impl Audit {
         kept.refusals.push_back(Refusal { seq, at, run, task, attempt, refused });
     }
 
+    /// Counts refusals that nobody told one by one.
+    pub fn refused_more(&self, plugin: &PluginName, capability: Capability, count: u64) {
+        let labels = RefusedLabels { plugin: plugin.to_string(), capability: capability.as_str() };
+        self.0.refused.get_or_create(&labels).inc_by(count);
+    }
+
     /// Counts what an attempt used.
     pub fn used(&self, plugin: &PluginName, uses: &CapabilityUse) {
         let labels = PluginLabels { plugin: plugin.to_string() };
@@ -178,7 +185,6 @@ impl Audit {
 #[cfg(test)]
 mod tests {
     use taskloom_core::attempt::AiUse;
-    use taskloom_core::plugin::Capability;
 
     use super::*;
 
@@ -211,6 +217,8 @@ mod tests {
     fn counts_are_told_as_metrics() {
         let audit = Audit::default();
         refuse(&audit, 3);
+        let plugin = PluginName::new("p").expect("a name");
+        audit.refused_more(&plugin, Capability::Http, 4);
         let ai = AiUse { requests: 2, input_tokens: 7, output_tokens: 5, ..AiUse::default() };
         let uses = CapabilityUse {
             secrets: vec!["a".to_owned()],
@@ -223,7 +231,7 @@ mod tests {
         }
         let text = audit.text();
         for line in [
-            "taskloom_refusals_total{plugin=\"p\",capability=\"http\"} 3",
+            "taskloom_refusals_total{plugin=\"p\",capability=\"http\"} 7",
             "taskloom_secret_uses_total{plugin=\"p\"} 1",
             "taskloom_ai_requests_total{plugin=\"p\"} 2",
             "taskloom_ai_tokens_total{plugin=\"p\",direction=\"output\"} 5",

@@ -1,8 +1,8 @@
 //! Models for guests: what is asked is checked, bounded by the operator's budget, and counted.
 //!
-//! A request is refused before anybody is asked when it cannot fit the budget. What the model then
-//! reports is counted whatever it is, so a budget of a run can be exceeded by what one answer costs, and
-//! not by two.
+//! A request is refused before anybody is asked when it cannot fit the budget, and waits while others of its
+//! run hold what it needs. The shares of all requests under way fit the budget together, so it is exceeded
+//! only by answers that cost more than their share. What a model reports is counted whatever it is.
 
 mod budget;
 mod request;
@@ -48,15 +48,14 @@ impl Guest {
         let limit = self.call.limits.ai_requests;
         if self.account(&parts).used().requests >= limit {
             let message = format!("an attempt may ask models {limit} times");
-            return Err(permanent("too-many-ai-requests", &message));
+            return Err(self.refused_ai("too-many-ai-requests", message));
         }
-        let share = self
-            .account(&parts)
-            .reserve(&grant, asked.input_tokens(), asked.output_tokens_wanted())
-            .map_err(|message| {
-                let origin = parts.policy.get().origin().to_owned();
-                self.refused_ai("ai-budget-exceeded", format!("{message} ({origin})"))
-            })?;
+        let (input_tokens, wanted) = (asked.input_tokens(), asked.output_tokens_wanted());
+        let share = self.account(&parts).share(&grant, input_tokens, wanted).await;
+        let share = share.map_err(|message| {
+            let origin = parts.policy.get().origin().to_owned();
+            self.refused_ai("ai-budget-exceeded", format!("{message} ({origin})"))
+        })?;
         let schema = asked.schema.clone();
         let request = asked.for_model(&self.call.identity, &share);
         let answered = parts.ports.models.complete(request).await;

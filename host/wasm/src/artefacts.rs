@@ -64,10 +64,11 @@ impl Host for Guest {
         self.count()?;
         let bytes = content.len() as u64;
         let words = artefact::check_name(&name).and(artefact::check_media_type(&media_type));
-        let checked = words.map_err(|message| failure("invalid-artefact", message));
-        if let Err(failure) =
-            checked.and_then(|()| self.artefacts.check(&name, bytes, &self.call.limits))
-        {
+        if let Err(message) = words {
+            return Ok(Err(failure("invalid-artefact", message)));
+        }
+        if let Err(failure) = self.artefacts.check(&name, bytes, &self.call.limits) {
+            self.notes.refuse(Capability::Artefacts, &failure.message);
             return Ok(Err(failure));
         }
         if self.held.scrubber().is_some_and(|scrubber| scrubber.finds(&content)) {

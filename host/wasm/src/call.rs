@@ -7,6 +7,7 @@ use taskloom_core::attempt::{AiSpent, AttemptUse, Refused, ReleaseReason};
 use taskloom_core::context::Values;
 use taskloom_core::failure::Failure;
 use taskloom_core::id::{Digest, RunId, TaskId, TaskType, WorkflowId};
+use taskloom_core::plugin::Capability;
 use taskloom_core::time::Timestamp;
 
 use crate::cancel::CancelToken;
@@ -90,10 +91,15 @@ pub trait CallObserver: Send + Sync {
         None
     }
 
-    /// The host refused the handler something. Nothing is done by default; what is refused is in the
-    /// report as well.
+    /// The host refused the handler something. Nothing is done by default; the first that are refused are in
+    /// the report as well.
     fn refused(&self, refused: &Refused) {
         let _ = refused;
+    }
+
+    /// The host refused the handler so much more than could be told one by one. Nothing is done by default.
+    fn refused_more(&self, capability: Capability, count: u64) {
+        let _ = (capability, count);
     }
 
     /// The handler says how far it is: a fraction from 0 to 1 and a note. Nothing is done by default.

@@ -124,6 +124,8 @@ pub enum CatalogError {
 /// The plugins that are loaded.
 pub struct Catalog {
     shelf: Arc<Shelf>,
+    /// Where the policies stand that the host was given.
+    policy_origins: BTreeMap<PluginName, String>,
     versions: Versions,
     messages: Sender<Message>,
     keeper: Option<JoinHandle<()>>,
@@ -162,7 +164,17 @@ impl Catalog {
             .name("taskloom-catalog".to_owned())
             .spawn(move || keeper.run(&inbox))
             .map_err(CatalogError::Threads)?;
-        Ok(Self { shelf, versions, messages, keeper: Some(keeper), _watcher: watcher })
+        let origin =
+            |(name, policy): (&PluginName, &Policy)| (name.clone(), policy.origin().to_owned());
+        let policy_origins = config.policies.iter().map(origin).collect();
+        let keeper = Some(keeper);
+        Ok(Self { shelf, policy_origins, versions, messages, keeper, _watcher: watcher })
+    }
+
+    /// Where the policy of a plugin stands: in its file in the folder, unless the host was given one.
+    pub fn policy_origin(&self, name: &PluginName) -> String {
+        let given = self.policy_origins.get(name).cloned();
+        given.unwrap_or_else(|| folder::policy_file(name))
     }
 
     /// The version of a plugin that runs pinned. `None` when it is in quarantine, and when it is not

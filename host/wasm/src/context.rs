@@ -93,6 +93,7 @@ impl Host for Guest {
             scrubber.clean(&mut value);
         }
         if let Err(message) = self.writes.set(&name, value) {
+            self.notes.refuse(Capability::Context, &message);
             return Ok(Err(failure("context-too-large", message)));
         }
         self.notes.use_by(|uses| uses.context_writes += 1);

@@ -11,11 +11,17 @@ use crate::bindings::taskloom::plugin::types;
 use crate::call::Ending;
 use crate::guest::{Guest, HostCallsExceeded, Panic, cut};
 use crate::memory::Refused;
-use crate::notes::Denial;
+use crate::notes::{Denial, Denied};
 use crate::watched::Stop;
 
 /// The code of a failure for want of a sign of life.
 const HEARTBEAT_MISSED: &str = "heartbeat-missed";
+
+/// The code by which the SDKs say that a request was refused.
+pub(crate) const DENIED: &str = "http-denied";
+
+/// The code by which the SDKs say that a request brought no answer, and nothing of the reason.
+const UNANSWERED: &str = "http-failed";
 
 /// The longest code of a failure, in bytes.
 const CODE_BYTES_MAX: usize = 64;
@@ -33,8 +39,8 @@ pub(crate) type Outcome = Result<wasmtime::Result<Result<String, types::TaskErro
 pub(crate) fn of(outcome: Outcome, guest: &Guest, output_schema: &Schema) -> Ending {
     match outcome {
         Ok(Ok(Ok(output))) => returned(output, guest, output_schema),
-        Ok(Ok(Err(error))) => with_denial(failed(error, guest), guest),
-        Ok(Err(error)) => with_denial(trapped(&error, guest), guest),
+        Ok(Ok(Err(error))) => after_denial(failed(error, guest), guest),
+        Ok(Err(error)) => beside_denial(trapped(&error, guest), guest),
         Err(Stop::TimedOut) => {
             let message = format!("the attempt took longer than {:?}", guest.call.limits.timeout);
             Failure::new(FailureClass::Timeout, "timeout", message).into()
@@ -211,21 +217,21 @@ fn without_hash(function: &str) -> &str {
     }
 }
 
-/// A failure that follows from a request that was not let through says so.
-fn with_denial(ending: Ending, guest: &Guest) -> Ending {
-    let Some(denial) = guest.notes.denial() else { return ending };
+/// A failure that a handler returned after a request that was not let through. One that follows from it says why and
+/// is not tried again, since that would be refused again; any other is what the handler says.
+fn after_denial(ending: Ending, guest: &Guest) -> Ending {
+    let Some(denied) = guest.notes.denied() else { return ending };
     let Ending::Failed { mut failure, retry_after_ms } = ending else { return ending };
+    if !follows(&failure, &denied) {
+        return beside_denial(Ending::Failed { failure, retry_after_ms }, guest);
+    }
     let own = std::mem::take(&mut failure.message);
-    match denial {
+    match denied.denial {
+        // The SDK's own words for a refusal say no more, and repeat the URL with its query.
+        Denial::NotGranted(why) if failure.code == DENIED => failure.message = why,
         Denial::NotGranted(why) => {
-            // The SDK's own words for a refusal say no more, and repeat the URL with its query.
-            failure.message = match failure.code.as_str() {
-                "http-denied" => why,
-                _ => format!("{why} (the handler: {own})"),
-            };
-            // A retry would be refused again.
-            if failure.class == FailureClass::Retryable || failure.class == FailureClass::Crash {
-                failure.class = FailureClass::Permanent;
+            failure.message = format!("{why} (the handler: {own})");
+            if failure.class == FailureClass::Retryable {
                 failure.code = "not-granted".to_owned();
             }
         }
@@ -235,6 +241,27 @@ fn with_denial(ending: Ending, guest: &Guest) -> Ending {
             failure.code = code.to_owned();
         }
     }
-    let retry_after_ms = retry_after_ms.filter(|_| failure.class == FailureClass::Retryable);
-    Ending::Failed { failure, retry_after_ms }
+    if failure.class == FailureClass::Retryable {
+        failure.class = FailureClass::Permanent;
+    }
+    Ending::Failed { failure, retry_after_ms: None }
+}
+
+/// Whether a failure is what comes of a request that was not let through, by its code.
+fn follows(failure: &Failure, denied: &Denied) -> bool {
+    let Denied { code, is_doubtful, .. } = denied;
+    // A handler in JavaScript is not told why a request brought no answer.
+    failure.code == *code || (failure.code == UNANSWERED && !is_doubtful)
+}
+
+/// A failure that is what it is, and tells beside it that a request was not let through.
+fn beside_denial(mut ending: Ending, guest: &Guest) -> Ending {
+    if let Ending::Failed { failure, .. } = &mut ending
+        && let Some(Denied { denial, .. }) = guest.notes.denied()
+    {
+        let (Denial::NotGranted(why) | Denial::Limit(_, why)) = denial;
+        failure.message =
+            format!("{} (before, the host refused a request: {why})", failure.message);
+    }
+    ending
 }

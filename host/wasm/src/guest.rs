@@ -12,7 +12,7 @@ use crate::call::{Call, CallIdentity, CallObserver, LogRecord};
 use crate::context::ContextWrites;
 use crate::memory::{Memory, MemoryBudget};
 use crate::metrics::Metrics;
-use crate::notes::Notes;
+use crate::notes::{Notes, Untold};
 use crate::outside::{Outside, OutsideParts, still};
 use crate::pulse::Pulse;
 use crate::secrets::Held;
@@ -76,6 +76,7 @@ impl Guest {
         let log = Log::new(call.limits.log_lines, call.limits.log_bytes);
         let memory = Memory::new(call.limits.memory_bytes, budget);
         let metrics = Metrics::new(call.limits.metrics);
+        let held = Held::default();
         Self {
             memory,
             log,
@@ -86,8 +87,8 @@ impl Guest {
             artefacts: Artefacts::default(),
             metrics,
             writes: ContextWrites::default(),
-            held: Held::default(),
-            notes: Notes::default(),
+            notes: Notes::of(held.clone()),
+            held,
             account: None,
             outside: None,
             parts,
@@ -132,8 +133,10 @@ impl Guest {
 
     /// Logs what the guest printed and what the host has to say about what it asked for.
     pub(crate) fn log_outside(&mut self) {
-        for refused in self.notes.take_refusals() {
-            self.call.observer.refused(&refused);
+        let Untold { whole, more } = self.notes.take_refusals();
+        whole.iter().for_each(|refused| self.call.observer.refused(refused));
+        for (capability, count) in more {
+            self.call.observer.refused_more(capability, count);
         }
         for (level, message) in self.notes.take_lines() {
             self.write_log(level, message, None);

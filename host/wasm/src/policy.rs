@@ -72,6 +72,8 @@ pub struct AiGrant {
     pub tokens_per_call: u64,
     /// Tokens over all attempts of one run.
     pub tokens_per_run: u64,
+    /// What one request may cost, in millionths of a US dollar. So much is set aside while it is under way.
+    pub usd_micros_per_call: u64,
     /// Money over all attempts of one run, in millionths of a US dollar.
     pub usd_micros_per_run: u64,
 }
@@ -79,8 +81,12 @@ pub struct AiGrant {
 impl AiGrant {
     /// What `[ai]` grants when it says no more: enough for a few pages, and little enough that a
     /// mistake costs little.
-    pub const DEFAULT: Self =
-        Self { tokens_per_call: 16_384, tokens_per_run: 100_000, usd_micros_per_run: 1_000_000 };
+    pub const DEFAULT: Self = Self {
+        tokens_per_call: 16_384,
+        tokens_per_run: 100_000,
+        usd_micros_per_call: 250_000,
+        usd_micros_per_run: 1_000_000,
+    };
 }
 
 impl Policy {
@@ -261,6 +267,24 @@ mod tests {
         assert_eq!(policy.grants_digest(), tighter.grants_digest());
         assert_eq!(policy.limits().memory_bytes, Some(32 << 20));
         assert_eq!(policy.limits().timeout_ms, Some(5_000));
+    }
+
+    #[test]
+    fn a_request_to_a_model_may_cost_a_part_of_what_its_run_may() {
+        for (source, call, run) in [
+            ("[ai]", 250_000, 1_000_000),
+            ("[ai]\nusd_per_run = 2", 500_000, 2_000_000),
+            ("[ai]\nusd_per_run = 2\nusd_per_call = 1.5", 1_500_000, 2_000_000),
+            ("[ai]\nusd_per_run = 0", 1, 0),
+        ] {
+            let policy = Policy::read("p.policy.toml", source).expect("no problems");
+            let grant = policy.ai().expect("granted");
+            assert_eq!(
+                (grant.usd_micros_per_call, grant.usd_micros_per_run),
+                (call, run),
+                "{source}"
+            );
+        }
     }
 
     #[test]

@@ -100,6 +100,18 @@ impl Held {
     }
 }
 
+#[cfg(test)]
+impl Held {
+    /// Those of a call with one secret, which went out in a request.
+    pub(crate) fn with_spent(name: &str, value: &str) -> Self {
+        let held = Self::default();
+        let placeholder = Placeholder { name: name.into(), text: PREFIX.into() };
+        let forms = vec![SecretValue::new(value.as_bytes().to_vec())];
+        held.with(|state| state.spent.push(Spent { placeholder, forms }));
+        held
+    }
+}
+
 impl std::fmt::Debug for Held {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Held")
@@ -120,6 +132,7 @@ impl Host for Guest {
         let most = self.call.limits.secrets;
         if self.held.count() as u64 >= most {
             let message = format!("an attempt may use {most} secrets");
+            self.notes.refuse(Capability::Secrets, &message);
             return Ok(Err(failure("too-many-secrets", message)));
         }
         // Asked for now, so that a secret that is not there is told before a request is made.

@@ -59,7 +59,8 @@ pub(super) fn shown(api: &Api, name: &str) -> Result<Json<Plugin>, ApiError> {
     let catalog = &api.app.catalog;
     let entry = entry(api, name)?;
     let versions = PluginVersion::all(catalog, &entry.stem);
-    Ok(Json(Plugin::new(&entry, catalog.current(&entry.stem).as_deref(), versions)))
+    let (policy_file, plugin) = (catalog.policy_origin(&entry.stem), catalog.current(&entry.stem));
+    Ok(Json(Plugin::new(&entry, policy_file, plugin.as_deref(), versions)))
 }
 
 /// A file of the plugins folder.

@@ -212,12 +212,13 @@ fn offers(plugin: &Plugin) -> String {
     for SecretGrant { name, destination } in &plugin.secret_grants {
         line("granted", format!("secret {} to {}", one_line(name), requests(destination)));
     }
-    if let Some(AiGrant { tokens_per_call, tokens_per_run, usd_per_run }) = &plugin.ai_grant {
+    if let Some(grant) = &plugin.ai_grant {
+        let AiGrant { tokens_per_call, tokens_per_run, usd_per_call, usd_per_run } = grant;
         line(
             "granted",
             format!(
-                "models: {tokens_per_call} tokens a call, {tokens_per_run} tokens and {usd_per_run} \
-                 US dollars a run"
+                "models: {tokens_per_call} tokens and {usd_per_call} US dollars a call, \
+                 {tokens_per_run} tokens and {usd_per_run} US dollars a run"
             ),
         );
     }

@@ -13,7 +13,7 @@ use taskloom_core::expression::Template;
 use taskloom_core::failure::{Failure, FailureClass};
 use taskloom_core::id::{Digest, RunId, TaskId};
 use taskloom_core::payload::PayloadRef;
-use taskloom_core::plugin::ResourceClass;
+use taskloom_core::plugin::{Capability, ResourceClass};
 use taskloom_core::run::{AttemptResult, RunState, TaskIndex};
 use taskloom_core::time::Timestamp;
 use taskloom_core::workflow::{NodeIndex, Workflow};
@@ -566,6 +566,10 @@ impl CallObserver for Observer {
     fn refused(&self, refused: &Refused) {
         let (at, attempt) = (self.shared.clock.now(), (self.run, &self.task_id, self.number));
         self.shared.audit.refused(self.plugin.name(), at, attempt, refused);
+    }
+
+    fn refused_more(&self, capability: Capability, count: u64) {
+        self.shared.audit.refused_more(self.plugin.name(), capability, count);
     }
 
     fn put_artefact(&self, content: &[u8]) -> Result<Digest, String> {

@@ -103,7 +103,7 @@ impl Asked {
             temperature,
             model,
             output_tokens_max: share.output_tokens,
-            usd_micros_max: share.usd_micros_left,
+            usd_micros_max: share.usd_micros,
         }
     }
 }

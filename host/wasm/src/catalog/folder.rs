@@ -58,7 +58,12 @@ pub(super) fn wasm_path(folder: &Path, name: &PluginName) -> PathBuf {
 
 /// The file of a plugin's policy.
 pub(super) fn policy_path(folder: &Path, name: &PluginName) -> PathBuf {
-    folder.join(format!("{name}.policy.toml"))
+    folder.join(policy_file(name))
+}
+
+/// The name of that file.
+pub(super) fn policy_file(name: &PluginName) -> String {
+    format!("{name}.policy.toml")
 }
 
 /// The file of a plugin's signature.

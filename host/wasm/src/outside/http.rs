@@ -13,6 +13,7 @@ use taskloom_core::plugin::{Capability, Effects};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::OutsideParts;
+use crate::ending::DENIED;
 use crate::notes::{Denial, Notes};
 use crate::secrets::{Filled, Held, Scrubbed, Scrubber};
 
@@ -43,13 +44,14 @@ impl Hooks {
     /// Where a request goes, if it may.
     fn check(&self, method: &Method, uri: &http::Uri) -> Result<Target, Error> {
         let target = Target::of(method.clone(), &uri.to_string()).map_err(|error| {
-            self.notes.line("warn", format!("a request was not sent: {error}"));
-            match error {
+            let told = match error {
                 TargetError::Credentials => Error::HttpRequestDenied,
                 TargetError::Scheme(_) | TargetError::Invalid { .. } => {
                     Error::HttpRequestUriInvalid
                 }
-            }
+            };
+            let denial = Denial::NotGranted(format!("a request was refused: {error}"));
+            deny(&self.notes, Capability::Http, denial, told)
         })?;
         let effects = self.parts.effects;
         let read = *target.method() == Method::GET || *target.method() == Method::HEAD;
@@ -73,11 +75,22 @@ impl Hooks {
         match refusal {
             None => Ok(target),
             Some(message) => {
-                self.notes.deny(Capability::Http, Denial::NotGranted(message));
-                Err(Error::HttpRequestDenied)
+                let denial = Denial::NotGranted(message);
+                Err(deny(&self.notes, Capability::Http, denial, Error::HttpRequestDenied))
             }
         }
     }
+}
+
+/// Notes that a request was not let through, and gives what the guest is `told`.
+fn deny(notes: &Notes, capability: Capability, denial: Denial, told: Error) -> Error {
+    let code = match told {
+        Error::HttpRequestUriInvalid | Error::HttpRequestBodySize(_) => "http-invalid-request",
+        Error::HttpResponseBodySize(_) => "http-response-too-large",
+        _ => DENIED,
+    };
+    notes.deny(capability, denial, code);
+    told
 }
 
 impl WasiHttpHooks for Hooks {
@@ -101,7 +114,7 @@ impl WasiHttpHooks for Hooks {
         let (parts, budget) = (Arc::clone(&self.parts), Arc::clone(&self.budget));
         let (notes, held) = (self.notes.clone(), self.held.clone());
         Box::new(async move {
-            let body = gather(body).await?;
+            let body = gather(body, &notes).await?;
             let mut headers = head.headers;
             // The client counts what it sends, which is not what the guest wrote.
             headers.remove(CONTENT_LENGTH);
@@ -149,8 +162,8 @@ async fn fill(
             Ok(outgoing)
         }
         Err(message) => {
-            notes.deny(Capability::Secrets, Denial::NotGranted(message));
-            Err(Error::HttpRequestDenied)
+            let denial = Denial::NotGranted(message);
+            Err(deny(notes, Capability::Secrets, denial, Error::HttpRequestDenied))
         }
     }
 }
@@ -184,12 +197,14 @@ fn patience(options: Option<RequestOptions>) -> Patience {
 }
 
 /// The whole body of a request.
-async fn gather(mut body: WasiBody) -> Result<Bytes, Error> {
+async fn gather(mut body: WasiBody, notes: &Notes) -> Result<Bytes, Error> {
     let mut gathered = BytesMut::new();
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame?.into_data() {
             if gathered.len() + data.len() > REQUEST_BYTES_MAX {
-                return Err(Error::HttpRequestBodySize(Some(REQUEST_BYTES_MAX as u64)));
+                let message = format!("the request's body has more than {REQUEST_BYTES_MAX} bytes");
+                let told = Error::HttpRequestBodySize(Some(REQUEST_BYTES_MAX as u64));
+                return Err(over_limit("request-too-large", message, notes, told));
             }
             gathered.extend_from_slice(&data);
         }
@@ -202,23 +217,23 @@ fn unsent(error: SendError, notes: &Notes) -> Error {
     let message = error.to_string();
     match error {
         SendError::TooManyRequests { .. } => {
-            notes.deny(Capability::Http, Denial::Limit("requests-exceeded", message));
-            Error::HttpRequestDenied
+            over_limit("requests-exceeded", message, notes, Error::HttpRequestDenied)
         }
         SendError::ResponseTooLarge { limit } => {
-            notes.deny(Capability::Http, Denial::Limit("response-too-large", message));
-            Error::HttpResponseBodySize(Some(limit))
+            let told = Error::HttpResponseBodySize(Some(limit));
+            over_limit("response-too-large", message, notes, told)
         }
         SendError::AddressRefused(_) => {
-            notes.deny(Capability::Http, Denial::NotGranted(message));
-            Error::DestinationIpProhibited
+            let denial = Denial::NotGranted(message);
+            deny(notes, Capability::Http, denial, Error::DestinationIpProhibited)
         }
         other => {
-            notes.line("debug", message);
+            notes.unanswered(message);
             match other {
                 SendError::NameNotFound { reason, .. } => {
                     Error::DnsError { rcode: Some(reason), info_code: None }
                 }
+                SendError::NameUnanswered { .. } => Error::DnsTimeout,
                 SendError::Connect { .. } => Error::ConnectionRefused,
                 SendError::Tls { .. } => Error::TlsProtocolError,
                 SendError::Timeout { .. } => Error::ConnectionTimeout,
@@ -233,13 +248,21 @@ fn unreceived(error: ReceivedError, notes: &Notes) -> Error {
     let message = error.to_string();
     match error {
         ReceivedError::TooLarge { limit } => {
-            notes.deny(Capability::Http, Denial::Limit("response-too-large", message));
-            Error::HttpResponseBodySize(Some(limit))
+            let told = Error::HttpResponseBodySize(Some(limit));
+            over_limit("response-too-large", message, notes, told)
         }
-        ReceivedError::Timeout => Error::ConnectionReadTimeout,
+        ReceivedError::Timeout => {
+            notes.unanswered(message);
+            Error::ConnectionReadTimeout
+        }
         ReceivedError::Broken(_) => {
-            notes.line("debug", message);
+            notes.unanswered(message);
             Error::HttpResponseIncomplete
         }
     }
+}
+
+/// Notes that a limit of the call is reached, by the `code` of its failure, and gives what the guest is `told`.
+fn over_limit(code: &'static str, message: String, notes: &Notes, told: Error) -> Error {
+    deny(notes, Capability::Http, Denial::Limit(code, message), told)
 }

@@ -27,6 +27,9 @@ const CALLS_MAX: i64 = 1_000_000;
 /// The most money that can be granted, in US dollars.
 const USD_MAX: f64 = 1_000_000.0;
 
+/// Requests to models that a run can have under way at once when nobody says what one may cost.
+const REQUESTS_AT_ONCE: u64 = 4;
+
 /// One `[[http]]` section.
 pub(super) fn http(mut table: Table<'_>) -> Option<Grant> {
     let grant = destination(&mut table, &[Method::GET, Method::HEAD]);
@@ -52,13 +55,16 @@ pub(super) fn secret(mut table: Table<'_>) -> Option<(String, Grant)> {
 pub(super) fn ai(mut table: Table<'_>) -> AiGrant {
     let mut tokens = |key| table.integer(key, 1..=TOKENS_MAX).map(i64::unsigned_abs);
     let (call, run) = (tokens("tokens_per_call"), tokens("tokens_per_run"));
-    let usd = table.float("usd_per_run", 0.0..=USD_MAX);
+    let mut usd = |key| table.float(key, 0.0..=USD_MAX).map(micros);
+    let (usd_call, usd_run) = (usd("usd_per_call"), usd("usd_per_run"));
     table.finish();
     let default = AiGrant::DEFAULT;
+    let usd_run = usd_run.unwrap_or(default.usd_micros_per_run);
     AiGrant {
         tokens_per_call: call.unwrap_or(default.tokens_per_call),
         tokens_per_run: run.unwrap_or(default.tokens_per_run),
-        usd_micros_per_run: usd.map_or(default.usd_micros_per_run, micros),
+        usd_micros_per_call: usd_call.unwrap_or(usd_run / REQUESTS_AT_ONCE).max(1),
+        usd_micros_per_run: usd_run,
     }
 }
 

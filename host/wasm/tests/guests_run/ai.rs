@@ -1,6 +1,6 @@
 //! Models: by grant, within budgets, with answers that fit.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use taskloom_core::attempt::AiSpent;
@@ -9,14 +9,41 @@ use taskloom_wasm::ports::{
     ModelAnswer, ModelFailure, ModelFuture, ModelRequest, ModelRetry, ModelUsage, Models,
 };
 use taskloom_wasm::{CallReport, Plugin};
+use tokio::sync::Notify;
 
 use crate::fixture::{Heard, call, hostile, runtime, told, under};
 
 /// A model that answers with what it was asked last; some words mean something else.
 pub(crate) struct Model;
 
+/// For each request the run, and what it may cost.
+static ASKED: Mutex<Vec<(RunId, u64)>> = Mutex::new(Vec::new());
+
+/// Wakes when a model was asked.
+static NEWS: Notify = Notify::const_new();
+
+/// What each request of a run may cost, once there are so many.
+async fn asked(run: RunId, count: usize) -> Vec<u64> {
+    loop {
+        let news = NEWS.notified();
+        let shares = asked_now(run);
+        if shares.len() >= count {
+            return shares;
+        }
+        news.await;
+    }
+}
+
+fn asked_now(run: RunId) -> Vec<u64> {
+    let asked = ASKED.lock().expect("not poisoned");
+    asked.iter().filter(|(of, _)| *of == run).map(|(_, share)| *share).collect()
+}
+
 impl Models for Model {
     fn complete(&self, request: ModelRequest) -> ModelFuture<'_> {
+        let asked = (request.identity.run_id, request.usd_micros_max);
+        ASKED.lock().expect("not poisoned").push(asked);
+        NEWS.notify_waiters();
         Box::pin(async move {
             let text = request.messages.last().expect("a message").content.clone();
             let usage =
@@ -174,6 +201,39 @@ async fn attempts_of_one_run_share_a_budget_and_runs_do_not() {
 }
 
 #[tokio::test]
+async fn requests_at_once_do_not_spend_the_same_money() {
+    let plugin = under("[ai]\nusd_per_call = 0.4\nusd_per_run = 1.0\n");
+    let (run, any) = (run(), r#"{"prompt": "hm"}"#);
+    let parked = [(); 2].map(|()| {
+        let (mut call, _) = call("ask-model", r#"{"prompt": "park"}"#);
+        call.identity.run_id = run;
+        let (cancel, plugin) = (call.cancel.clone(), Arc::clone(&plugin));
+        (cancel, tokio::spawn(async move { runtime().call(&plugin, call).await }))
+    });
+    assert_eq!(asked(run, 2).await, [400_000, 400_000]);
+    // 0.20 are left, and a third may cost 0.40: it waits, on the time of its attempt.
+    let (mut third, _) = call("ask-model", any);
+    third.identity.run_id = run;
+    third.limits.timeout = Duration::from_millis(150);
+    let report = runtime().call(&plugin, third).await;
+    assert!(told(&report.ending).starts_with("timeout timeout"), "{}", told(&report.ending));
+    assert_eq!(asked_now(run).len(), 2, "no third was asked");
+    for (cancel, parked) in parked {
+        cancel.cancel("a person asked");
+        let report = parked.await.expect("no panic");
+        let used = report.usage.capabilities.expect("used").ai.expect("asked");
+        assert_eq!(used.usd_micros, 400_000, "nobody knows what it cost");
+    }
+    let (report, _) = ask_in(&plugin, "ask-model", any, run).await;
+    assert!(told(&report.ending).starts_with("succeeded"), "{}", told(&report.ending));
+    assert_eq!(asked_now(run)[2], 200_000, "what is left");
+    let (report, heard) = ask_in(&plugin, "ask-model", any, run).await;
+    let told = told(&report.ending);
+    assert!(told.starts_with("permanent ai-budget-exceeded: the run has spent"), "{told}");
+    assert_eq!(heard.refused().len(), 1);
+}
+
+#[tokio::test]
 async fn a_model_that_is_stopped_counts_as_if_it_had_answered() {
     let plugin = under(GRANT);
     let (mut call, _) = call("ask-model", r#"{"prompt": "park", "max_output_tokens": 50}"#);
@@ -182,18 +242,17 @@ async fn a_model_that_is_stopped_counts_as_if_it_had_answered() {
     let report = runtime().call(&plugin, call).await;
     assert!(told(&report.ending).starts_with("timeout timeout"), "{}", told(&report.ending));
     let used = report.usage.capabilities.expect("used").ai.expect("asked");
-    assert_eq!((used.requests, used.output_tokens), (1, 50));
+    assert_eq!((used.requests, used.output_tokens, used.usd_micros), (1, 50, 250_000));
 }
 
 #[tokio::test]
 async fn an_attempt_asks_so_often_and_no_more() {
     let plugin = under("[ai]\nusd_per_run = 1000.0\n");
-    let (mut call, _) = call("ask-model", r#"{"prompt": "hm", "times": 3}"#);
+    let (mut call, heard) = call("ask-model", r#"{"prompt": "hm", "times": 3}"#);
     call.identity.run_id = run();
     call.limits.ai_requests = 2;
     let report = runtime().call(&plugin, call).await;
-    assert_eq!(
-        told(&report.ending),
-        "permanent too-many-ai-requests: an attempt may ask models 2 times"
-    );
+    let message = "an attempt may ask models 2 times";
+    assert_eq!(told(&report.ending), format!("permanent too-many-ai-requests: {message}"));
+    assert_eq!(heard.refused(), [format!("ai: {message}")]);
 }

@@ -259,6 +259,8 @@ fn a_policy_of_the_host_goes_before_one_in_the_folder() {
     shop.loaded();
     let granted = || shop.catalog.current(&name("hostile")).expect("loaded").policy();
     assert_eq!(*granted(), own);
+    assert_eq!(shop.catalog.policy_origin(&name("hostile")), "the configuration");
+    assert_eq!(shop.catalog.policy_origin(&name("other")), "other.policy.toml");
     // Nor does one in the folder that cannot be read: nobody looks at it.
     shop.write("hostile.policy.toml", b"[[http]]\nhots = 1\n");
     shop.loaded();

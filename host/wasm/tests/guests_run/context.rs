@@ -83,9 +83,28 @@ async fn names_are_read_and_set_by_grant() {
 #[tokio::test]
 async fn what_an_attempt_sets_is_bounded() {
     let input = json!({ "set": { "large": "x".repeat(70_000) } });
-    let (report, _) = use_context(&under(GRANT), "use-context", &input).await;
+    let (report, heard) = use_context(&under(GRANT), "use-context", &input).await;
     let told = told(&report.ending);
     assert!(told.starts_with("permanent context-too-large: with `large`"), "{told}");
+    assert!(heard.refused()[0].starts_with("context: with `large`"), "{:?}", heard.refused());
+}
+
+#[tokio::test]
+async fn a_flood_of_refusals_is_counted_to_the_last() {
+    let (report, heard) = run("flood-refusals", r#"{"times": 20000}"#, |_| ()).await;
+    assert_eq!(told(&report.ending), "succeeded {}");
+    let more = *heard.more_refusals.lock().expect("not poisoned");
+    assert_eq!(heard.refused().len() as u64 + more, 20_000);
+    assert_eq!(report.usage.capabilities.expect("refused").refused, 20_000);
+}
+
+#[tokio::test]
+async fn artefacts_beyond_a_limit_are_refused() {
+    let input = r#"{"files": [["a.txt", "one"], ["b.txt", "two"]]}"#;
+    let (report, heard) = run("leave", input, |limits| limits.artefacts = 1).await;
+    let message = "an attempt may leave 1 artefacts";
+    assert_eq!(told(&report.ending), format!("permanent too-many-artefacts: {message}"));
+    assert_eq!(heard.refused(), [format!("artefacts: {message}")]);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use taskloom_core::attempt::{AiSpent, Refused};
 use taskloom_core::id::{Digest, PluginName, RunId, TaskId, TaskType, WorkflowId};
-use taskloom_core::plugin::LimitsWish;
+use taskloom_core::plugin::{Capability, LimitsWish};
 use taskloom_core::time::Timestamp;
 use taskloom_wasm::ports::Ports;
 use taskloom_wasm::{
@@ -89,6 +89,8 @@ pub(crate) struct Heard {
     pub(crate) lines: Mutex<Vec<LogRecord>>,
     pub(crate) progress: Mutex<Vec<(f64, String)>>,
     pub(crate) refusals: Mutex<Vec<Refused>>,
+    /// How many more there were.
+    pub(crate) more_refusals: Mutex<u64>,
     pub(crate) spoke: tokio::sync::Notify,
     /// The files that were left, which can be read again.
     pub(crate) files: Mutex<HashMap<Digest, Vec<u8>>>,
@@ -107,6 +109,10 @@ impl CallObserver for Heard {
 
     fn refused(&self, refused: &Refused) {
         self.refusals.lock().expect("not poisoned").push(refused.clone());
+    }
+
+    fn refused_more(&self, _: Capability, count: u64) {
+        *self.more_refusals.lock().expect("not poisoned") += count;
     }
 
     fn put_artefact(&self, content: &[u8]) -> Result<Digest, String> {

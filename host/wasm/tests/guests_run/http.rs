@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use taskloom_connectors::egress::Bounds;
+use taskloom_connectors::egress::{Bounds, Egress, Names};
 use taskloom_wasm::{CallLimits, CallReport, Plugin, Policy, Runtime, RuntimeConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -129,12 +129,151 @@ async fn responses_and_requests_are_bounded() {
     let port = server(Some(HELLO)).await;
     let plugin = granted(port, "[\"GET\"]");
     let input = format!(r#"{{"url": "http://127.0.0.1:{port}/"}}"#);
-    let (report, _) = open(&plugin, "open-url", &input, |limits| limits.response_bytes = 4).await;
+    let (report, heard) =
+        open(&plugin, "open-url", &input, |limits| limits.response_bytes = 4).await;
     let response = told(&report.ending);
     assert!(response.starts_with("limit response-too-large: the response would"), "{response}");
-    let (report, _) = open(&plugin, "open-url", &input, |limits| limits.requests = 0).await;
+    assert!(heard.refused()[0].starts_with("http: the response would"), "{:?}", heard.refused());
+    let (report, heard) = open(&plugin, "open-url", &input, |limits| limits.requests = 0).await;
     let request = told(&report.ending);
     assert!(request.starts_with("limit requests-exceeded: the call's limit of 0"), "{request}");
+    assert!(heard.refused()[0].starts_with("http: the call's limit"), "{:?}", heard.refused());
+}
+
+#[tokio::test]
+async fn a_request_that_is_too_large_is_refused() {
+    let port = server(Some(HELLO)).await;
+    let plugin = granted(port, "[\"POST\"]");
+    let bytes = 16 * 1024 * 1024 + 1;
+    let input = format!(
+        r#"{{"url": "http://127.0.0.1:{port}/", "method": "POST", "body_bytes": {bytes}}}"#
+    );
+    let (report, heard) = open(&plugin, "open-url", &input, |_| ()).await;
+    let told = told(&report.ending);
+    let message = "the request's body has more than 16777216 bytes";
+    assert!(told.starts_with(&format!("limit request-too-large: {message}")), "{told}");
+    assert_eq!(heard.refused(), [format!("http: {message}")]);
+    assert_eq!(report.usage.requests, 0);
+}
+
+#[tokio::test]
+async fn a_url_that_nobody_could_grant_is_refused_and_noted() {
+    let port = server(Some(HELLO)).await;
+    let plugin = granted(port, "[\"GET\"]");
+    let long = format!("/{}", "x".repeat(9_000));
+    for (authority, path, expected) in [
+        (
+            format!("me:secret@127.0.0.1:{port}"),
+            "/",
+            "http: a request was refused: a URL with a user",
+        ),
+        (format!("127.0.0.1:{port}"), &*long, "it is longer than 8192 bytes"),
+    ] {
+        let input = format!(r#"{{"authority": "{authority}", "path": "{path}"}}"#);
+        let (report, heard) = open(&plugin, "inject-url", &input, |_| ()).await;
+        let refused = heard.refused();
+        assert!(refused.len() == 1 && refused[0].contains(expected), "{authority}: {refused:?}");
+        assert_eq!(report.usage.capabilities.expect("refused").refused, 1);
+        assert_eq!(report.usage.requests, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_crash_stays_a_crash_whatever_was_refused_before() {
+    for (ending, expected) in [
+        ("panic", "crash panic: the handler panicked: nobody expected this"),
+        ("trap", "crash trap: the handler crashed: "),
+    ] {
+        let input = format!(r#"{{"url": "http://127.0.0.1:9/", "ending": "{ending}"}}"#);
+        let (report, heard) = open(&hostile(), "request-then", &input, |_| ()).await;
+        let told = told(&report.ending);
+        assert!(told.starts_with(expected), "{told}");
+        assert!(told.contains(" (before, the host refused a request: "), "{told}");
+        assert_eq!(heard.refused().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_failure_after_a_refusal_is_permanent_if_it_follows_from_it() {
+    let port = server(None).await;
+    let closed = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let dead = closed.local_addr().expect("bound").port();
+    drop(closed);
+    let plugin = granted(dead, "[\"GET\"]");
+    let refused = format!("http://127.0.0.1:{port}/");
+    let unanswered = format!("http://127.0.0.1:{dead}/");
+    for (code, next, expected) in [
+        ("http-denied", None, "permanent http-denied: plugins/hostile.policy.toml does not grant"),
+        ("http-failed", None, "permanent not-granted: plugins/hostile.policy.toml does not grant"),
+        (
+            "http-failed",
+            Some(&unanswered),
+            "retryable http-failed: the input asks for a failure (before",
+        ),
+        ("upstream-busy", None, "retryable upstream-busy: the input asks for a failure (before"),
+    ] {
+        let input = serde_json::json!({ "url": refused, "next": next, "ending": "retryable", "code": code });
+        let (report, heard) = open(&plugin, "request-then", &input.to_string(), |_| ()).await;
+        let told = told(&report.ending);
+        assert!(told.starts_with(expected), "{code} {next:?}: {told}");
+        assert_eq!(heard.refused().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_failure_after_a_limit_is_of_that_limit_if_it_follows_from_it() {
+    let port = server(Some(HELLO)).await;
+    let plugin = granted(port, "[\"GET\"]");
+    for (code, expected) in [
+        ("http-denied", "limit requests-exceeded: the call's limit of 0 requests"),
+        ("own", "permanent own: the input asks for a failure (before, the host refused"),
+    ] {
+        let input = format!(
+            r#"{{"url": "http://127.0.0.1:{port}/", "ending": "permanent", "code": "{code}"}}"#
+        );
+        let (report, _) = open(&plugin, "request-then", &input, |limits| limits.requests = 0).await;
+        let told = told(&report.ending);
+        assert!(told.starts_with(expected), "{code}: {told}");
+    }
+}
+
+/// A runtime of its own, and the hostile guest in it.
+fn apart(config: RuntimeConfig, policy: &str) -> (Runtime, Arc<Plugin>) {
+    let policy = Policy::read("plugins/hostile.policy.toml", policy).expect("a policy");
+    let load = move || {
+        let config = RuntimeConfig { instances_max: 8, ..config };
+        let runtime = Runtime::new(config).expect("a runtime");
+        let plugin = runtime.load(&name("hostile"), &component("hostile"), policy);
+        (runtime, plugin.expect("a plugin"))
+    };
+    std::thread::spawn(load).join().expect("no panic")
+}
+
+#[tokio::test]
+async fn a_granted_name_that_leads_to_a_private_address_is_refused_after_the_lookup() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    let names = Names::answered_by(|host| match host {
+        "inner.test" => Ok(vec!["10.0.0.1".parse().expect("an address")]),
+        _ => Ok(vec!["127.0.0.1".parse().expect("an address")]),
+    });
+    let egress = Some(Egress::resolving(names).expect("an egress"));
+    let policy = format!("[[http]]\nhost = \"*\"\nport = {port}\nschemes = [\"http\"]\n");
+    let (runtime, plugin) = apart(RuntimeConfig { egress, ..RuntimeConfig::default() }, &policy);
+    for (host, address) in [("inner.test", "10.0.0.1"), ("local.test", "127.0.0.1")] {
+        let (call, heard) = call("open-url", &format!(r#"{{"url": "http://{host}:{port}/"}}"#));
+        let report = runtime.call(&plugin, call).await;
+        let message = format!("`{host}` leads to {address}, which is not a public address; ");
+        let told = told(&report.ending);
+        assert!(told.starts_with(&format!("permanent http-denied: {message}")), "{told}");
+        let refused = heard.refused();
+        assert!(
+            refused.len() == 1 && refused[0].starts_with(&format!("http: {message}")),
+            "{refused:?}"
+        );
+    }
+    let connected = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
+    assert!(connected.is_err(), "nobody connected");
 }
 
 #[tokio::test]
@@ -226,17 +365,10 @@ async fn an_answer_that_drips_is_stopped_at_the_deadline() {
 async fn a_request_beyond_those_of_its_plugin_waits_on_the_time_of_its_attempt() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let port = listener.local_addr().expect("bound").port();
-    let source = format!("[[http]]\nhost = \"127.0.0.1\"\nport = {port}\nschemes = [\"http\"]\n");
-    let policy = Policy::read("plugins/hostile.policy.toml", &source).expect("a policy");
-    // A runtime of its own, since the bound is one of the host.
-    let load = move || {
-        let requests = Bounds { total: 8, each: 1 };
-        let config = RuntimeConfig { instances_max: 8, requests, ..RuntimeConfig::default() };
-        let runtime = Runtime::new(config).expect("a runtime");
-        let plugin = runtime.load(&name("hostile"), &component("hostile"), policy);
-        (runtime, plugin.expect("a plugin"))
-    };
-    let (runtime, plugin) = std::thread::spawn(load).join().expect("no panic");
+    let policy = format!("[[http]]\nhost = \"127.0.0.1\"\nport = {port}\nschemes = [\"http\"]\n");
+    // The bound is one of the host.
+    let requests = Bounds { total: 8, each: 1 };
+    let (runtime, plugin) = apart(RuntimeConfig { requests, ..RuntimeConfig::default() }, &policy);
     let input = format!(r#"{{"url": "http://127.0.0.1:{port}/"}}"#);
     let first = call("park", &input).0;
     let (cancel, calling) = (first.cancel.clone(), runtime.clone());

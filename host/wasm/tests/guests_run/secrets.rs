@@ -209,6 +209,126 @@ async fn a_request_with_a_secret_to_another_destination_is_refused() {
 }
 
 #[tokio::test]
+async fn a_part_or_another_form_of_a_placeholder_goes_out_as_it_is_and_stands_for_nothing() {
+    let echo = Echo::start().await;
+    let plugin = echo.grants(&echo.secret("token"));
+    let port = echo.port;
+    for (path, headers, body) in [
+        ("/?k={token/percent}", "{}", ""),
+        ("/?a={token/head}&b={token/tail}", "{}", ""),
+        ("/", r#"{"x-one": "{token/head}", "x-two": "{token/tail}"}"#, ""),
+        ("/", "{}", "{token/head} {token/tail}"),
+        ("/", "{}", "{token/base64}"),
+        ("/{token/head}", "{}", ""),
+    ] {
+        let input = serde_json::json!({
+            "url": format!("http://127.0.0.1:{port}{path}"),
+            "method": "POST",
+            "headers": serde_json::from_str::<serde_json::Value>(headers).expect("JSON"),
+            "body": body,
+        });
+        let (report, heard) = send(&plugin, "send-secret", &input.to_string()).await;
+        let told = told(&report.ending);
+        assert!(told.starts_with("succeeded {\"status\":200"), "{path} {headers} {body}: {told}");
+        assert!(heard.refused().is_empty(), "{:?}", heard.refused());
+        let uses = report.usage.capabilities.map(|uses| uses.secrets).unwrap_or_default();
+        assert!(uses.is_empty(), "no secret left: {uses:?}");
+    }
+    let sent = echo.heard().join("\n");
+    for value in [TOKEN, "t0ken", "Value%26", "dDBrZW4t"] {
+        assert!(!sent.contains(value), "`{value}` went out: {sent}");
+    }
+    assert!(sent.contains("?k=%74askloomsecret"), "{sent}");
+}
+
+#[tokio::test]
+async fn a_placeholder_in_two_pieces_of_a_body_is_one() {
+    let (echo, other) = (Echo::start().await, Echo::start().await);
+    let more = format!(
+        "{}[[http]]\nhost = \"127.0.0.1\"\nport = {}\nschemes = [\"http\"]\nmethods = [\"POST\"]\n",
+        echo.secret("token"),
+        other.port
+    );
+    let plugin = echo.grants(&more);
+    // A handler hands over a body in pieces of 4 KiB.
+    let body = format!("{}{{token}}", "x".repeat(4_090));
+    let input = |port: u16| {
+        format!(r#"{{"url": "http://127.0.0.1:{port}/", "method": "POST", "body": "{body}"}}"#)
+    };
+    let (report, _) = send(&plugin, "send-secret", &input(echo.port)).await;
+    assert!(told(&report.ending).starts_with("succeeded"), "{}", told(&report.ending));
+    assert!(echo.heard()[0].ends_with(TOKEN), "{}", echo.heard()[0]);
+    let (report, heard) = send(&plugin, "send-secret", &input(other.port)).await;
+    assert!(told(&report.ending).starts_with("permanent http-denied"), "{}", told(&report.ending));
+    assert_eq!(heard.refused().len(), 1);
+    assert!(other.heard().is_empty());
+}
+
+#[tokio::test]
+async fn a_placeholder_in_the_name_of_a_host_is_refused_before_it_is_looked_up() {
+    let echo = Echo::start().await;
+    let plugin = echo.grants(&format!("{}[[http]]\nhost = \"*\"\n", echo.secret("token")));
+    let input = r#"{"url": "https://{token}.test/"}"#;
+    let (report, heard) = send(&plugin, "send-secret", input).await;
+    let told = told(&report.ending);
+    assert!(told.starts_with("permanent http-denied: a request to ….test was refused"), "{told}");
+    assert!(heard.refused()[0].starts_with("secrets: "), "{:?}", heard.refused());
+    assert_eq!(report.usage.requests, 0);
+}
+
+/// A server that sends every request on to `port`, with the query that it came with: the value of a secret,
+/// if there was one in it.
+async fn redirecting_to(port: u16) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let own = listener.local_addr().expect("bound").port();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let text = read_request(&mut stream).await;
+            let path = text.split(' ').nth(1).unwrap_or("/").to_owned();
+            let answer = format!(
+                "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:{port}{path}\r\n\
+                 content-length: 0\r\nconnection: close\r\n\r\n"
+            );
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    own
+}
+
+#[tokio::test]
+async fn a_redirect_takes_no_secret_elsewhere() {
+    let echo = Echo::start().await;
+    let port = redirecting_to(echo.port).await;
+    let to = |port: u16| format!("host = \"127.0.0.1\"\nport = {port}\nschemes = [\"http\"]\n");
+    let plugin = under(&format!(
+        "[[http]]\n{}[[http]]\n{}[[secrets]]\nname = \"token\"\n{}",
+        to(port),
+        to(echo.port),
+        to(port)
+    ));
+    let input = format!(r#"{{"url": "http://127.0.0.1:{port}/?k={{token}}", "follow": true}}"#);
+    let (report, heard) = send(&plugin, "send-secret", &input).await;
+    let told = told(&report.ending);
+    assert!(told.starts_with("permanent http-denied: GET http://127.0.0.1:"), "{told}");
+    assert!(told.contains("was refused with the secret `token` in it"), "{told}");
+    assert!(heard.refused()[0].starts_with("secrets: "), "{:?}", heard.refused());
+    assert!(echo.heard().is_empty(), "{:?}", echo.heard());
+    assert_eq!(report.usage.requests, 1);
+}
+
+#[tokio::test]
+async fn a_secret_too_many_is_refused() {
+    let echo = Echo::start().await;
+    let plugin = echo.grants(&format!("{}{}", echo.secret("token"), echo.secret("spare")));
+    let (mut call, heard) = call("send-secret", r#"{"ask": ["token", "spare"]}"#);
+    call.limits.secrets = 1;
+    let report = runtime().call(&plugin, call).await;
+    let message = "an attempt may use 1 secrets";
+    assert_eq!(told(&report.ending), format!("permanent too-many-secrets: {message}"));
+    assert_eq!(heard.refused(), [format!("secrets: {message}")]);
+}
+
+#[tokio::test]
 async fn what_a_guest_says_of_a_secret_is_not_heard() {
     let echo = Echo::start().await;
     let plugin = echo.grants(&format!("{}[context]\nwrite = [\"seen\"]\n", echo.secret("token")));

@@ -52,6 +52,8 @@ pub(crate) struct OpenUrl {
     /// GET if nothing is said.
     method: Option<String>,
     body: Option<String>,
+    /// Sends so many bytes instead.
+    body_bytes: Option<usize>,
     timeout_ms: Option<u64>,
 }
 
@@ -63,7 +65,11 @@ pub(crate) struct Opened {
 
 pub(crate) fn open_url(input: OpenUrl) -> Result<Opened> {
     let method = input.method.as_deref().unwrap_or("GET").parse::<Method>()?;
-    let mut request = Request::new(method, input.url).body(input.body.unwrap_or_default());
+    let body = match input.body_bytes {
+        Some(bytes) => "x".repeat(bytes),
+        None => input.body.unwrap_or_default(),
+    };
+    let mut request = Request::new(method, input.url).body(body);
     if let Some(timeout) = input.timeout_ms {
         request = request.timeout(Duration::from_millis(timeout));
     }

@@ -10,7 +10,8 @@ use taskloom_sdk::{Error, Result, ai, artefact, context, metric, progress, secre
 use crate::exhaust::Nothing;
 
 /// What stands for the placeholder of the secret `token` in texts of the input; `{spare}` and
-/// `{password}` for the others.
+/// `{password}` for the others. With `/head` and `/tail` behind the name for a half of it, with `/percent` and
+/// `/base64` for it in another form.
 const NAMES: [&str; 3] = ["token", "spare", "password"];
 
 #[derive(Deserialize, JsonSchema)]
@@ -29,6 +30,9 @@ pub(crate) struct SendSecret {
     /// Tells the answer to everybody who listens, and fails with it.
     #[serde(default)]
     leak: bool,
+    /// Goes where the answer sends it, once.
+    #[serde(default)]
+    follow: bool,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -56,7 +60,10 @@ pub(crate) fn send_secret(input: SendSecret) -> Result<Sent> {
         request = request.header("authorization", secret::basic(user, &password));
     }
     request = request.body(with_placeholders(&input.body.unwrap_or_default())?);
-    let response = request.send()?;
+    let mut response = request.send()?;
+    if input.follow && let Some(next) = response.header("location") {
+        response = Request::get(next).send()?;
+    }
     let (status, headers) = (response.status(), response.headers().to_vec());
     let body = response.text()?;
     if input.leak { leak(&headers, &body) } else { Ok(Sent { status, headers, body }) }
@@ -73,13 +80,26 @@ fn leak(headers: &[(String, String)], body: &str) -> Result<Sent> {
     Err(Error::permanent(body, body).with_details(fields))
 }
 
-/// `text` with a placeholder for every `{name}`.
+/// `text` with a placeholder for every `{name}`, and a part or another form of it for every `{name/form}`.
 fn with_placeholders(text: &str) -> Result<String> {
     let mut text = text.to_owned();
     for name in NAMES {
-        let mark = format!("{{{name}}}");
-        if text.contains(&mark) {
-            text = text.replace(&mark, &secret::placeholder(name)?);
+        if !text.contains(&format!("{{{name}")) {
+            continue;
+        }
+        let whole = secret::placeholder(name)?;
+        let (head, tail) = whole.split_at(whole.len() / 2);
+        let percent = format!("%{:02x}{}", whole.as_bytes()[0], &whole[1..]);
+        let basic = secret::basic("me", &whole);
+        let base64 = basic.trim_start_matches("Basic ");
+        for (form, value) in [
+            ("", &*whole),
+            ("/head", head),
+            ("/tail", tail),
+            ("/percent", &*percent),
+            ("/base64", base64),
+        ] {
+            text = text.replace(&format!("{{{name}{form}}}"), value);
         }
     }
     Ok(text)
@@ -153,6 +173,21 @@ pub(crate) fn use_context(input: UseContext) -> Result<Got> {
         return Err(Error::permanent("asked-for", "the input asks for a failure"));
     }
     Ok(Got { got })
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Refusals {
+    /// How often it asks for what it is refused.
+    times: u32,
+}
+
+/// Reads a name of the context again and again, granted or not.
+pub(crate) fn flood_refusals(input: Refusals) -> Result<Nothing> {
+    for _ in 0..input.times {
+        let _ = context::get::<Value>("refused");
+    }
+    Ok(Nothing {})
 }
 
 #[derive(Deserialize, JsonSchema)]

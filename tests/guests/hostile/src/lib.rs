@@ -84,6 +84,8 @@ task_types! {
     "hold-handles" => outside::hold_handles, Reads, Cpu, "Takes handles and gives none back.";
     "huge-list" => outside::huge_list, Reads, Cpu, "Hands a long list of headers to the host.";
     "inject-header" => outside::inject_header, Reads, Io, "Hands over a header as it is.";
+    "inject-url" => outside::inject_url, Reads, Io, "Hands over a URL as it is.";
+    "request-then" => outside::request_then, Reads, Io, "Sends a request, then ends as its input says.";
     "follow" => outside::follow, Reads, Io, "Goes wherever an answer sends it.";
     "talk" => ask::talk, Reads, Cpu, "Logs lines and says how far it is.";
     "identity" => ask::identity, Reads, Cpu, "Gives what the host says about the attempt.";
@@ -96,6 +98,7 @@ task_types! {
     "ask-model-pure" => capable::ask_model, Pure, Io, "The same, though it may ask none.";
     "use-context" => capable::use_context, Writes, Cpu, "Sets and reads names of the context.";
     "use-context-reads" => capable::use_context, Reads, Cpu, "The same, though it may set none.";
+    "flood-refusals" => capable::flood_refusals, Reads, Cpu, "Asks for what it is refused.";
     "measure" => capable::measure, Pure, Cpu, "Records measurements.";
     "noop" => finish::noop, Pure, Cpu, "Does nothing.";
     "count-calls" => finish::count_calls, Reads, Cpu, "Says how many calls its instance has served.";

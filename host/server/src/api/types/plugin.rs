@@ -88,7 +88,8 @@ pub struct Plugin {
     pub secret_grants: Vec<SecretGrant>,
     /// What its policy lets it spend on models; null if it may ask none.
     pub ai_grant: Option<AiGrant>,
-    /// The file of its policy.
+    /// Where its policy stands: a file in the folder of plugins, or the section of the host's configuration that
+    /// counts in its place.
     pub policy_file: String,
     /// Its task types in full.
     pub task_type_details: Vec<TaskType>,
@@ -170,6 +171,8 @@ pub struct AiGrant {
     pub tokens_per_call: u64,
     /// Tokens over all attempts of one run.
     pub tokens_per_run: u64,
+    /// What one request may cost, in US dollars.
+    pub usd_per_call: f64,
     /// Money over all attempts of one run, in US dollars.
     pub usd_per_run: f64,
 }
@@ -196,7 +199,7 @@ pub struct PluginRefusal {
     pub task: String,
     /// The number of the attempt.
     pub attempt: u32,
-    /// Of which capability: `http`, `secrets`, `ai` or `context`.
+    /// Of which capability: `http`, `secrets`, `ai`, `context` or `artefacts`.
     pub capability: String,
     /// What, and which grant would allow it.
     pub message: String,
@@ -324,13 +327,13 @@ fn state(entry: &PluginEntry, in_use: Option<&wasm::Plugin>) -> (PluginState, Op
 }
 
 impl Plugin {
-    /// A file of the plugins folder, and the version that new runs use.
+    /// A file of the plugins folder, where its policy stands, and the version that new runs use.
     pub fn new(
         entry: &PluginEntry,
+        policy_file: String,
         plugin: Option<&wasm::Plugin>,
         versions: Vec<PluginVersion>,
     ) -> Self {
-        let policy_file = format!("{}.policy.toml", entry.stem);
         let summary = PluginSummary::new(entry, plugin, versions);
         let Some(plugin) = plugin else {
             return Self {
@@ -448,6 +451,7 @@ impl From<&wasm::AiGrant> for AiGrant {
         Self {
             tokens_per_call: grant.tokens_per_call,
             tokens_per_run: grant.tokens_per_run,
+            usd_per_call: grant.usd_micros_per_call as f64 / 1e6,
             usd_per_run: grant.usd_micros_per_run as f64 / 1e6,
         }
     }

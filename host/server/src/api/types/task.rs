@@ -238,7 +238,7 @@ pub struct AiUse {
 /// What a plugin was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Refusal {
-    /// Of which capability: `http`, `secrets`, `ai` or `context`.
+    /// Of which capability: `http`, `secrets`, `ai`, `context` or `artefacts`.
     pub capability: String,
     /// What, and which grant would allow it.
     pub message: String,

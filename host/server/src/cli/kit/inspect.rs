@@ -75,8 +75,9 @@ fn inspected(component: &ComponentFile) -> Result<Inspection, Failed> {
     });
     let plugin = plugin.ok().map(|plugin| {
         let (stem, state) = (plugin.name().clone(), PluginState::Active);
+        let policy_file = format!("{stem}.policy.toml");
         let entry = PluginEntry { stem, state, loaded_at: None, signed_by: None };
-        Plugin::new(&entry, Some(&plugin), Vec::new())
+        Plugin::new(&entry, policy_file, Some(&plugin), Vec::new())
     });
     Ok(Inspection {
         path: component.path.display().to_string(),
