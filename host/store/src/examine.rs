@@ -81,7 +81,8 @@ pub fn examine(folder: &Path) -> Result<Examination, Error> {
         found.add(Severity::Error, problem, &place, RESTORE);
     }
     if found.schema_version < schema::SCHEMA_VERSION {
-        let what = format!("its schema has version {}", found.schema_version);
+        let what =
+            format!("its schema has version {}, so its views were left out", found.schema_version);
         found.add(Severity::Info, what, &place, "the next start of a host brings it up to date");
     } else {
         look_at_artefacts(&connection, folder, &mut found).map_err(sql)?;

@@ -34,6 +34,7 @@ mod journal;
 mod logs;
 mod payloads;
 mod runs;
+mod refusals;
 mod streams;
 
 mod check;
@@ -52,6 +53,8 @@ pub use examine::{Examination, Finding, Severity, examine};
 pub use journal::{StoredEvent, StoredRunEvent};
 pub use page::{Cursor, PAGE_ROWS_MAX, Page};
 pub use retention::{Retained, Retention};
-pub use rows::{ArtefactRow, AttemptRow, CachedRow, LogFilter, LogLine, RunFilter, RunRow};
+pub use rows::{
+    ArtefactRow, AttemptRow, CachedRow, LogFilter, LogLine, RefusalRow, RunFilter, RunRow,
+};
 pub use schema::SCHEMA_VERSION;
 pub use store::{Durability, Options, Stats, Store};

@@ -563,8 +563,7 @@ impl CallObserver for Observer {
     }
 
     fn refused(&self, refused: &Refused) {
-        let (at, attempt) = (self.shared.clock.now(), (self.run, &self.task_id, self.number));
-        self.shared.audit.refused(self.plugin.name(), at, attempt, refused);
+        self.shared.audit.refused(self.plugin.name(), refused);
     }
 
     fn put_artefact(&self, content: &[u8]) -> Result<Digest, String> {

@@ -102,7 +102,7 @@ fn a_journal_that_is_kept_is_sound() {
     place.taskloom("backup --data nowhere other").expect(2).says(&["nowhere", "--data"]);
     place.taskloom("restore --data kept copy").expect(0).says(&["kept", "replaced-1"]);
     place.taskloom("restore --data kept nothing").expect(2).says(&["nothing", "no journal"]);
-    place.taskloom("doctor --data kept").expect(0).says(&["sound", "schema version 2"]);
+    place.taskloom("doctor --data kept").expect(0).says(&["sound", "schema version 3"]);
     place.taskloom("doctor --data nowhere").expect(2).says(&["nowhere", "--data"]);
     assert!(!place.path("nowhere").exists(), "looking makes nothing");
 }
