@@ -25,6 +25,7 @@ mod delete;
 mod examine;
 mod retention;
 mod sweep;
+mod versions;
 
 mod artefacts;
 mod attempts;
@@ -33,8 +34,8 @@ mod idempotency;
 mod journal;
 mod logs;
 mod payloads;
-mod runs;
 mod refusals;
+mod runs;
 mod streams;
 
 mod check;
@@ -58,3 +59,4 @@ pub use rows::{
 };
 pub use schema::SCHEMA_VERSION;
 pub use store::{Durability, Options, Stats, Store};
+pub use versions::MissingVersion;
