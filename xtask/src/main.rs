@@ -81,10 +81,19 @@ fn run(root: &Path, command: Command) -> Result<()> {
     }
 }
 
-/// The folder of the checkout that this program was built from.
+/// The folder of the checkout that this program is called in; elsewhere, of the one that it was built from.
+/// They differ when the program was copied, with its build folder, into another checkout.
 fn root() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest.parent().expect("the manifest of xtask is one folder below the root").to_owned()
+    let built = manifest.parent().expect("the manifest of xtask is one folder below the root");
+    let called = std::env::current_dir().ok().and_then(|folder| checkout_around(&folder));
+    called.unwrap_or_else(|| built.to_owned())
+}
+
+/// The nearest checkout that a folder lies in.
+fn checkout_around(folder: &Path) -> Option<PathBuf> {
+    let is_root = |folder: &&Path| folder.join("xtask/Cargo.toml").is_file();
+    folder.ancestors().find(is_root).map(Path::to_owned)
 }
 
 /// Builds the program `name` of this workspace and tells where it is.
@@ -102,4 +111,24 @@ fn program(root: &Path, name: &str) -> Result<PathBuf> {
     // Wherever cargo was told to build to, xtask itself was built to the same place.
     let xtask = std::env::current_exe().context("finding the build folder")?;
     Ok(xtask.with_file_name(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::checkout_around;
+
+    #[test]
+    fn the_checkout_is_the_one_around_the_folder_it_is_called_in() {
+        let outer = tempfile::tempdir().expect("a folder");
+        let inner = outer.path().join("target/copies/inner");
+        for checkout in [outer.path(), &inner] {
+            fs::create_dir_all(checkout.join("xtask")).expect("made");
+            fs::write(checkout.join("xtask/Cargo.toml"), "").expect("written");
+        }
+        assert_eq!(checkout_around(&inner.join("xtask")), Some(inner));
+        assert_eq!(checkout_around(&outer.path().join("target")), Some(outer.path().to_owned()));
+        assert_eq!(checkout_around(std::path::Path::new("/")), None);
+    }
 }

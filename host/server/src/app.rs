@@ -50,7 +50,7 @@ pub struct App {
     pub catalog: Arc<Catalog>,
     /// The workflows.
     pub workflows: Workflows,
-    /// What plugins were refused.
+    /// Counts of what plugins did and were refused.
     pub audit: Audit,
     /// The contexts that runs share.
     pub contexts: Contexts,

@@ -12,8 +12,8 @@ use taskloom_core::run::{FrameIndex, RunState};
 use taskloom_core::time::Timestamp;
 use taskloom_core::workflow::BlockIndex;
 use taskloom_store::{
-    ArtefactRow, LogFilter, LogLine, Page, Retained, Retention, RunFilter, RunRow, Store,
-    StoredEvent, StoredRunEvent,
+    ArtefactRow, Cursor, LogFilter, LogLine, Page, RefusalRow, Retained, Retention, RunFilter,
+    RunRow, Store, StoredEvent, StoredRunEvent,
 };
 
 use crate::definitions::{DefinitionError, Definitions};
@@ -156,6 +156,20 @@ impl Reader {
             Ok(events)
         };
         blocking(read).await
+    }
+
+    /// A page of what a plugin was refused, the newest first: what follows the cursor.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn refusals(
+        &self,
+        plugin: PluginName,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Page<RefusalRow>, ReadError> {
+        let store = self.store.clone();
+        blocking(move || Ok(store.refusals(&plugin, after, limit)?)).await
     }
 
     /// Deletes a run that has ended.

@@ -262,6 +262,7 @@ impl Run {
             events: Events::Run(events.into_iter().map(|event| Entry { at, event }).collect()),
             run_row: None,
             attempts: vec![],
+            refusals: vec![],
         }
     }
 

@@ -1,6 +1,6 @@
 //! Copies a store beside its host, and puts a copy in a store's place.
 //!
-//! A backup is a folder with `taskloom.db` and `artefacts/`, as a data folder has them. The database
+//! A backup is a folder with `taskloom.db`, `artefacts/` and `plugins/`, as a data folder has them. The database
 //! is copied page by page from one snapshot, which no writer waits for; the log of the host grows
 //! meanwhile. Any process may do that: it reads only, and takes no lock of the host's. The copy is
 //! looked at, synced and gets its name last: what has the name is whole.
@@ -17,7 +17,7 @@ use rusqlite::backup::{Backup, StepResult};
 use crate::artefacts::{self, FOLDER};
 use crate::error::Error;
 use crate::lock::HostLock;
-use crate::{check, connection, schema};
+use crate::{check, connection, schema, versions};
 
 /// Pages copied at once.
 const PAGES_PER_STEP: i32 = 1_000;
@@ -26,7 +26,7 @@ const PAGES_PER_STEP: i32 = 1_000;
 const DATABASE: &str = "taskloom.db";
 
 /// What a copy holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Copied {
     /// Bytes of the database.
     pub bytes: u64,
@@ -34,6 +34,10 @@ pub struct Copied {
     pub artefacts: u64,
     /// Artefacts whose files were not there.
     pub artefacts_missing: u64,
+    /// Kept versions of plugins.
+    pub versions: u64,
+    /// Versions that live runs pinned and that are not among them.
+    pub versions_missing: u64,
     /// Where the database lies that was replaced, after a restore.
     pub replaced: Option<PathBuf>,
 }
@@ -91,6 +95,7 @@ pub fn restore(from: &Path, data: &Path) -> Result<Copied, Error> {
         fs::create_dir_all(place.parent().expect("it lies in a folder")).map_err(wrong)?;
         fs::rename(&file, &place).map_err(wrong)?;
     }
+    versions::copy(&partial.join(versions::FOLDER), &data.join(versions::FOLDER)).map_err(wrong)?;
     copied.replaced = move_aside(data).map_err(wrong)?;
     let place = data.join(DATABASE);
     fs::rename(partial.join(DATABASE), &place)
@@ -114,13 +119,19 @@ pub(crate) fn open(folder: &Path) -> Result<Connection, Error> {
 fn copy_all(source: &Connection, from: &Path, to: &Path) -> Result<Copied, Error> {
     let path = to.join(DATABASE);
     let sql = |error| Error::sql(&path, "copying the database", error);
+    let mut copied = Copied::default();
+    // Before the database and after it: a version may come meanwhile that a run in the copy pinned, or go
+    // with the last run that needed it, which in the copy still lives.
+    copy_versions(from, to, &mut copied)?;
     copy_database(source, &path)?;
+    copy_versions(from, to, &mut copied)?;
     let copy = connection::stranger(&path)?;
     check::quick(&copy, &path)?;
-    let mut copied = Copied { bytes: 0, artefacts: 0, artefacts_missing: 0, replaced: None };
     if schema::version(&copy).map_err(sql)? >= 2 {
         copy_artefacts(&copy, from, to, &mut copied)?;
     }
+    let missing = versions::missing(&copy, &to.join(versions::FOLDER)).map_err(sql)?;
+    copied.versions_missing = missing.len() as u64;
     copy.close().map_err(|(_, error)| sql(error))?;
     let finish = || {
         let file = File::open(&path)?;
@@ -158,6 +169,14 @@ fn make_shrinkable(copy: &Connection) -> rusqlite::Result<()> {
         copy.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         copy.execute_batch("VACUUM")?;
     }
+    Ok(())
+}
+
+fn copy_versions(from: &Path, to: &Path, copied: &mut Copied) -> Result<(), Error> {
+    let (from, to) = (from.join(versions::FOLDER), to.join(versions::FOLDER));
+    versions::copy(&from, &to).map_err(|error| Error::folder(&to, error))?;
+    copied.versions =
+        versions::digests(&to).map_err(|error| Error::folder(&to, error))?.len() as u64;
     Ok(())
 }
 

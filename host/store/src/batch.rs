@@ -9,7 +9,7 @@ use taskloom_core::journal::{
 };
 
 use crate::error::Error;
-use crate::rows::{ArtefactRow, AttemptRow, CachedRow, RunRow};
+use crate::rows::{ArtefactRow, AttemptRow, CachedRow, RefusalRow, RunRow};
 
 /// What is written together, or not at all but for the appends that conflict.
 #[derive(Debug, Default)]
@@ -40,6 +40,9 @@ pub struct Append {
     pub run_row: Option<RunRow>,
     /// Attempts that ended with these events; only for a stream of a run.
     pub attempts: Vec<AttemptRow>,
+    /// What the attempts that ended with these events were refused, as [`RefusalRow::of`] gives it; only
+    /// for a stream of a run.
+    pub refusals: Vec<RefusalRow>,
 }
 
 /// The events of one append.
@@ -110,7 +113,9 @@ pub enum Conflict {
 impl Batch {
     /// How many rows it will make, about: the measure of a transaction's size.
     pub(crate) fn weight(&self) -> usize {
-        let rows = |append: &Append| append.events.len() + append.attempts.len() + 1;
+        let rows = |append: &Append| {
+            append.events.len() + append.attempts.len() + append.refusals.len() + 1
+        };
         let more = self.payloads.len() + self.artefacts.len() + self.cached.len();
         more + self.appends.iter().map(rows).sum::<usize>()
     }
@@ -124,7 +129,8 @@ impl Batch {
 impl Append {
     /// Events for the end of a stream that is not a run's.
     pub const fn plain(stream: StreamId, expected_seq: u64, events: Events) -> Self {
-        Self { stream, expected_seq, events, run_row: None, attempts: Vec::new() }
+        let attempts = Vec::new();
+        Self { stream, expected_seq, events, run_row: None, attempts, refusals: Vec::new() }
     }
 
     /// The key under which the append starts a run, if it does so under one.
@@ -141,13 +147,14 @@ impl Append {
             (StreamId::Run(run), Events::Run(_)) => {
                 self.run_row.as_ref().is_none_or(|row| row.id == *run)
                     && self.attempts.iter().all(|attempt| attempt.run == *run)
+                    && self.refusals.iter().all(|refusal| refusal.run == *run)
             }
             (StreamId::Plugin(_), Events::Plugin(_))
             | (StreamId::Workflow(_), Events::Workflow(_))
             | (StreamId::Template(_), Events::Template(_))
             | (StreamId::Trigger(_), Events::Trigger(_))
             | (StreamId::Context(_), Events::Context(_)) => {
-                self.run_row.is_none() && self.attempts.is_empty()
+                self.run_row.is_none() && self.attempts.is_empty() && self.refusals.is_empty()
             }
             _ => false,
         };

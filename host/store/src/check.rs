@@ -6,16 +6,16 @@ use std::thread;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, Result};
-use taskloom_core::id::{Digest, RunId};
+use taskloom_core::id::Digest;
 use taskloom_core::journal::{
-    ContextEvent, PluginEvent, RunEvent, StreamEvent, StreamId, TemplateEvent, TriggerEvent,
+    ContextEvent, Entry, PluginEvent, RunEvent, StreamEvent, StreamId, TemplateEvent, TriggerEvent,
     WorkflowEvent,
 };
+use taskloom_core::time::Timestamp;
 
 use crate::check::run::RunCheck;
-use crate::column;
 use crate::error::Error;
-use crate::journal;
+use crate::{column, journal, schema};
 
 mod run;
 
@@ -52,16 +52,30 @@ pub(crate) fn quick(connection: &Connection, path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Looks at everything; gives what is wrong, in words.
+/// Looks at everything; gives what is wrong, in words. The views of an older schema are left out: it has
+/// not all of them yet.
 pub(crate) fn all(connection: &Connection) -> Result<Vec<String>> {
     // One snapshot for all that is compared.
     let transaction = connection.unchecked_transaction()?;
+    let views = match schema::version(&transaction)? {
+        schema::SCHEMA_VERSION => Views::Compared,
+        _ => Views::LeftOut,
+    };
     let mut problems = Problems::default();
     file(&transaction, &mut problems)?;
     payloads(&transaction, &mut problems)?;
-    streams(&transaction, &mut problems)?;
-    orphans(&transaction, &mut problems)?;
+    streams(&transaction, views, &mut problems)?;
+    if views == Views::Compared {
+        orphans(&transaction, &mut problems)?;
+    }
     Ok(problems.0)
+}
+
+/// Whether the views are compared with the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Views {
+    Compared,
+    LeftOut,
 }
 
 /// What is wrong, in words.
@@ -102,14 +116,17 @@ fn payloads(connection: &Connection, problems: &mut Problems) -> Result<()> {
     Ok(())
 }
 
-fn streams(connection: &Connection, problems: &mut Problems) -> Result<()> {
+fn streams(connection: &Connection, views: Views, problems: &mut Problems) -> Result<()> {
     let mut statement = connection
         .prepare("SELECT id, name FROM stream WHERE typeof(name) <> 'integer' ORDER BY id")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let id = row.get(0)?;
         match column::stream(row, 1) {
-            Ok(StreamId::Run(run)) => run_stream(connection, id, run, problems)?,
+            Ok(StreamId::Run(run)) => {
+                let check = RunCheck::new(connection, id, run, views);
+                run_stream(connection, id, check, problems)?;
+            }
             Ok(stream) => plain_stream(connection, id, &stream, problems)?,
             Err(error) => problems.add(format!("stream {id} has no readable name: {error}")),
         }
@@ -117,12 +134,16 @@ fn streams(connection: &Connection, problems: &mut Problems) -> Result<()> {
     Ok(())
 }
 
-fn run_stream(connection: &Connection, id: i64, run: RunId, problems: &mut Problems) -> Result<()> {
-    let mut check = RunCheck::new(connection, id, run);
+fn run_stream(
+    connection: &Connection,
+    id: i64,
+    mut check: RunCheck<'_>,
+    problems: &mut Problems,
+) -> Result<()> {
     events(connection, id, |seq, at, kind, body| {
         match journal::parse(body) {
-            Ok(event) => check.event(seq, at, kind, &event, problems)?,
-            Err(error) => problems.add(format!("run {run}: event {seq} is unreadable: {error}")),
+            Ok(event) => check.event(seq, kind, &Entry { at, event }, problems)?,
+            Err(error) => check.unreadable(seq, &error, problems),
         }
         Ok(())
     })?;
@@ -168,14 +189,14 @@ fn kind_of(stream: &StreamId, body: &str) -> Result<&'static str> {
 fn events(
     connection: &Connection,
     stream: i64,
-    mut visit: impl FnMut(u64, i64, &str, &str) -> Result<()>,
+    mut visit: impl FnMut(u64, Timestamp, &str, &str) -> Result<()>,
 ) -> Result<()> {
     let mut statement = connection
         .prepare_cached("SELECT seq, at, kind, body FROM event WHERE stream = $1 ORDER BY seq")?;
     let mut rows = statement.query([stream])?;
     while let Some(row) = rows.next()? {
         let (kind, body) = (row.get_ref(2)?.as_str()?, row.get_ref(3)?.as_str()?);
-        visit(column::count(row, 0)?, row.get(1)?, kind, body)?;
+        visit(column::count(row, 0)?, column::time(row, 1)?, kind, body)?;
     }
     Ok(())
 }
@@ -189,6 +210,7 @@ fn orphans(connection: &Connection, problems: &mut Problems) -> Result<()> {
         ("attempt", "run"),
         ("log", "run"),
         ("artefact", "run"),
+        ("refusal", "run"),
     ] {
         let sql = format!(
             "SELECT count(*) FROM {table}

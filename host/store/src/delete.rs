@@ -129,13 +129,14 @@ pub(crate) fn purge(connection: &Connection, rows_max: usize) -> Result<bool> {
 }
 
 /// Whatever lies in the stream of a run.
-const ROWS_OF_A_STREAM: [&str; 4] = [
+const ROWS_OF_A_STREAM: [&str; 5] = [
     "DELETE FROM event WHERE cursor IN (SELECT cursor FROM event WHERE stream = $1 LIMIT $2)",
     "DELETE FROM log WHERE id IN (SELECT id FROM log WHERE run = $1 LIMIT $2)",
     "DELETE FROM attempt WHERE (run, task, number) IN (
          SELECT run, task, number FROM attempt WHERE run = $1 LIMIT $2)",
     "DELETE FROM artefact WHERE (run, task, attempt, name) IN (
          SELECT run, task, attempt, name FROM artefact WHERE run = $1 LIMIT $2)",
+    "DELETE FROM refusal WHERE id IN (SELECT id FROM refusal WHERE run = $1 LIMIT $2)",
 ];
 
 fn int(number: usize) -> i64 {

@@ -9,6 +9,7 @@ use taskloom_core::id::Digest;
 
 use crate::artefacts::{self, FOLDER};
 use crate::error::Error;
+use crate::versions::{self, MissingVersion};
 use crate::{backup, check, lock, schema};
 
 /// How bad a finding is.
@@ -51,6 +52,9 @@ pub struct Finding {
 pub struct Examination {
     /// What was found, in the order of the search.
     pub findings: Vec<Finding>,
+    /// Versions of plugins that live runs pinned and the folder has not. They are no findings: the folder of
+    /// plugins may have them still, and a start keeps them then.
+    pub missing_versions: Vec<MissingVersion>,
     /// Whether a host uses the folder now.
     pub host_is_running: bool,
     /// The version of the database's schema.
@@ -81,11 +85,14 @@ pub fn examine(folder: &Path) -> Result<Examination, Error> {
         found.add(Severity::Error, problem, &place, RESTORE);
     }
     if found.schema_version < schema::SCHEMA_VERSION {
-        let what = format!("its schema has version {}", found.schema_version);
+        let what =
+            format!("its schema has version {}, so its views were left out", found.schema_version);
         found.add(Severity::Info, what, &place, "the next start of a host brings it up to date");
     } else {
         look_at_artefacts(&connection, folder, &mut found).map_err(sql)?;
     }
+    found.missing_versions =
+        versions::missing(&connection, &folder.join(versions::FOLDER)).map_err(sql)?;
     let vacuum: i64 =
         connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0)).map_err(sql)?;
     if vacuum == 0 {

@@ -25,6 +25,7 @@ mod delete;
 mod examine;
 mod retention;
 mod sweep;
+mod versions;
 
 mod artefacts;
 mod attempts;
@@ -33,6 +34,7 @@ mod idempotency;
 mod journal;
 mod logs;
 mod payloads;
+mod refusals;
 mod runs;
 mod streams;
 
@@ -52,6 +54,9 @@ pub use examine::{Examination, Finding, Severity, examine};
 pub use journal::{StoredEvent, StoredRunEvent};
 pub use page::{Cursor, PAGE_ROWS_MAX, Page};
 pub use retention::{Retained, Retention};
-pub use rows::{ArtefactRow, AttemptRow, CachedRow, LogFilter, LogLine, RunFilter, RunRow};
+pub use rows::{
+    ArtefactRow, AttemptRow, CachedRow, LogFilter, LogLine, RefusalRow, RunFilter, RunRow,
+};
 pub use schema::SCHEMA_VERSION;
 pub use store::{Durability, Options, Stats, Store};
+pub use versions::MissingVersion;

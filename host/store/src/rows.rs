@@ -1,10 +1,11 @@
 //! The rows of the views: what lists and the optimiser read instead of journals.
 
+use taskloom_core::attempt::Refused;
 use taskloom_core::failure::Outcome;
-use taskloom_core::id::{Digest, RunId, TaskId, TaskType, WorkflowId};
-use taskloom_core::journal::{IdempotencyKey, Trigger};
+use taskloom_core::id::{Digest, PluginName, RunId, TaskId, TaskType, WorkflowId};
+use taskloom_core::journal::{Entry, IdempotencyKey, RunEvent, Trigger};
 use taskloom_core::payload::PayloadRef;
-use taskloom_core::plugin::ResourceClass;
+use taskloom_core::plugin::{Capability, ResourceClass};
 use taskloom_core::run::RunStatus;
 use taskloom_core::time::Timestamp;
 
@@ -130,6 +131,46 @@ pub struct ArtefactRow {
     pub bytes: u64,
     /// The SHA-256 of its bytes, as [`Store::put_artefact`](crate::Store::put_artefact) gave it.
     pub digest: Digest,
+}
+
+/// Something that an attempt was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusalRow {
+    /// The run.
+    pub run: RunId,
+    /// The plugin that was called.
+    pub plugin: PluginName,
+    /// The task.
+    pub task: TaskId,
+    /// The attempt's number.
+    pub attempt: u32,
+    /// When the attempt's result was accepted.
+    pub at: Timestamp,
+    /// Of which capability.
+    pub capability: Capability,
+    /// What, and which grant would allow it.
+    pub message: String,
+    /// How often the attempt was refused something; its first refusals have a row each.
+    pub refused: u64,
+}
+
+impl RefusalRow {
+    /// What an event of a run says that an attempt of `plugin` was refused.
+    pub fn of(run: RunId, plugin: &PluginName, entry: &Entry<RunEvent>) -> Vec<Self> {
+        let Some((task, attempt, usage)) = entry.event.used() else { return vec![] };
+        let Some(uses) = &usage.capabilities else { return vec![] };
+        let row = |refused: &Refused| Self {
+            run,
+            plugin: plugin.clone(),
+            task: task.clone(),
+            attempt,
+            at: entry.at,
+            capability: refused.capability,
+            message: refused.message.clone(),
+            refused: uses.refused,
+        };
+        uses.refusals.iter().map(row).collect()
+    }
 }
 
 /// An output that a later attempt with the same key may take over.

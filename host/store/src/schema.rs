@@ -9,7 +9,7 @@ use crate::error::Error;
 /// What turns each version into the next, beginning with an empty file. A released entry is never
 /// changed: `tests/fixtures` has a database of every version.
 pub(crate) const MIGRATIONS: &[&str] =
-    &[include_str!("schema/v1.sql"), include_str!("schema/v2.sql")];
+    &[include_str!("schema/v1.sql"), include_str!("schema/v2.sql"), include_str!("schema/v3.sql")];
 
 /// The version of the schema that this program writes.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
@@ -125,6 +125,56 @@ mod tests {
         let id = id.replace('-', "").to_uppercase();
         let none = || Some(String::new());
         assert_eq!(found, [(Some(id.clone()), none()), (none(), Some(id))]);
+    }
+
+    #[test]
+    fn the_third_version_reads_from_the_journal_what_was_refused() {
+        let mut connection = Connection::open_in_memory().expect("opens");
+        migrate(&mut connection, &MIGRATIONS[..2]).expect("migrates");
+        let refusal = |what: &str| format!(r#"{{"capability":"http","message":"{what}"}}"#);
+        let result = |kind: &str, digest: &str, task: &str, refusals: &[&str]| {
+            let list: Vec<_> = refusals.iter().map(|what| refusal(what)).collect();
+            format!(
+                r#"{{"{kind}":{{"task":"{task}","number":2,"usage":{{"plugin_digest":"{digest}",
+                    "capabilities":{{"refusals":[{}],"refused":20}}}}}}}}"#,
+                list.join(",")
+            )
+        };
+        let events = [
+            (1, "run-started", r#"{"RunStarted":{"pins":{"a":"da","b":"db"}}}"#.to_owned()),
+            (1, "attempt-failed", result("AttemptFailed", "db", "t[1].u", &["one", "two"])),
+            (1, "plugin-pinned", r#"{"PluginPinned":{"plugin":"c","digest":"dc"}}"#.to_owned()),
+            (1, "attempt-released", result("AttemptReleased", "dc", "t", &["three"])),
+            (1, "plugin-repinned", r#"{"PluginRepinned":{"plugin":"c","to":"de"}}"#.to_owned()),
+            (1, "attempt-cancelled", result("AttemptCancelled", "de", "t", &["four"])),
+            (1, "attempt-succeeded", result("AttemptSucceeded", "de", "t", &[])),
+            // A message that only looks like a record, and a run that is hidden.
+            (1, "cancel-requested", r#"{"CancelRequested":{"reason":"\"refusals\":"}}"#.to_owned()),
+            (2, "attempt-failed", result("AttemptFailed", "db", "t", &["hidden"])),
+        ];
+        for (number, (stream, kind, body)) in (1_i64..).zip(events) {
+            let row = rusqlite::params![number, stream, number, number * 10, kind, body];
+            connection.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", row).expect("fills");
+        }
+        let run = "INSERT INTO run (stream, id, workflow, version, definition, status, priority,
+                       started_at, tasks_total, tasks_ended, trigger)
+                   VALUES (1, x'01', 'a', '1', x'', 'running', 0, 0, 0, 0, 'api')";
+        connection.execute_batch(run).expect("fills");
+        migrate(&mut connection, &MIGRATIONS[..3]).expect("migrates");
+        let rows =
+            "SELECT concat_ws(' ', run, plugin, task, attempt, at, capability, message, refused)
+                    FROM refusal ORDER BY id";
+        let found: Vec<String> = connection
+            .prepare(rows)
+            .and_then(|mut rows| rows.query_map([], |row| row.get(0))?.collect())
+            .expect("reads");
+        let expected = [
+            "1 b t[1].u 2 20 http one 20",
+            "1 b t[1].u 2 20 http two 20",
+            "1 c t 2 40 http three 20",
+            "1 c t 2 60 http four 20",
+        ];
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::inbox::{Commit, Done, Group, Inbox};
 use crate::lock::HostLock;
 use crate::rows::{LogLine, RunRow};
 use crate::streams::{self, Head, Heads};
-use crate::{artefacts, attempts, cached, idempotency, journal, logs, payloads, runs};
+use crate::{artefacts, attempts, cached, idempotency, journal, logs, payloads, refusals, runs};
 
 /// Counts what the writer did, for metrics.
 #[derive(Debug, Default)]
@@ -199,6 +199,9 @@ impl Writer {
         }
         for attempt in &append.attempts {
             attempts::put(&self.connection, head.id, attempt)?;
+        }
+        for refusal in &append.refusals {
+            refusals::insert(&self.connection, head.id, refusal)?;
         }
         head.seq += append.events.len() as u64;
         if head.status == Some(RunStatus::Finished) {

@@ -77,10 +77,7 @@ pub enum LoadError {
     #[error("it is a component, but no plugin: it does not export `{HANDLER}@{CONTRACT}`")]
     NotAPlugin,
     /// Made for another version of the contract.
-    #[error(
-        "it was made for contract {found}; this host speaks {CONTRACT}: build it again with an SDK \
-         of that version"
-    )]
+    #[error("{}", manifest::made_for_another(found))]
     OtherContract {
         /// The version.
         found: String,

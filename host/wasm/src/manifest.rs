@@ -106,10 +106,8 @@ pub(crate) fn read(stem: &PluginName, text: &str) -> Result<Described, Vec<Strin
         ));
     }
     if !speaks_our_contract(&raw.contract) {
-        problems.push(format!(
-            "contract: it was made for contract {}; this host speaks {CONTRACT}",
-            crate::guest::cut(&raw.contract, 40)
-        ));
+        let made_for = made_for_another(crate::guest::cut(&raw.contract, 40));
+        problems.push(format!("contract: {made_for}"));
     }
     if !is_version(&raw.version) {
         problems.push(format!(
@@ -237,6 +235,14 @@ pub(crate) fn speaks_our_contract(version: &str) -> bool {
         .is_ok_and(|theirs| theirs.major == ours.major && theirs <= ours && theirs.pre.is_empty())
 }
 
+/// What is wrong with a component made for a version that this host does not speak, and what to do.
+pub(crate) fn made_for_another(version: &str) -> String {
+    format!(
+        "it was made for contract {version}; this host speaks {CONTRACT}: build it again with an SDK of \
+         that version"
+    )
+}
+
 fn is_version(text: &str) -> bool {
     let core = text.split(['-', '+']).next().unwrap_or_default();
     let numbers: Vec<_> = core.split('.').collect();
@@ -296,7 +302,7 @@ mod tests {
         );
         check(
             |m| m["contract"] = json!("0.1.0"),
-            "made for contract 0.1.0; this host speaks 1.0.0",
+            "made for contract 0.1.0; this host speaks 1.0.0: build it again with an SDK of that version",
         );
         check(|m| m["version"] = json!("1"), "`1` is no version");
         check(|m| m["extra"] = json!(1), "unknown field `extra`");

@@ -1,6 +1,7 @@
-//! What each event of a run is called, and which task it is about.
+//! What each event of a run is called, which task it is about, and which attempt ended with it.
 
 use super::{RunEvent, StreamEvent};
+use crate::attempt::AttemptUse;
 use crate::id::TaskId;
 
 impl RunEvent {
@@ -111,6 +112,17 @@ impl RunEvent {
             Self::FinallyStarted { .. } => "finally-started",
             Self::FinallyTimedOut => "finally-timed-out",
             Self::RunFinished { .. } => "run-finished",
+        }
+    }
+
+    /// The attempt that ended, if one did and it is known what it used: its task, its number, and that.
+    pub const fn used(&self) -> Option<(&TaskId, u32, &AttemptUse)> {
+        match self {
+            Self::AttemptSucceeded { task, number, usage, .. }
+            | Self::AttemptFailed { task, number, usage, .. }
+            | Self::AttemptCancelled { task, number, usage, .. }
+            | Self::AttemptReleased { task, number, usage, .. } => Some((task, *number, usage)),
+            _ => None,
         }
     }
 

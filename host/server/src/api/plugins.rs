@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use serde::Deserialize;
 use taskloom_core::document::suggest;
 use taskloom_core::id::PluginName;
+use taskloom_store::Cursor;
 use taskloom_wasm::PluginEntry;
 use utoipa::IntoParams;
 
@@ -83,8 +84,8 @@ pub(crate) struct RefusalsQuery {
 
 /// List what a plugin was refused
 ///
-/// What the host refused its attempts since the start of the host, the newest first. The record of an
-/// attempt has its refusals as long as the run is kept.
+/// What the host refused its attempts, the newest first, for as long as their runs are kept. An attempt that is
+/// under way is listed once it has ended. Those of a plugin whose file is gone can still be read.
 #[utoipa::path(get, path = "/plugins/{name}/refusals", tag = "plugins", operation_id = "listRefusals",
     params(("name" = String, Path, description = "The plugin's name: the stem of its file"), RefusalsQuery),
     responses(
@@ -97,18 +98,18 @@ pub(crate) async fn refusals(
     Path(name): Path<String>,
     Params(query): Params<RefusalsQuery>,
 ) -> Result<Json<RefusalPage>, ApiError> {
-    let plugin = entry(&api, &name)?.stem;
     let limit = request::page_rows(query.limit)?;
-    let before = query.cursor.as_deref().map(str::parse::<u64>).transpose();
-    let before = before
-        .map_err(|_| ApiError::InvalidQuery("cursor: it is none of a page before".to_owned()))?;
-    // One more tells whether there is another page.
-    let (mut found, total) = api.app.audit.refusals(&plugin, before, limit + 1);
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next_cursor = found.last().filter(|_| more).map(|last| last.seq.to_string());
-    let refusals = found.iter().map(PluginRefusal::from).collect();
-    Ok(Json(RefusalPage { refusals, total, next_cursor }))
+    let after = query.cursor.as_deref().map(str::parse::<Cursor>).transpose();
+    let after = after.map_err(|error| ApiError::InvalidQuery(format!("cursor: {error}")))?;
+    let plugin = PluginName::new(&name).map_err(|_| unknown(&api, &name))?;
+    let page = api.app.reader.refusals(plugin.clone(), after, limit).await?;
+    if page.items.is_empty() && after.is_none() && !is_listed(&api, &plugin) {
+        return Err(unknown(&api, &name));
+    }
+    Ok(Json(RefusalPage {
+        refusals: page.items.into_iter().map(PluginRefusal::from).collect(),
+        next_cursor: page.next.map(|cursor| cursor.to_string()),
+    }))
 }
 
 /// Which part of the events to show.
@@ -149,8 +150,7 @@ pub(crate) async fn events(
     })?;
     let plugin = PluginName::new(&name).map_err(|_| unknown(&api, &name))?;
     let events = api.app.reader.plugin_events(&plugin, before, limit).await?;
-    let is_listed = || api.app.catalog.list().iter().any(|entry| entry.stem == plugin);
-    if events.is_empty() && before.is_none() && !is_listed() {
+    if events.is_empty() && before.is_none() && !is_listed(&api, &plugin) {
         return Err(unknown(&api, &name));
     }
     let oldest = events.last().map_or(0, |event| event.seq);
@@ -158,6 +158,11 @@ pub(crate) async fn events(
         events: events.into_iter().map(PluginEvent::from).collect(),
         next_cursor: (oldest > 1).then(|| oldest.to_string()),
     }))
+}
+
+/// Whether the folder of plugins has, or had, a file of this name.
+fn is_listed(api: &Api, plugin: &PluginName) -> bool {
+    api.app.catalog.list().iter().any(|entry| entry.stem == *plugin)
 }
 
 /// No plugin has this name.

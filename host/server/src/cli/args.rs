@@ -71,7 +71,7 @@ pub(super) enum Command {
     ///
     /// Exit code: 0 all is well, 1 something is damaged.
     Doctor(Doctor),
-    /// Copy the journal and the artefacts of a host, which may be running.
+    /// Copy the journal, the artefacts and the kept plugin versions of a host, which may be running.
     Backup(Backup),
     /// Put a backup in the place of the journal of a host that is not running.
     Restore(Restore),

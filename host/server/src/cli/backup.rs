@@ -30,10 +30,17 @@ pub(super) fn restore(arguments: &Restore) -> Result<Done, Failed> {
 }
 
 fn parts(copied: &Copied) -> String {
-    let Copied { bytes, artefacts, artefacts_missing, .. } = copied;
-    let missing = match artefacts_missing {
-        0 => String::new(),
-        missing => format!(", {missing} artefacts were missing"),
-    };
-    format!("{bytes} bytes of database, {artefacts} artefacts{missing}")
+    let Copied { bytes, artefacts, artefacts_missing, versions, versions_missing, .. } = copied;
+    let mut parts =
+        format!("{bytes} bytes of database, {artefacts} artefacts, {versions} versions of plugins");
+    if *artefacts_missing > 0 {
+        parts += &format!("; {artefacts_missing} artefacts were missing");
+    }
+    if *versions_missing > 0 {
+        parts += &format!(
+            "; {versions_missing} versions of plugins that live runs keep were missing: `taskloom doctor` \
+             says which"
+        );
+    }
+    parts
 }

@@ -1,10 +1,12 @@
 //! `taskloom doctor`: is everything in the data folder what it must be?
 
 use std::fmt::Write as _;
+use std::fs;
 use std::path::Path;
 
 use serde_json::json;
-use taskloom_store::{Examination, Severity, examine};
+use taskloom_core::id::Digest;
+use taskloom_store::{Examination, MissingVersion, Severity, examine};
 
 use super::args::Doctor;
 use super::output::{print, print_json};
@@ -23,6 +25,7 @@ pub(super) fn check(arguments: &Doctor) -> Result<Done, Failed> {
     let config = Settings::load(&arguments.folders.sources(Vec::new()))?.config()?;
     let folder = config.data.folder;
     let mut found = examine(&folder).map_err(Failed::invalid)?;
+    look_at_versions(&config.plugins.folder, &mut found);
     look_at_disk(&folder, &mut found)?;
     if arguments.json {
         print_json(&as_json(&folder, &found))?;
@@ -30,6 +33,23 @@ pub(super) fn check(arguments: &Doctor) -> Result<Done, Failed> {
         print(&as_text(&folder, &found))?;
     }
     Ok(if found.is_sound() { Done::Well } else { Done::Badly })
+}
+
+/// What live runs pinned is kept, or in the folder of plugins, from where the next start keeps it.
+fn look_at_versions(plugins: &Path, found: &mut Examination) {
+    for missing in std::mem::take(&mut found.missing_versions) {
+        let MissingVersion { plugin, digest, place, run, runs } = missing;
+        let file = fs::read(plugins.join(format!("{plugin}.wasm")));
+        if file.is_ok_and(|bytes| Digest::of(&bytes) == digest) {
+            continue;
+        }
+        let what = format!(
+            "version {digest} of plugin `{plugin}` is nowhere, and {runs} live runs keep it, such as {run}"
+        );
+        let help = "put its bytes there, from a backup or another host, or cancel these runs: they wait \
+                    for it";
+        found.add(Severity::Error, what, &place.display().to_string(), help);
+    }
 }
 
 fn look_at_disk(folder: &Path, found: &mut Examination) -> Result<(), Failed> {

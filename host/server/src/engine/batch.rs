@@ -6,7 +6,9 @@ use std::sync::Arc;
 use taskloom_core::id::{Digest, RunId};
 use taskloom_core::journal::{Entry, RunEvent, StreamId};
 use taskloom_core::run::{Question, StopReason, TaskIndex};
-use taskloom_store::{Append, ArtefactRow, AttemptRow, Batch, CachedRow, Events, RunRow};
+use taskloom_store::{
+    Append, ArtefactRow, AttemptRow, Batch, CachedRow, Events, RefusalRow, RunRow,
+};
 use tokio::sync::oneshot;
 
 use super::children::ChildStart;
@@ -41,6 +43,7 @@ pub(super) struct Part {
     expected_seq: u64,
     events: Vec<Entry<RunEvent>>,
     attempts: Vec<AttemptRow>,
+    refusals: Vec<RefusalRow>,
     /// Whether the run's row is written, whatever has changed.
     row: bool,
     pub(super) releases: Vec<Release>,
@@ -75,6 +78,13 @@ impl OpenBatch {
     /// Adds the history of an attempt that ended.
     pub(super) fn attempt(&mut self, run: RunId, row: AttemptRow) {
         self.part(run).attempts.push(row);
+    }
+
+    /// Adds what an attempt was refused that ended with the part's events.
+    pub(super) fn refusals(&mut self, run: RunId, rows: Vec<RefusalRow>) {
+        if !rows.is_empty() {
+            self.part(run).refusals.extend(rows);
+        }
     }
 
     /// Has the row of a run written whose last event has the number `seq`.
@@ -131,6 +141,7 @@ impl OpenBatch {
             events: Events::Run(std::mem::take(&mut part.events)),
             run_row: row(part.run, part.row),
             attempts: std::mem::take(&mut part.attempts),
+            refusals: std::mem::take(&mut part.refusals),
         };
         let appends = parts.iter_mut().filter(|part| part.writes()).map(append).collect();
         let (payloads, artefacts, cached) = (self.payloads, self.artefacts, self.cached);
@@ -144,6 +155,7 @@ impl OpenBatch {
                 expected_seq: 0,
                 events: Vec::new(),
                 attempts: Vec::new(),
+                refusals: Vec::new(),
                 row: false,
                 releases: Vec::new(),
             });

@@ -564,8 +564,7 @@ impl CallObserver for Observer {
     }
 
     fn refused(&self, refused: &Refused) {
-        let (at, attempt) = (self.shared.clock.now(), (self.run, &self.task_id, self.number));
-        self.shared.audit.refused(self.plugin.name(), at, attempt, refused);
+        self.shared.audit.refused(self.plugin.name(), refused);
     }
 
     fn refused_more(&self, capability: Capability, count: u64) {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use taskloom_core::attempt::{Attempt, AttemptEnding};
 use taskloom_core::failure::FailureClass;
 use taskloom_core::id::PluginName;
+use taskloom_core::journal::{Entry, RunEvent};
 use taskloom_core::run::{RunState, RunStatus, TaskIndex, TaskState};
-use taskloom_store::{ArtefactRow, AttemptRow, RunRow};
+use taskloom_store::{ArtefactRow, AttemptRow, RefusalRow, RunRow};
 use taskloom_wasm::{CancelToken, Catalog, Plugin};
 
 /// A live run: its state, and what belongs to it but is no truth.
@@ -82,6 +83,15 @@ impl Resident {
                 digest: left.digest,
             })
         })
+    }
+
+    /// What an event says that an attempt of a task was refused; of most nothing.
+    pub(super) fn refused(&self, task: TaskIndex, entry: &Entry<RunEvent>) -> Vec<RefusalRow> {
+        let uses = entry.event.used().and_then(|(_, _, usage)| usage.capabilities.as_ref());
+        match (uses, self.state.definition(task).kind.task_type()) {
+            (Some(_), Some(task_type)) => RefusalRow::of(self.state.id, &task_type.plugin(), entry),
+            _ => Vec::new(),
+        }
     }
 
     /// Takes what the history lacks, if it is time to write it: when there is enough of it, or the run

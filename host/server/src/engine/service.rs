@@ -336,7 +336,8 @@ impl Service {
         }
     }
 
-    /// Adds the attempts that ended with these events to the run's history.
+    /// Adds the attempts that ended with these events to the run's history, with what they left and what
+    /// they were refused.
     fn record_attempts(&mut self, run: RunId, events: &[Entry<RunEvent>]) {
         use RunEvent as E;
         let Some(resident) = self.runs.get_mut(&run) else { return };
@@ -354,6 +355,7 @@ impl Service {
                 for artefact in resident.left_last(task) {
                     self.batch.artefact(artefact);
                 }
+                self.batch.refusals(run, resident.refused(task, entry));
             }
         }
         for row in resident.take_history() {

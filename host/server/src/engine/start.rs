@@ -81,7 +81,7 @@ pub struct Parts {
     pub definitions: Definitions,
     /// Where runs go that have ended.
     pub finished: FinishedRuns,
-    /// What keeps refusals.
+    /// What counts refusals.
     pub audit: Audit,
     /// What counts crashes.
     pub crashes: CrashWatch,

@@ -19,6 +19,7 @@ mod merge_types;
 mod own;
 mod pages;
 mod plugin_events;
+mod plugin_refusals;
 mod plugin_versions;
 mod refusals;
 mod registry;

@@ -292,6 +292,29 @@ fn a_file_that_is_removed_takes_nothing_from_a_live_run() {
     host.stop();
 }
 
+#[test]
+fn a_restored_run_goes_on_with_a_version_that_is_in_no_file_any_more() {
+    let (place, host, versions) = with_versions(&[1]);
+    let waiting = host.begin("later");
+    let newer = put(&place, &version("hostile", 2));
+    host.until("/plugins", |list| list["plugins"][0]["digest"] == *newer);
+    host.stop();
+    let (data, copy) = (place.path("data"), place.path("copy"));
+    taskloom_store::backup(&data, &copy).expect("copied");
+    fs::remove_dir_all(&data).expect("removed");
+    taskloom_store::restore(&copy, &data).expect("restored");
+
+    let host = place.start();
+    host.signal(&waiting);
+    let ended = host.ended(&waiting);
+    assert_eq!(
+        (&ended["outcome"], &ended["plugins"]["hostile"]),
+        (&json!("succeeded"), &json!(versions[0])),
+        "{ended:#}"
+    );
+    host.stop();
+}
+
 /// Where the bytes of a version are kept.
 fn kept(place: &Place, digest: &str) -> PathBuf {
     place.path("data/plugins").join(format!("{}.wasm", &digest["sha256:".len()..]))

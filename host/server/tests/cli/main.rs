@@ -5,6 +5,7 @@
 #![allow(unreachable_pub, reason = "one program: what its modules share is public to each other")]
 
 mod definitions;
+mod doctor;
 mod kit;
 mod kit_js;
 mod kit_python;
@@ -97,12 +98,16 @@ fn a_journal_that_is_kept_is_sound() {
     let done = place.taskloom("doctor --data kept --json").expect(0);
     assert_eq!(done.json()["ok"], true);
     assert_eq!(done.json()["host_is_running"], false);
-    place.taskloom("backup --data kept copy").expect(0).says(&["copy", "bytes"]);
+    place.taskloom("backup --data kept copy").expect(0).says(&[
+        "copy",
+        "bytes",
+        "versions of plugins",
+    ]);
     place.taskloom("backup --data kept copy").expect(2).says(&["copy", "there already"]);
     place.taskloom("backup --data nowhere other").expect(2).says(&["nowhere", "--data"]);
     place.taskloom("restore --data kept copy").expect(0).says(&["kept", "replaced-1"]);
     place.taskloom("restore --data kept nothing").expect(2).says(&["nothing", "no journal"]);
-    place.taskloom("doctor --data kept").expect(0).says(&["sound", "schema version 2"]);
+    place.taskloom("doctor --data kept").expect(0).says(&["sound", "schema version 3"]);
     place.taskloom("doctor --data nowhere").expect(2).says(&["nowhere", "--data"]);
     assert!(!place.path("nowhere").exists(), "looking makes nothing");
 }

@@ -2,26 +2,33 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, Result};
+use rusqlite::{Connection, Error, Result};
 use taskloom_core::failure::Outcome;
-use taskloom_core::id::{Digest, RunId, TaskId, TriggerName};
-use taskloom_core::journal::{RunEvent, RunStarted};
+use taskloom_core::id::{Digest, PluginName, RunId, TaskId, TriggerName};
+use taskloom_core::journal::{Entry, RunEvent, RunStarted};
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::run::RunStatus;
+use taskloom_core::time::Timestamp;
 
-use crate::check::Problems;
-use crate::{column, idempotency, runs};
+use crate::check::{Problems, Views};
+use crate::rows::RefusalRow;
+use crate::{column, idempotency, refusals, runs};
 
 /// Walks through the events of one run.
 pub(super) struct RunCheck<'a> {
     connection: &'a Connection,
     stream: i64,
     run: RunId,
+    views: Views,
     seq: u64,
-    at: i64,
+    at: Timestamp,
     start: Option<Box<RunStarted>>,
     outcome: Option<Outcome>,
     tasks: HashMap<TaskId, TaskCheck>,
+    /// Every version that the run ever kept, and whose it is.
+    plugins: HashMap<Digest, PluginName>,
+    /// Refusals that have a row.
+    refusals: u64,
 }
 
 #[derive(Default)]
@@ -32,42 +39,99 @@ struct TaskCheck {
 }
 
 impl<'a> RunCheck<'a> {
-    pub(super) fn new(connection: &'a Connection, stream: i64, run: RunId) -> Self {
-        let tasks = HashMap::new();
-        Self { connection, stream, run, seq: 0, at: 0, start: None, outcome: None, tasks }
+    pub(super) fn new(connection: &'a Connection, stream: i64, run: RunId, views: Views) -> Self {
+        Self {
+            connection,
+            stream,
+            run,
+            views,
+            seq: 0,
+            at: Timestamp::from_ms(0),
+            start: None,
+            outcome: None,
+            tasks: HashMap::new(),
+            plugins: HashMap::new(),
+            refusals: 0,
+        }
     }
 
     /// Checks the next event.
     pub(super) fn event(
         &mut self,
         seq: u64,
-        at: i64,
         kind: &str,
-        event: &RunEvent,
+        entry: &Entry<RunEvent>,
         problems: &mut Problems,
     ) -> Result<()> {
-        let (run, last) = (self.run, self.seq);
+        let (run, last, event) = (self.run, self.seq, &entry.event);
         let place = || format!("run {run}: event {seq}");
         let is_start = matches!(event, RunEvent::RunStarted(_));
         problems.expect(seq == last + 1, || format!("{} follows event {last}", place()));
         problems.expect(event.kind() == kind, || format!("{} is no `{kind}`", place()));
         problems.expect(is_start == (seq == 1), || format!("{} is `{kind}`", place()));
         problems.expect(self.outcome.is_none(), || format!("{} follows the run's end", place()));
-        (self.seq, self.at) = (seq, at);
+        (self.seq, self.at) = (seq, entry.at);
         self.payloads(event, problems)?;
         match event {
             RunEvent::RunStarted(start) => self.start = Some(start.clone()),
             RunEvent::RunFinished { outcome, .. } => self.outcome = Some(*outcome),
             _ => self.attempt(event, problems),
         }
-        Ok(())
+        self.keep_plugins(event);
+        match self.views {
+            Views::Compared => self.refused(entry, problems),
+            Views::LeftOut => Ok(()),
+        }
+    }
+
+    /// Notes an event that is none.
+    pub(super) fn unreadable(&self, seq: u64, error: &Error, problems: &mut Problems) {
+        problems.add(format!("run {}: event {seq} is unreadable: {error}", self.run));
     }
 
     /// Checks the views after the last event.
     pub(super) fn finish(self, problems: &mut Problems) -> Result<()> {
+        if self.views == Views::LeftOut {
+            return Ok(());
+        }
         self.row(problems)?;
         self.key(problems)?;
-        self.attempts(problems)
+        self.attempts(problems)?;
+        self.refusals(problems)
+    }
+
+    fn keep_plugins(&mut self, event: &RunEvent) {
+        match event {
+            RunEvent::RunStarted(start) => {
+                let pins = start.pins.iter().map(|(plugin, digest)| (*digest, plugin.clone()));
+                self.plugins.extend(pins);
+            }
+            RunEvent::PluginPinned { plugin, digest }
+            | RunEvent::PluginRepinned { plugin, to: digest, .. } => {
+                self.plugins.insert(*digest, plugin.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// What an attempt was refused has the rows that its event gives.
+    fn refused(&mut self, entry: &Entry<RunEvent>, problems: &mut Problems) -> Result<()> {
+        let Some((task, number, usage)) = entry.event.used() else { return Ok(()) };
+        let plugin = usage.plugin_digest.and_then(|digest| self.plugins.get(&digest));
+        let Some(plugin) = plugin else { return Ok(()) };
+        let expected = RefusalRow::of(self.run, plugin, entry);
+        if expected.is_empty() {
+            return Ok(());
+        }
+        self.refusals += expected.len() as u64;
+        let found = refusals::of_attempt(self.connection, (self.stream, self.run), task, number)?;
+        problems.expect(found == expected, || {
+            format!(
+                "run {}: the refusals of attempt {number} of `{task}` have other rows",
+                self.run
+            )
+        });
+        Ok(())
     }
 
     fn attempt(&mut self, event: &RunEvent, problems: &mut Problems) {
@@ -138,7 +202,7 @@ impl<'a> RunCheck<'a> {
             format!("run {run}: its row has status {}", row.status.as_str())
         });
         let ended_at = self.outcome.map(|_| self.at);
-        problems.expect(row.ended_at.map(|at| at.as_ms()) == ended_at, || {
+        problems.expect(row.ended_at == ended_at, || {
             format!("run {run}: its row has another end than its journal")
         });
         if let Some(start) = &self.start {
@@ -161,6 +225,15 @@ impl<'a> RunCheck<'a> {
         let found = idempotency::find(self.connection, &start.workflow, &key.key)?;
         problems.expect(found == Some((self.run, key.request)), || {
             format!("run {}: its idempotency key leads elsewhere", self.run)
+        });
+        Ok(())
+    }
+
+    /// No refusal in the view is of no event.
+    fn refusals(&self, problems: &mut Problems) -> Result<()> {
+        let found = refusals::count(self.connection, self.stream)?;
+        problems.expect(found == self.refusals, || {
+            format!("run {}: {found} refusals have rows, not {}", self.run, self.refusals)
         });
         Ok(())
     }

@@ -1,16 +1,18 @@
 //! Copies of a store, and what an examination of one shows.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use taskloom_core::failure::Outcome;
+use taskloom_core::id::Digest;
 use taskloom_store::{
-    ArtefactRow, Batch, Error, Options, Severity, Store, backup, examine, restore,
+    ArtefactRow, Batch, Error, MissingVersion, Options, Severity, Store, backup, examine, restore,
 };
 
 use crate::conformance::assert_healthy;
-use crate::script::{Script, put, run_id, task_id};
+use crate::script::{Script, plugin, put, run_id, task_id};
 
-fn open(folder: &std::path::Path) -> Store {
+fn open(folder: &Path) -> Store {
     Store::open(folder, Options::default()).expect("opens")
 }
 
@@ -54,6 +56,71 @@ fn a_copy_made_beside_the_host_takes_the_place_of_a_later_state() {
     let artefact = &store.artefacts(run_id(1)).expect("reads")[0];
     assert!(store.open_artefact(&artefact.digest).expect("reads").is_some());
     assert_healthy(&store);
+}
+
+/// Keeps a version of a plugin as a host does.
+fn keep(data: &Path, bytes: &[u8], signature: Option<&str>) -> PathBuf {
+    let path = data.join("plugins").join(format!("{}.wasm", Digest::of(bytes).hex()));
+    fs::create_dir_all(path.parent().expect("a folder")).expect("makes");
+    fs::write(&path, bytes).expect("writes");
+    if let Some(signature) = signature {
+        fs::write(signature_of(&path), signature).expect("writes");
+    }
+    path
+}
+
+fn signature_of(version: &Path) -> PathBuf {
+    version.with_extension("wasm.minisig")
+}
+
+#[test]
+fn a_copy_has_the_kept_versions_of_plugins_with_their_signatures() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (data, copy) = (folder.path().join("data"), folder.path().join("copy"));
+    let store = open(&data);
+    put(&store, Script::new(1, "triage").start()).expect("no conflict");
+    let (pinned, signed) = (keep(&data, b"plugin", None), keep(&data, b"other", Some("old")));
+    let damaged = keep(&data, b"whole", None);
+    fs::write(&damaged, "broken").expect("writes");
+    let copied = backup(&data, &copy).expect("copies");
+    assert_eq!((copied.versions, copied.versions_missing), (2, 0));
+    store.close();
+
+    fs::remove_file(&pinned).expect("removes");
+    fs::write(signature_of(&signed), "new").expect("writes");
+    let restored = restore(&copy, &data).expect("restores");
+    assert_eq!((restored.versions, restored.versions_missing), (2, 0));
+    assert_eq!(fs::read(&pinned).expect("is back"), b"plugin");
+    assert_eq!(fs::read(signature_of(&signed)).expect("is there"), b"new", "what is there stays");
+    assert_eq!(fs::read(&damaged).expect("is there"), b"broken");
+    fs::remove_dir_all(data.join("plugins")).expect("removes");
+    restore(&copy, &data).expect("restores");
+    assert_eq!(fs::read(signature_of(&signed)).expect("is back"), b"old");
+    assert!(!damaged.exists());
+}
+
+#[test]
+fn a_version_that_a_live_run_keeps_and_nobody_has_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (data, copy) = (folder.path().join("data"), folder.path().join("copy"));
+    let (store, mut ended) = (open(&data), Script::new(3, "triage"));
+    for mut run in [Script::new(1, "triage"), Script::new(2, "triage")] {
+        put(&store, run.start()).expect("no conflict");
+    }
+    put(&store, ended.start()).expect("no conflict");
+    put(&store, ended.finish(Outcome::Failed)).expect("no conflict");
+    let place = keep(&data, b"plugin", None);
+    assert_eq!(examine(&data).expect("reads").missing_versions, []);
+    fs::remove_file(&place).expect("removes");
+    let missing = MissingVersion {
+        plugin: plugin("text"),
+        digest: Digest::of(b"plugin"),
+        place,
+        run: run_id(1),
+        runs: 2,
+    };
+    assert_eq!(examine(&data).expect("reads").missing_versions, [missing]);
+    assert_eq!(backup(&data, &copy).expect("copies").versions_missing, 1);
 }
 
 #[test]

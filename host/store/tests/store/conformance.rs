@@ -45,6 +45,8 @@ mod on_sqlite {
         unfinished_runs_are_found_oldest_first
         a_row_can_change_without_an_event
         attempts_are_listed_by_their_end
+        refusals_are_listed_newest_first
+        a_rejected_append_leaves_no_refusal
         log_lines_are_read_in_pages
         log_lines_travel_without_a_batch
         log_lines_of_no_run_are_dropped
@@ -62,6 +64,7 @@ mod on_sqlite {
 
 mod suite {
     use super::*;
+    pub(super) use crate::refusals::*;
     pub(super) use crate::streams::*;
 
     pub(super) fn events_come_back_in_order(open: Opener) {
@@ -535,7 +538,7 @@ pub(crate) fn pages(store: &Store, filter: &RunFilter, limit: usize) -> Vec<RunR
 }
 
 /// Follows the cursors of a list to its end.
-fn follow<T>(mut read: impl FnMut(Option<Cursor>) -> Page<T>) -> Vec<T> {
+pub(crate) fn follow<T>(mut read: impl FnMut(Option<Cursor>) -> Page<T>) -> Vec<T> {
     let (mut all, mut after) = (vec![], None);
     loop {
         let page = read(after);

@@ -6,9 +6,10 @@ use rusqlite::Connection;
 use taskloom_core::failure::Outcome;
 use taskloom_core::id::{TaskType, WorkflowId};
 use taskloom_core::journal::{PluginEvent, StreamId};
-use taskloom_store::{LogFilter, Options, RunFilter, SCHEMA_VERSION, Store};
+use taskloom_store::{LogFilter, Options, RunFilter, SCHEMA_VERSION, Store, examine};
 
 use crate::conformance::{assert_healthy, pages};
+use crate::refusals::refusals;
 use crate::script::{Script, batch, json, log_line, plugin, plugin_removed, put, run_id, text};
 
 fn fixture(version: i64) -> PathBuf {
@@ -19,7 +20,8 @@ fn fixture(version: i64) -> PathBuf {
 fn fill(store: &Store) {
     let mut finished = Script::new(1, "triage").with_key("k", "request");
     let large = format!("\"{}\"", "x".repeat(1_500));
-    let mut appends = vec![finished.start(), finished.claim("fetch", 1), finished.fail("fetch", 1)];
+    let mut appends = vec![finished.start(), finished.claim("fetch", 1)];
+    appends.push(finished.refuse("fetch", 1, &["no"]));
     appends.push(finished.claim("fetch", 2));
     appends.push(finished.succeed("fetch", 2, &json(&large)));
     appends.push(finished.finish(Outcome::Succeeded));
@@ -42,8 +44,12 @@ fn a_database_of_every_version_opens() {
         Connection::open(folder.path().join("taskloom.db"))
             .and_then(|connection| connection.execute_batch(&sql))
             .expect("is a dump");
+        let before = examine(folder.path()).expect("reads a database of every version");
+        assert!(before.is_sound() && before.schema_version == version, "{before:?}");
         let store = Store::open(folder.path(), Options::default()).expect("opens");
         assert_content(&store);
+        let refused = refusals(&store, "text", 10);
+        assert_eq!(refused.len(), usize::from(version >= 3), "{refused:?}");
     }
 }
 

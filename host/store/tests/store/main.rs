@@ -5,6 +5,7 @@ mod script;
 mod backups;
 mod conformance;
 mod model;
+mod refusals;
 mod streams;
 
 mod bad_disk;

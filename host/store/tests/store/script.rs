@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use taskloom_core::attempt::AttemptUse;
+use taskloom_core::attempt::{AttemptUse, CapabilityUse, Refused};
 use taskloom_core::failure::{Failure, FailureClass, Next, Outcome};
 use taskloom_core::id::{Digest, PluginName, RunId, TaskId, TaskType, WorkflowId};
 use taskloom_core::journal::{
     Entry, IdempotencyKey, PluginEvent, RunEvent, RunStarted, StreamId, Trigger,
 };
 use taskloom_core::payload::PayloadRef;
-use taskloom_core::plugin::ResourceClass;
+use taskloom_core::plugin::{Capability, ResourceClass};
 use taskloom_core::run::RunStatus;
 use taskloom_core::time::Timestamp;
 use taskloom_store::{
-    Append, AttemptRow, Batch, Committed, Conflict, Durability, Events, LogLine, Options, RunRow,
-    Store,
+    Append, AttemptRow, Batch, Committed, Conflict, Durability, Events, LogLine, Options,
+    RefusalRow, RunRow, Store,
 };
 use tempfile::TempDir;
 
@@ -104,7 +104,7 @@ impl Script {
             input: json("{}"),
             context: None,
             priority: self.row.priority,
-            pins: [].into(),
+            pins: [(plugin("text"), Digest::of(b"plugin"))].into(),
             trigger: self.row.trigger,
             trigger_name: None,
             idempotency: self.row.idempotency.clone(),
@@ -145,12 +145,43 @@ impl Script {
     }
 
     pub(crate) fn fail(&mut self, task: &str, number: u32) -> Append {
+        self.fail_with(task, number, usage())
+    }
+
+    /// An attempt fails that was refused these things, and as many more.
+    pub(crate) fn refuse(&mut self, task: &str, number: u32, messages: &[&str]) -> Append {
+        let refused = |message: &&str| Refused {
+            capability: Capability::Http,
+            message: (*message).to_owned(),
+        };
+        let uses = CapabilityUse {
+            refusals: messages.iter().map(refused).collect(),
+            refused: 2 * messages.len() as u64,
+            ..CapabilityUse::default()
+        };
+        let usage = Box::new(AttemptUse { capabilities: Some(Box::new(uses)), ..*usage() });
+        let mut append = self.fail_with(task, number, usage);
+        let row = |message: &&str| RefusalRow {
+            run: self.row.id,
+            plugin: plugin("text"),
+            task: task_id(task),
+            attempt: number,
+            at: Timestamp::from_ms(self.now),
+            capability: Capability::Http,
+            message: (*message).to_owned(),
+            refused: 2 * messages.len() as u64,
+        };
+        append.refusals = messages.iter().map(row).collect();
+        append
+    }
+
+    fn fail_with(&mut self, task: &str, number: u32, usage: Box<AttemptUse>) -> Append {
         let event = RunEvent::AttemptFailed {
             task: task_id(task),
             number,
             failure: Failure::new(FailureClass::Crash, "trap", "unreachable \u{2764}"),
             next: Next::RetryAt(Timestamp::from_ms(self.now + 1_000)),
-            usage: usage(),
+            usage,
         };
         self.ended(task, number, "failed", event)
     }
@@ -185,6 +216,7 @@ impl Script {
             events: Events::Run(entries),
             run_row: Some(self.row.clone()),
             attempts: vec![],
+            refusals: vec![],
         }
     }
 
@@ -263,5 +295,10 @@ pub(crate) fn log_line(run: RunId, task: &str, attempt: u32, seq: u32) -> LogLin
 }
 
 fn usage() -> Box<AttemptUse> {
-    Box::new(AttemptUse { cpu_ms: 7, fuel_used: 1_000_000, ..AttemptUse::default() })
+    Box::new(AttemptUse {
+        cpu_ms: 7,
+        fuel_used: 1_000_000,
+        plugin_digest: Some(Digest::of(b"plugin")),
+        ..AttemptUse::default()
+    })
 }

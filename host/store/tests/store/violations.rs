@@ -14,7 +14,7 @@ fn check(sql: &str, expected: &str) {
     let appends = vec![
         run.start(),
         run.claim("fetch", 1),
-        run.fail("fetch", 1),
+        run.refuse("fetch", 1, &["no", "not this either"]),
         run.claim("fetch", 2),
         run.succeed("fetch", 2, &json("1")),
         run.finish(Outcome::Succeeded),
@@ -117,6 +117,25 @@ fn a_key_that_leads_nowhere() {
 #[test]
 fn an_attempt_row_without_an_event() {
     check("UPDATE attempt SET number = 9 WHERE number = 2", "attempt 9 of `fetch` has a row");
+}
+
+#[test]
+fn a_refusal_that_was_changed() {
+    let problem = "the refusals of attempt 1 of `fetch` have other rows";
+    check("UPDATE refusal SET message = '' WHERE id = 2", problem);
+    check("UPDATE refusal SET plugin = 'other' WHERE id = 1", problem);
+    check("UPDATE refusal SET at = at + 1", problem);
+    check("DELETE FROM refusal WHERE id = 1", problem);
+}
+
+#[test]
+fn a_refusal_without_an_event() {
+    check("UPDATE refusal SET attempt = 2 WHERE id = 2", "have other rows");
+    check(
+        "INSERT INTO refusal SELECT 3, run, plugin, task, 2, at, capability, message, refused
+         FROM refusal WHERE id = 1",
+        "3 refusals have rows, not 2",
+    );
 }
 
 #[test]

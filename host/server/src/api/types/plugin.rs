@@ -5,12 +5,11 @@ use serde_json::Value;
 use taskloom_core::id;
 use taskloom_core::journal::{self, StreamEvent as _};
 use taskloom_core::plugin::TaskTypeSpec;
-use taskloom_store::StoredEvent;
+use taskloom_store::{RefusalRow, StoredEvent};
 use taskloom_wasm::{self as wasm, PluginEntry};
 use utoipa::ToSchema;
 
 use super::PluginVersion;
-use crate::audit;
 
 /// The plugins of the folder.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -177,13 +176,11 @@ pub struct AiGrant {
     pub usd_per_run: f64,
 }
 
-/// What a plugin was refused lately.
+/// What a plugin was refused.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct RefusalPage {
     /// The refusals, the newest first.
     pub refusals: Vec<PluginRefusal>,
-    /// How many there were since the start of the host; the last 1,000 are kept.
-    pub total: u64,
     /// Pass it as `cursor` for the next page; null on the last one.
     pub next_cursor: Option<String>,
 }
@@ -191,7 +188,7 @@ pub struct RefusalPage {
 /// Something that an attempt was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PluginRefusal {
-    /// When.
+    /// When the result of the attempt was accepted; its log has the moment.
     pub at: String,
     /// The run.
     pub run: String,
@@ -203,17 +200,20 @@ pub struct PluginRefusal {
     pub capability: String,
     /// What, and which grant would allow it.
     pub message: String,
+    /// How often the attempt was refused something; its first 16 refusals are listed.
+    pub refused: u64,
 }
 
-impl From<&audit::Refusal> for PluginRefusal {
-    fn from(refusal: &audit::Refusal) -> Self {
+impl From<RefusalRow> for PluginRefusal {
+    fn from(row: RefusalRow) -> Self {
         Self {
-            at: refusal.at.to_string(),
-            run: refusal.run.to_string(),
-            task: refusal.task.to_string(),
-            attempt: refusal.attempt,
-            capability: refusal.refused.capability.to_string(),
-            message: refusal.refused.message.clone(),
+            at: row.at.to_string(),
+            run: row.run.to_string(),
+            task: row.task.to_string(),
+            attempt: row.attempt,
+            capability: row.capability.to_string(),
+            message: row.message,
+            refused: row.refused,
         }
     }
 }
