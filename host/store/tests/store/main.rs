@@ -13,6 +13,7 @@ mod damage;
 mod disk;
 mod fixtures;
 mod parameters;
+mod references;
 mod retention;
 mod views;
 mod violations;
