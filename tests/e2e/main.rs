@@ -17,5 +17,6 @@ mod languages;
 mod queue;
 mod reload;
 mod shutdown;
+mod silence;
 mod spinning;
 mod triggers;
