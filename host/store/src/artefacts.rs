@@ -130,7 +130,7 @@ pub(crate) fn all_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 /// The length of a file that is there and was put before `before`.
 fn is_older(path: &Path, before: SystemTime) -> Option<u64> {
     let metadata = fs::metadata(path).ok()?;
-    (metadata.modified().ok()? < before).then(|| metadata.len())
+    (metadata.modified().ok()? < before).then_some(metadata.len())
 }
 
 fn make_folder(folder: &Path) -> io::Result<()> {
