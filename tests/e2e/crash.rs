@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use taskloom_store::{Options, Store};
 
 use crate::host::{Folders, Host, tasks};
+use crate::silence::{Silence, answer, parked};
 
 /// How often the process is killed in the suite.
 const KILLS: u32 = 60;
@@ -79,6 +80,26 @@ fn a_killed_host_loses_nothing_and_goes_on() {
         check_journal(&folders, &acknowledged, life);
     }
     finish(&folders, &acknowledged);
+}
+
+#[test]
+fn a_host_that_is_killed_while_a_guest_waits_for_an_answer_asks_again() {
+    let silence = Silence::listen();
+    let folders = parked("timeout = \"60s\"", &silence);
+    let host = Host::start(&folders);
+    host.settled();
+    let run = host.start_run("parked", &json!({ "url": silence.url() }));
+    let unanswered = silence.next();
+    host.kill();
+    drop(unanswered);
+    let host = Host::start(&folders);
+    answer(silence.next());
+    let run = host.finished(&run);
+    assert_eq!(run["outcome"], "succeeded", "{run:#}");
+    let parked = &tasks(&run)["parked"];
+    // One attempt is allowed: the lost one does not count.
+    assert_eq!(check_attempts(parked), 1, "{run:#}");
+    assert_eq!(parked["attempts"].as_array().expect("a list").len(), 2, "{run:#}");
 }
 
 /// The journal obeys its rules, and every run that was acknowledged is in it.

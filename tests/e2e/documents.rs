@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The documents that promise something and say what shows it.
 const DOCUMENTS: [&str; 2] = ["docs/durability.md", "docs/security.md"];
@@ -27,6 +27,57 @@ fn documents_name_tests_that_exist() {
         }
     }
     assert!(missing.is_empty(), "tests that are named and are not there:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn documents_name_tests_of_the_files_that_they_name() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut sources = Vec::new();
+    for folder in SOURCES {
+        sources_below(&root.join(folder), &mut sources);
+    }
+    let mut wrong = Vec::new();
+    for document in DOCUMENTS {
+        let text = fs::read_to_string(root.join(document)).expect("the document");
+        for (number, line) in text.lines().enumerate() {
+            let elsewhere = elsewhere(line, &sources).into_iter();
+            wrong.extend(elsewhere.map(|name| format!("{document}:{}: {name}", number + 1)));
+        }
+    }
+    assert!(wrong.is_empty(), "not where the document says:\n{}", wrong.join("\n"));
+}
+
+/// What a line names after a file and is not in it, and the files that it names and are not there.
+fn elsewhere(line: &str, sources: &[(PathBuf, String)]) -> Vec<String> {
+    let (mut wrong, mut file) = (Vec::new(), None);
+    for word in line.split('`').skip(1).step_by(2) {
+        if Path::new(word).extension().is_some_and(|extension| extension == "rs") {
+            file = Some(word);
+            wrong.extend(named(sources, word).next().is_none().then(|| word.to_owned()));
+        } else if let Some(file) = file.filter(|_| is_test(word)) {
+            let function = format!("fn {word}(");
+            let is_there = named(sources, file).any(|text| text.contains(&function));
+            wrong.extend((!is_there).then(|| format!("{word} in {file}")));
+        }
+    }
+    wrong
+}
+
+/// The texts of the sources whose paths end so.
+fn named<'s>(sources: &'s [(PathBuf, String)], end: &'s str) -> impl Iterator<Item = &'s String> {
+    sources.iter().filter(move |(path, _)| path.ends_with(end)).map(|(_, text)| text)
+}
+
+fn sources_below(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+    let entries = fs::read_dir(folder).expect("a folder of sources");
+    for path in entries.map(|entry| entry.expect("an entry").path()) {
+        if path.is_dir() && !is_built(&path) {
+            sources_below(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).expect("a source");
+            found.push((path, text));
+        }
+    }
 }
 
 /// Whether a word in code style is the name of a test: several words of lower case, joined.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::host::{Folders, Host, tasks};
+use crate::silence::{Silence, parked};
 
 const WORKFLOW: &str = r#"
 id = "faults"
@@ -75,4 +76,23 @@ fn a_host_whose_disk_takes_nothing_more_stops_and_loses_nothing() {
     let again = host.start_run_once("faults", &json!({}), "refused").expect("is taken now");
     assert_eq!(host.finished(&again)["outcome"], "succeeded");
     assert_eq!(host.get("/runs")["runs"].as_array().expect("a list").len(), 3);
+}
+
+#[test]
+fn a_task_whose_timeout_passed_while_the_host_was_stopped_has_timed_out() {
+    let silence = Silence::listen();
+    let folders = parked("timeout = \"1s\"", &silence);
+    let host = Host::start(&folders);
+    host.settled();
+    let run = host.start_run("parked", &json!({ "url": silence.url() }));
+    let _unanswered = silence.next();
+    host.signal("STOP");
+    // That time passes without the process is what is tested.
+    std::thread::sleep(STOPPED);
+    host.signal("CONT");
+    let run = host.finished(&run);
+    assert_eq!(run["outcome"], "failed", "{run:#}");
+    let attempts = &tasks(&run)["parked"]["attempts"];
+    assert_eq!(attempts.as_array().expect("a list").len(), 1, "{run:#}");
+    assert_eq!(attempts[0]["failure"]["class"], "timeout", "{run:#}");
 }

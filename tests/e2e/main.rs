@@ -20,5 +20,6 @@ mod languages;
 mod queue;
 mod reload;
 mod shutdown;
+mod silence;
 mod spinning;
 mod triggers;

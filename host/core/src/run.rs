@@ -16,6 +16,7 @@ mod apply_run;
 mod apply_task;
 mod apply_wait;
 mod attempts;
+mod clock;
 mod closing;
 mod command;
 mod context;
@@ -41,6 +42,7 @@ mod why;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::attempt::AiSpent;
 use crate::context::Values;
@@ -88,6 +90,10 @@ pub struct RunState {
     pub deadline: Option<Timestamp>,
     /// How many events were applied: the sequence number of the last one.
     pub last_seq: u64,
+    /// When the last event happened: none happens before it.
+    last_at: Timestamp,
+    /// How far the run's time is ahead of the host's. As the marks, no part of what a run is.
+    ahead: Duration,
     /// The plugin versions it keeps.
     pub pins: BTreeMap<PluginName, Digest>,
     /// Why nothing new may start, once that is so.

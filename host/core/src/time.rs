@@ -26,6 +26,11 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// The point `wait` before this one; stays at the first representable point instead of wrapping.
+    pub fn before(self, wait: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)))
+    }
+
     /// The time from `earlier` to this point; zero when `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0).try_into().unwrap_or(0))
@@ -56,6 +61,11 @@ mod tests {
     fn arithmetic_never_wraps() {
         let last = Timestamp::from_ms(i64::MAX);
         assert_eq!(last.after(Duration::MAX), last);
+        assert_eq!(
+            Timestamp::from_ms(i64::MIN).before(Duration::MAX),
+            Timestamp::from_ms(i64::MIN)
+        );
+        assert_eq!(Timestamp::from_ms(5).before(Duration::from_millis(6)), Timestamp::from_ms(-1));
         assert_eq!(Timestamp::from_ms(5).since(Timestamp::from_ms(9)), Duration::ZERO);
         assert_eq!(Timestamp::from_ms(9).since(Timestamp::from_ms(5)), Duration::from_millis(4));
     }

@@ -5,6 +5,7 @@
 //! stop:   HTTP takes no new requests ▶ engine drains ▶ journal is flushed ▶ folder is unlocked
 //! ```
 
+mod caution;
 mod plugin_journal;
 pub(crate) mod retention;
 

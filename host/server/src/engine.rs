@@ -37,7 +37,7 @@ mod steer;
 mod timers;
 mod watch;
 
-pub use clock::Clock;
+pub use clock::{Clock, LOOK_MAX, Reading};
 pub use handle::{Begins, CommandError, Engine, StartError, StartRun, Started};
 pub use offers::Waits;
 pub use progress::Progress;

@@ -6,7 +6,7 @@
 //!
 //! The bytes are on disk before the commit that refers to them: a row always finds its file. A file
 //! without a row may be one whose commit is still to come; the sweep leaves those alone that were
-//! put lately.
+//! put lately, and those that an unfinished run refers to; see `references`.
 
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -80,32 +80,19 @@ impl ArtefactFiles {
         }
     }
 
-    /// Removes the files that `is_needed` says no to, if they were put before `before`. Gives how
-    /// many there were, and their bytes.
-    pub(crate) fn sweep<E>(
-        &self,
-        before: SystemTime,
-        is_needed: impl Fn(&Digest) -> Result<bool, E>,
-        wrong: impl Fn(io::Error) -> E,
-    ) -> Result<(u64, u64), E> {
-        let (mut files, mut bytes) = (0, 0);
-        for path in all_files(&self.folder).map_err(&wrong)? {
-            let _busy = self.lock();
-            let Ok(metadata) = fs::metadata(&path) else { continue };
-            if metadata.modified().map_err(&wrong)? >= before {
-                continue;
-            }
-            // A file with another name is what a crash left of one that was being written.
-            if let Some(digest) = digest_of(&path)
-                && is_needed(&digest)?
-            {
-                continue;
-            }
-            fs::remove_file(&path).map_err(&wrong)?;
-            files += 1;
-            bytes += metadata.len();
-        }
-        Ok((files, bytes))
+    /// The files that were put before `before`, by the time of the disk.
+    pub(crate) fn put_before(&self, before: SystemTime) -> io::Result<Vec<PathBuf>> {
+        let mut files = all_files(&self.folder)?;
+        files.retain(|path| is_older(path, before).is_some());
+        Ok(files)
+    }
+
+    /// Removes a file, unless it was put again meanwhile; gives how many bytes that freed.
+    pub(crate) fn remove(&self, path: &Path, before: SystemTime) -> io::Result<Option<u64>> {
+        let _busy = self.lock();
+        let Some(bytes) = is_older(path, before) else { return Ok(None) };
+        fs::remove_file(path)?;
+        Ok(Some(bytes))
     }
 
     fn lock(&self) -> MutexGuard<'_, ()> {
@@ -138,6 +125,12 @@ pub(crate) fn all_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
         }
     }
     Ok(files)
+}
+
+/// The length of a file that is there and was put before `before`.
+fn is_older(path: &Path, before: SystemTime) -> Option<u64> {
+    let metadata = fs::metadata(path).ok()?;
+    (metadata.modified().ok()? < before).then_some(metadata.len())
 }
 
 fn make_folder(folder: &Path) -> io::Result<()> {
@@ -203,11 +196,21 @@ pub(crate) fn of_run(connection: &Connection, run: RunId) -> rusqlite::Result<Ve
         .collect()
 }
 
-/// Whether a row refers to the file with this digest.
-pub(crate) fn is_needed(connection: &Connection, digest: &Digest) -> rusqlite::Result<bool> {
-    connection
-        .prepare_cached("SELECT 1 FROM artefact WHERE digest = $1")?
-        .exists([digest.as_bytes()])
+/// Those of some files that no row refers to. A file whose name is no digest is what a crash left of
+/// one that was being written.
+pub(crate) fn without_row(
+    connection: &Connection,
+    paths: Vec<PathBuf>,
+) -> rusqlite::Result<Vec<PathBuf>> {
+    let mut row = connection.prepare_cached("SELECT 1 FROM artefact WHERE digest = $1")?;
+    let mut without = vec![];
+    for path in paths {
+        match digest_of(&path) {
+            Some(digest) if row.exists([digest.as_bytes()])? => {}
+            _ => without.push(path),
+        }
+    }
+    Ok(without)
 }
 
 /// The digests that rows refer to.

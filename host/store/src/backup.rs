@@ -5,6 +5,7 @@
 //! meanwhile. Any process may do that: it reads only, and takes no lock of the host's. The copy is
 //! looked at, synced and gets its name last: what has the name is whole.
 
+use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -17,6 +18,7 @@ use rusqlite::backup::{Backup, StepResult};
 use crate::artefacts::{self, FOLDER};
 use crate::error::Error;
 use crate::lock::HostLock;
+use crate::references::referred;
 use crate::{check, connection, schema, versions};
 
 /// Pages copied at once.
@@ -186,10 +188,16 @@ fn copy_artefacts(
     to: &Path,
     copied: &mut Copied,
 ) -> Result<(), Error> {
-    let digests = artefacts::needed(copy)
-        .map_err(|error| Error::sql(&to.join(DATABASE), "listing artefacts", error))?;
+    let sql = |error| Error::sql(&to.join(DATABASE), "listing artefacts", error);
+    let mut digests = artefacts::needed(copy).map_err(sql)?;
     let (from, to) = (from.join(FOLDER), to.join(FOLDER));
     let wrong = |source| Error::Artefacts { folder: to.clone(), source: Arc::new(source) };
+    // A run that is still to end may refer to files of runs that are gone.
+    let files = artefacts::all_files(&from).map_err(wrong)?;
+    let mut others: HashSet<_> =
+        files.iter().filter_map(|path| artefacts::digest_of(path)).collect();
+    others.retain(|file| !digests.contains(file));
+    digests.extend(referred(copy, &others).map_err(sql)?);
     for digest in digests {
         let (source, target) =
             (artefacts::file_of(&from, &digest), artefacts::file_of(&to, &digest));

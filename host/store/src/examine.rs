@@ -1,5 +1,6 @@
 //! Looks at a data folder as a doctor does: reads only, also beside a running host.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -9,6 +10,7 @@ use taskloom_core::id::Digest;
 
 use crate::artefacts::{self, FOLDER};
 use crate::error::Error;
+use crate::references::referred;
 use crate::versions::{self, MissingVersion};
 use crate::{backup, check, lock, schema};
 
@@ -141,10 +143,10 @@ fn look_at_artefacts(
     let place = folder.display().to_string();
     match artefacts::all_files(&folder) {
         Ok(files) => {
-            let unknown = |path: &&std::path::PathBuf| {
-                artefacts::digest_of(path).is_none_or(|digest| !needed.contains(&digest))
-            };
-            let orphans = files.iter().filter(unknown).count();
+            let named: HashSet<_> =
+                files.iter().filter_map(|path| artefacts::digest_of(path)).collect();
+            let referred = referred(connection, &named.difference(&needed).copied().collect())?;
+            let orphans = files.len() - named.intersection(&needed).count() - referred.len();
             if orphans > 0 {
                 let what = format!("{orphans} files that no run refers to");
                 let help = "nothing: retention removes them an hour after they were written";

@@ -23,6 +23,7 @@ mod writer;
 mod backup;
 mod delete;
 mod examine;
+mod references;
 mod retention;
 mod sweep;
 mod versions;

@@ -3,20 +3,26 @@
 //! One pass: sweep what earlier passes left (payloads, artefact files), then choose the runs that
 //! the policy lets go, oldest first, and delete them; last, give free pages back to the disk. Every
 //! change is a small transaction in the writer's turn, after the batches that wait: a commit waits
-//! for one of them at most. Payloads of deleted runs go with the next pass; see `sweep`.
+//! for one of them at most. Payloads and files of deleted runs go with the next pass, if no run that
+//! is still to end refers to them; see `sweep` and `references`.
 //!
 //! Pages are given back by SQLite's incremental vacuum. Files made by schema version 1 cannot do
 //! that: their free pages are used again, and the file stays as long as it was. So `bytes_max` counts
 //! pages in use, not the file's length. Restoring a backup makes such a file anew.
 
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rusqlite::{Connection, Result as SqlResult, params};
 use taskloom_core::id::RunId;
 use taskloom_core::time::Timestamp;
 
+use crate::artefacts::ArtefactFiles;
 use crate::delete::{self, Hidden};
 use crate::error::Error;
+use crate::references::Unreferred;
 use crate::store::Store;
 use crate::sweep::{REST, Sweep, digests};
 use crate::{artefacts, column};
@@ -29,6 +35,9 @@ const RUNS_PER_STEP: usize = 50;
 
 /// Runs chosen with one read.
 const RUNS_PER_READ: i64 = 500;
+
+/// Files of artefacts removed in one turn of the writer.
+const FILES_PER_STEP: usize = 50;
 
 /// Pages given back in one transaction.
 const PAGES_PER_STEP: i64 = 500;
@@ -93,6 +102,7 @@ impl Store {
     pub fn retain(&self, policy: &Retention, now: Timestamp) -> Result<Retained, Error> {
         let mut retained = Retained::default();
         self.sweep_payloads(policy, now, &mut retained)?;
+        self.sweep_artefacts(policy, now, &mut retained)?;
         self.delete_logs(policy, now, &mut retained)?;
         self.delete_cached(policy, now, &mut retained)?;
         for runs in self.expired(policy, now)?.chunks(RUNS_PER_STEP) {
@@ -109,7 +119,6 @@ impl Store {
             self.note_deletion();
         }
         self.purge()?;
-        self.sweep_artefacts(policy, &mut retained)?;
         self.give_back(&mut retained)?;
         Ok(retained)
     }
@@ -220,15 +229,40 @@ impl Store {
         Ok(())
     }
 
-    fn sweep_artefacts(&self, policy: &Retention, retained: &mut Retained) -> Result<(), Error> {
-        let before = SystemTime::now().checked_sub(policy.grace).unwrap_or(SystemTime::UNIX_EPOCH);
-        let is_needed = |digest: &_| {
-            self.reading("looking for an artefact", |connection| {
-                artefacts::is_needed(connection, digest)
-            })
-        };
-        (retained.artefacts, retained.artefact_bytes) =
-            self.artefact_files().sweep(before, is_needed, |error| self.artefacts_error(error))?;
+    /// Removes the files that no row names, nor an unfinished run.
+    fn sweep_artefacts(
+        &self,
+        policy: &Retention,
+        now: Timestamp,
+        retained: &mut Retained,
+    ) -> Result<(), Error> {
+        if self.deleted_within(REST.min(policy.grace)) {
+            return Ok(());
+        }
+        let wrong = |error| self.artefacts_error(error);
+        let before = disk_time(earlier(now, policy.grace), policy.grace);
+        let paths = self.artefact_files().put_before(before).map_err(wrong)?;
+        let mut paths = self.reading("looking for artefacts", |connection| {
+            artefacts::without_row(connection, paths)
+        })?;
+        let files = paths.iter().filter_map(|path| artefacts::digest_of(path)).collect();
+        let begin = |connection: &_| Unreferred::begin(connection, files);
+        let mut unreferred = self.reading("looking for unfinished runs", begin)?;
+        while self.reading("marking artefacts", |connection| unreferred.mark(connection))? {}
+        while !paths.is_empty() {
+            let some = paths.split_off(paths.len().saturating_sub(FILES_PER_STEP));
+            let files = Arc::clone(self.artefact_files());
+            let (back, removed) = self.upkeep("sweeping artefacts", move |connection, _| {
+                while unreferred.mark(connection)? {}
+                let removed = remove(&files, &some, &unreferred, before);
+                Ok((unreferred, removed))
+            })?;
+            unreferred = back;
+            for bytes in removed.map_err(wrong)? {
+                retained.artefacts += 1;
+                retained.artefact_bytes += bytes;
+            }
+        }
         Ok(())
     }
 
@@ -298,6 +332,28 @@ impl Store {
             retained.pages += pages.unsigned_abs();
         }
     }
+}
+
+/// Removes those of some files that nobody refers to; gives the bytes of each.
+fn remove(
+    files: &ArtefactFiles,
+    paths: &[PathBuf],
+    unreferred: &Unreferred,
+    before: SystemTime,
+) -> io::Result<Vec<u64>> {
+    let is_kept = |digest| !unreferred.has(&digest);
+    let paths = paths.iter().filter(|path| !artefacts::digest_of(path).is_some_and(is_kept));
+    let removed = paths.map(|path| files.remove(path, before));
+    removed.filter_map(Result::transpose).collect()
+}
+
+/// The time before which a file was put that may go: by what the caller says the time is, and by the
+/// clock that stamps files, whichever is earlier.
+fn disk_time(before: Timestamp, grace: Duration) -> SystemTime {
+    let by_clock = SystemTime::now().checked_sub(grace).unwrap_or(SystemTime::UNIX_EPOCH);
+    let since_epoch = Duration::from_millis(before.as_ms().try_into().unwrap_or(0));
+    let told = SystemTime::UNIX_EPOCH.checked_add(since_epoch);
+    told.map_or(by_clock, |told| told.min(by_clock))
 }
 
 fn earlier(now: Timestamp, by: Duration) -> Timestamp {

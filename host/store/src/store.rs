@@ -73,7 +73,7 @@ struct Inner {
     inbox: Arc<Inbox>,
     counters: Arc<Counters>,
     readers: Readers,
-    artefacts: ArtefactFiles,
+    artefacts: Arc<ArtefactFiles>,
     /// When a run or a kept result was deleted last.
     deleted: Mutex<Option<Instant>>,
     /// What writes; whoever has the turn of the inbox uses it.
@@ -152,7 +152,7 @@ impl Store {
                 inbox,
                 counters,
                 readers,
-                artefacts: ArtefactFiles::new(folder),
+                artefacts: Arc::new(ArtefactFiles::new(folder)),
                 deleted: Mutex::default(),
                 writer,
                 thread,
@@ -469,7 +469,7 @@ impl Store {
         backup::backup(self.path().parent().expect("it lies in the data folder"), to)
     }
 
-    pub(crate) fn artefact_files(&self) -> &ArtefactFiles {
+    pub(crate) fn artefact_files(&self) -> &Arc<ArtefactFiles> {
         &self.inner.artefacts
     }
 

@@ -24,7 +24,7 @@ pub(crate) struct Head {
 }
 
 /// The ends of the streams that were written lately. Right because the writer is the only one
-/// that appends; forgotten when a transaction is rolled back.
+/// that appends; forgotten when a transaction is rolled back, as it is when somebody else did.
 #[derive(Default)]
 pub(crate) struct Heads {
     known: HashMap<StreamId, Head>,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, Result};
+use rusqlite::{Connection, ErrorCode, Result};
 use taskloom_core::journal::StreamId;
 use taskloom_core::run::RunStatus;
 use taskloom_core::time::Timestamp;
@@ -109,7 +109,13 @@ impl Writer {
         if logs.is_empty() && batches.iter().all(|batch| batch.weight() == 0) {
             return Ok(batches.iter().map(|_| Committed { appends: vec![] }).collect());
         }
-        let result = self.write(batches, logs);
+        let mut result = self.write(batches, logs);
+        if result.as_ref().is_err_and(is_taken) {
+            // Somebody else wrote to a stream whose end is remembered. Read again, each append finds
+            // its own conflict.
+            self.roll_back();
+            result = self.write(batches, logs);
+        }
         if result.is_err() {
             self.roll_back();
         }
@@ -288,6 +294,11 @@ impl Writer {
             tracing::warn!(%error, "a checkpoint could not be finished");
         }
     }
+}
+
+/// Whether a row is there already that was to be written, such as an event of this number.
+fn is_taken(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
 }
 
 /// The writer; the turn keeps others away from it, so this never waits. After a panic it is as

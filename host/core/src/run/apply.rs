@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::closing::Closing;
 use super::held::start_is_held;
@@ -42,6 +43,8 @@ impl RunState {
             admitted_at: None,
             deadline: start.deadline,
             last_seq: 1,
+            last_at: at,
+            ahead: Duration::ZERO,
             stop: None,
             finish: None,
             paused: None,
@@ -115,6 +118,7 @@ impl RunState {
             reason,
         })?;
         self.last_seq += 1;
+        self.note_time(entry.at);
         Ok(())
     }
 

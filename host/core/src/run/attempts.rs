@@ -23,7 +23,8 @@ pub(super) fn attempt_ended(
     now: Timestamp,
     random: f64,
 ) -> Result<Vec<RunEvent>, Refusal> {
-    let AttemptResult { task: index, number, input, writes, given, end, usage } = result;
+    let AttemptResult { task: index, number, input, writes, given, end, mut usage } = result;
+    usage.started_at = usage.started_at.map(|at| state.own_time(at));
     let task = state.task(index).id.clone();
     if state.task(index).status.active_attempt() != Some(number) {
         return Err(Refusal::LateResult { task, number });

@@ -105,7 +105,7 @@ impl RunState {
         let marks = std::mem::take(&mut self.marks);
         let mut effects = Vec::new();
         if marks.admitted {
-            effects.extend(self.deadline.map(Effect::DeadlineAt));
+            effects.extend(self.deadline_effect());
         }
         if marks.stopped || marks.paused {
             effects.push(Effect::Withdraw);
@@ -124,7 +124,7 @@ impl RunState {
             effects.extend(ready);
         }
         let timers = marks.timers.into_iter().filter(|timer| self.timers.contains(timer));
-        effects.extend(timers.map(|(at, task, timer)| Effect::WakeAt { task, at, timer }));
+        effects.extend(timers.map(|timer| self.wake_effect(timer)));
         let (held, asked): (Vec<_>, Vec<_>) =
             marks.asked.into_iter().partition(|(_, question)| self.holds(*question));
         self.held.extend(held);
@@ -133,7 +133,7 @@ impl RunState {
         effects.extend(marks.children.into_iter().filter_map(|task| self.child_of(task)));
         effects.extend(marks.prioritised.then_some(Effect::Prioritise(self.priority)));
         if marks.closing {
-            effects.extend(self.closing.deadline.map(Effect::ClosingDeadlineAt));
+            effects.extend(self.closing_deadline_effect());
         }
         effects.extend(self.end_effect());
         effects
@@ -146,22 +146,17 @@ impl RunState {
         if self.finish.is_some() {
             return vec![Effect::Finish];
         }
-        let mut effects: Vec<Effect> = self.deadline.map(Effect::DeadlineAt).into_iter().collect();
+        let mut effects: Vec<Effect> = self.deadline_effect().into_iter().collect();
         if self.is_held() {
             effects.push(Effect::Hold { until: self.start.not_before });
         }
-        effects.extend(self.closing.deadline.map(Effect::ClosingDeadlineAt));
+        effects.extend(self.closing_deadline_effect());
         let changed = self.priority != self.start.priority;
         effects.extend(changed.then_some(Effect::Prioritise(self.priority)));
         effects.extend(self.tasks().filter_map(|(task, _)| self.child_of(task)));
         effects.extend(self.stops());
         effects.extend(self.tasks().filter_map(|(task, _)| self.offer_of(task)));
-        let timers = self.timers.iter();
-        effects.extend(timers.map(|(at, task, timer)| Effect::WakeAt {
-            task: *task,
-            at: *at,
-            timer: *timer,
-        }));
+        effects.extend(self.timers.iter().map(|timer| self.wake_effect(*timer)));
         let (held, asked): (Vec<_>, Vec<_>) =
             self.questions.iter().copied().partition(|(_, question)| self.holds(*question));
         effects
@@ -169,6 +164,18 @@ impl RunState {
         self.held = held;
         effects.extend(self.end_effect());
         effects
+    }
+
+    fn deadline_effect(&self) -> Option<Effect> {
+        self.deadline.map(|at| Effect::DeadlineAt(self.host_time(at)))
+    }
+
+    fn closing_deadline_effect(&self) -> Option<Effect> {
+        self.closing.deadline.map(|at| Effect::ClosingDeadlineAt(self.host_time(at)))
+    }
+
+    fn wake_effect(&self, (at, task, timer): (Timestamp, TaskIndex, Timer)) -> Effect {
+        Effect::WakeAt { task, at: self.due_at(task, timer, at), timer }
     }
 
     fn offer_of(&self, task: TaskIndex) -> Option<Effect> {

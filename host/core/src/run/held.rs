@@ -16,7 +16,7 @@ pub(super) fn admission(state: &RunState, now: Timestamp) -> Result<Vec<RunEvent
     if !state.is_held() {
         return Err(Refusal::NotHeld);
     }
-    if let Some(at) = state.start.not_before.filter(|at| *at > now) {
+    if let Some(at) = state.start.not_before.filter(|at| *at > state.host_time(now)) {
         return Err(Refusal::TooEarly(at));
     }
     let deadline = state.workflow.config.timeout.map(|timeout| now.after(timeout));

@@ -78,7 +78,8 @@ pub fn start(
 /// Carries out one command: decides its events and all their consequences, folds them into
 /// `state`, and says what to do once they are on disk.
 ///
-/// `random` is from [0, 1).
+/// `now` is the host's time, as are the times of the effects; it may go back. Those of the events never
+/// do. `random` is from [0, 1).
 ///
 /// # Errors
 /// When the state does not allow the command; the state is then unchanged.
@@ -88,6 +89,7 @@ pub fn react(
     now: Timestamp,
     random: f64,
 ) -> Result<Reaction, Refusal> {
+    let now = state.time_at(now);
     let at_once = wake::effect_at_once(state, &command);
     let decided = decide(state, command, now, random)?;
     let mut ledger = Ledger::new(state, now);
@@ -115,6 +117,7 @@ pub fn resume(
     now: Timestamp,
     random: f64,
 ) -> Result<Reaction, IllegalEvent> {
+    let now = state.time_at(now);
     let mut events = Vec::new();
     if state.finish.is_none() {
         state.marks = super::Marks::default();
@@ -153,6 +156,7 @@ fn decide(
         Command::Claim { .. } => claim(state, command, now),
         Command::Started { task, number, started_at } => {
             let id = expect_status(state, task, TaskStatus::Claimed { number })?;
+            let started_at = state.own_time(started_at);
             Ok(vec![RunEvent::AttemptStarted { task: id, number, started_at }])
         }
         Command::AttemptEnded(result) => attempt_ended(state, *result, now, random),

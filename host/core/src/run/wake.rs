@@ -18,7 +18,8 @@ pub(super) fn wake(
     timer: Timer,
     now: Timestamp,
 ) -> Result<Vec<RunEvent>, Refusal> {
-    if state.timer(index, timer).is_none_or(|at| at > now) {
+    let is_early = |at| state.due_at(index, timer, at) > state.host_time(now);
+    if state.timer(index, timer).is_none_or(is_early) {
         return Err(state.not_now(index));
     }
     let task = state.task(index).id.clone();

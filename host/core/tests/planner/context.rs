@@ -65,7 +65,7 @@ fn the_first_write_of_a_handler_brings_along_what_the_run_was_given() {
     handler_sets(&mut world, "a", 1, json!({ "tenant": "acme", "x": 0 })).expect("it fits");
     handler_sets(&mut world, "b", 2, json!({ "tenant": "other" })).expect("it fits");
     assert_eq!(shown(&world), r#"{"tenant":"acme","x":2} by b#Some(1), 2 writes"#);
-    let again = World::resume(&world, world.journal.len());
+    let again = World::resume(&world, world.journal().len());
     assert_eq!(shown(&again), shown(&world), "a replay finds the same");
 }
 

@@ -1,5 +1,6 @@
 //! What the planner decides, as tables: a workflow, what happens, and the journal it leads to.
 
+mod clock;
 mod context;
 mod ends;
 mod groups;

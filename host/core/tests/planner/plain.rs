@@ -78,7 +78,7 @@ fn what_would_happen_again_is_not_retried() {
         let mut world = World::start(workflow("a | retries=5"));
         play(&mut world, "claim a");
         play(&mut world, &format!("{step} a"));
-        let last = world.journal.last().map(line).expect("an event");
+        let last = world.journal().last().map(line).expect("an event");
         assert_eq!(last, format!("0s run failed: task `a` failed: {code}: it failed"));
     }
 }
@@ -223,7 +223,7 @@ fn a_task_that_kills_its_host_is_given_up_after_a_while() {
         play(&mut world, "started a");
         play(&mut world, "crash");
     }
-    let last = world.journal.last().map(line).expect("an event");
+    let last = world.journal().last().map(line).expect("an event");
     assert!(last.contains("run failed: task `a` failed: host-lost"), "{last}");
 }
 
@@ -236,7 +236,7 @@ fn a_claim_that_never_started_is_lost_many_times_without_harm() {
     }
     play(&mut world, "claim a");
     play(&mut world, "ok a");
-    let last = world.journal.last().map(line).expect("an event");
+    let last = world.journal().last().map(line).expect("an event");
     assert_eq!(last, "0s run succeeded");
     assert_eq!(world.state.tasks().next().expect("one").1.attempts.len(), 61);
 }
@@ -259,7 +259,7 @@ fn an_output_is_computed_before_the_run_ends() {
     }
     assert!(world.resolve_output, "a start asks again");
     world.give(Command::OutputResolved(Ok(Some(json("42"))), Vec::new())).expect("taken");
-    assert_eq!(world.journal.last().map(line).expect("an event"), "0s run succeeded");
+    assert_eq!(world.journal().last().map(line).expect("an event"), "0s run succeeded");
 }
 
 #[test]
@@ -268,7 +268,7 @@ fn what_comes_too_late_is_refused() {
     let a = world.index("a");
     world.claim(a).expect("ready");
     play(&mut world, "fail a");
-    let before = world.journal.len();
+    let before = world.journal().len();
     let late = world.end(a, 1, AttemptEnd::Succeeded(json("1"))).expect_err("late");
     assert_eq!(
         late.to_string(),
@@ -277,5 +277,5 @@ fn what_comes_too_late_is_refused() {
     assert!(world.claim(a).is_err(), "a task in backoff is not claimed");
     play(&mut world, "cancel");
     assert!(world.give(Command::Cancel { reason: String::new() }).is_err(), "it has ended");
-    assert_eq!(world.journal.len(), before + 4, "refusals leave no trace");
+    assert_eq!(world.journal().len(), before + 4, "refusals leave no trace");
 }

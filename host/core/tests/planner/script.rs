@@ -33,7 +33,7 @@ pub(crate) fn play_all(world: &mut World, script: &str) {
 /// The journal, and what the run waits for.
 pub(crate) fn told(world: &World) -> String {
     let mut text = String::new();
-    for entry in world.journal.iter().skip(1) {
+    for entry in world.journal().iter().skip(1) {
         let _ = writeln!(text, "{}", line(entry));
     }
     if world.state.finish.is_some() {
@@ -70,11 +70,9 @@ pub(crate) fn play(world: &mut World, step: &str) {
             let started_at = world.now;
             world.give(Command::Started { task, number, started_at }).expect(step);
         }
-        "crash" => *world = World::resume(world, world.journal.len()),
-        _ if word.starts_with('+') => {
-            let seconds = word.trim_start_matches('+').trim_end_matches('s').parse();
-            world.pass(Duration::from_secs(seconds.expect("seconds")));
-        }
+        "crash" => *world = World::resume(world, world.state.last_seq as usize),
+        _ if word.starts_with('+') => world.pass(seconds_of(word)),
+        _ if word.starts_with('-') => world.now = world.now.before(seconds_of(word)),
         _ => {
             if let Some(answer) = answer(word, argument) {
                 let (index, question) = asked(world, task);
@@ -90,6 +88,12 @@ pub(crate) fn play(world: &mut World, step: &str) {
         }
     }
     answer_values(world);
+}
+
+/// How far a step moves the clock, such as `+10s` or `-10s`.
+fn seconds_of(word: &str) -> Duration {
+    let seconds = word.trim_start_matches(['+', '-']).trim_end_matches('s').parse();
+    Duration::from_secs(seconds.expect("seconds"))
 }
 
 fn answer_values(world: &mut World) {

@@ -157,9 +157,9 @@ fn cancelling_reaches_into_groups() {
 fn what_a_run_cannot_do_is_refused_with_a_reason() {
     let refused = |spec: &str, script: &str, command: Command| {
         let mut world = played(spec, script);
-        let before = world.journal.len();
+        let before = world.journal().len();
         let refusal = world.give(command).expect_err("it is not allowed");
-        assert_eq!(world.journal.len(), before, "a refusal leaves no trace");
+        assert_eq!(world.journal().len(), before, "a refusal leaves no trace");
         refusal.to_string()
     };
     let world = played("a", "");

@@ -13,8 +13,16 @@ pub(crate) fn random_spec(luck: &mut fastrand::Rng) -> String {
         graph.list(3, 1);
         graph.spec.push_str(" }");
     }
-    let retries = graph.luck.u8(0..3);
+    let retries = graph.luck.u8(0..4);
     let _ = write!(graph.spec, " | retries={retries}");
+    for words in [
+        &["", " backoff=fixed", " backoff=linear"],
+        &["", " jitter=equal", " jitter=full"],
+        &["", " elapsed=25", " elapsed=120"],
+        &["", " retry_on=flaky", " never_retry_on=flaky"],
+    ] {
+        graph.spec.push_str(words[graph.luck.usize(0..3)]);
+    }
     let merges = ["", " merge=first", " merge=deep", " merge=fail"];
     graph.spec.push_str(merges[graph.luck.usize(0..4)]);
     for option in ["continue", "output", "publish", "timeout=500", "finally=40"] {
@@ -56,6 +64,7 @@ impl RandomGraph<'_> {
             (" undo", 8),
             (" queue=15", 12),
             (" total=90", 12),
+            (" heartbeat=5", 12),
             (" sets=x", 6),
             (" sets=y", 9),
         ] {
@@ -87,8 +96,18 @@ impl RandomGraph<'_> {
 
     fn group(&mut self, depth: u32) {
         let max = [" max=1", " max=2", ""][self.luck.usize(0..3)];
-        let merges = ["", " first", " any", " quorum=2", " deep", " reduce"];
-        let merge = merges[self.luck.usize(0..6)];
+        let merges = [
+            "",
+            " first",
+            " any",
+            " quorum=2",
+            " object",
+            " deep=last",
+            " deep=first",
+            " deep=fail",
+            " reduce",
+        ];
+        let merge = merges[self.luck.usize(0..merges.len())];
         match self.luck.u8(0..6) {
             0 => self.blocks(" branch", 1..3, depth),
             1 => self.blocks(" switch default", 2..4, depth),

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use taskloom_core::attempt::{AttemptEnd, ReleaseReason};
-use taskloom_core::failure::{FailureClass, Outcome};
+use taskloom_core::attempt::{AttemptEnd, CachedFrom, ReleaseReason};
+use taskloom_core::failure::{Failure, FailureClass, Outcome};
 use taskloom_core::id::{Digest, PluginName};
 use taskloom_core::run::{Answer, Command, Published, Question, TaskIndex, TaskStatus, WaitFor};
 use taskloom_core::time::Timestamp;
 
+use crate::hosts::{child, crash, take_over};
 use crate::promises::check;
 use crate::support::{World, failure, json, other_run, reason};
 
@@ -19,9 +20,12 @@ pub(crate) fn finish(world: &mut World, luck: &mut fastrand::Rng, mut crashes: u
     let mut checked = 0;
     for _ in 0..STEPS_MAX {
         if world.state.finish.is_some() {
-            return;
+            write(world);
+            return check(world);
         }
-        match luck.u8(0..40) {
+        world.random = luck.f64();
+        world.computes_inputs = luck.bool();
+        match luck.u8(0..44) {
             8..12 if world.held.is_some() => admit(world),
             0..12 => claim(world, luck),
             12..20 => end(world, luck),
@@ -30,13 +34,15 @@ pub(crate) fn finish(world: &mut World, luck: &mut fastrand::Rng, mut crashes: u
             29 => steer(world, luck),
             30 if crashes > 0 => {
                 crashes -= 1;
-                let kept = world.commits[luck.usize(world.commits.len() / 2..world.commits.len())];
-                *world = World::resume(world, kept);
+                crash(world, luck);
             }
             31 => start(world, luck),
             32 => late(world, luck),
             33..35 => children(world, luck),
             36 if luck.u8(0..6) == 0 => versions(world, luck),
+            37 if crashes > 0 && luck.u8(0..8) == 0 => take_over(world),
+            38 if luck.u8(0..4) == 0 => world.is_slow = true,
+            39..42 => write(world),
             35 if luck.u8(0..60) == 0 => {
                 // Refused when the run is being stopped already.
                 let _ = world.give(Command::Cancel { reason: "luck".to_owned() });
@@ -53,8 +59,8 @@ pub(crate) fn finish(world: &mut World, luck: &mut fastrand::Rng, mut crashes: u
                 publishes.map(|(name, _)| Published { name: name.clone(), seq: 2 }).collect();
             let _ = world.give(Command::OutputResolved(Ok(Some(json("0"))), published));
         }
-        if world.journal.len() != checked {
-            checked = world.journal.len();
+        if world.state.last_seq != checked {
+            checked = world.state.last_seq;
             check(world);
         }
     }
@@ -63,6 +69,12 @@ pub(crate) fn finish(world: &mut World, luck: &mut fastrand::Rng, mut crashes: u
         .tasks()
         .filter_map(|(index, task)| Some(format!("{}: {}", task.id, world.state.why(index)?)));
     panic!("the run does not end:\n{}", open.collect::<Vec<_>>().join("\n"));
+}
+
+/// The disk has written what it was given.
+fn write(world: &mut World) {
+    world.is_slow = false;
+    world.flush().expect("nobody else writes");
 }
 
 /// The host finds room for a held run; a run whose time has not come is refused.
@@ -103,7 +115,8 @@ fn versions(world: &mut World, luck: &mut fastrand::Rng) {
 }
 
 fn at_rest(world: &World) -> bool {
-    world.ready.is_empty() && world.active.is_empty() && world.asked.is_empty()
+    let idle = world.ready.is_empty() && world.active.is_empty() && world.asked.is_empty();
+    idle && world.releases.is_empty()
 }
 
 fn claim(world: &mut World, luck: &mut fastrand::Rng) {
@@ -111,6 +124,7 @@ fn claim(world: &mut World, luck: &mut fastrand::Rng) {
     if let Some(task) = luck.choice(ready) {
         // What was skipped or stopped meanwhile is refused.
         let was_ready = world.state.task(task).status == TaskStatus::Ready;
+        let was_ready = was_ready && world.state.paused.is_none();
         assert_eq!(world.claim(task).is_ok(), was_ready, "what is offered can be claimed");
     }
 }
@@ -131,8 +145,13 @@ fn start(world: &mut World, luck: &mut fastrand::Rng) {
 fn end(world: &mut World, luck: &mut fastrand::Rng) {
     let Some((task, number)) = active(world, luck) else { return };
     let cancelled = world.stopped.contains(&task) && luck.bool();
-    let end = match luck.u8(0..20) {
-        _ if cancelled => failure(FailureClass::Cancelled),
+    let end = if cancelled { failure(FailureClass::Cancelled) } else { ending(world, task, luck) };
+    world.end(task, number, end.clone()).expect("a result under way is taken");
+    assert!(world.end(task, number, end).is_err(), "the same result was taken twice");
+}
+
+fn ending(world: &World, task: TaskIndex, luck: &mut fastrand::Rng) -> AttemptEnd {
+    match luck.u8(0..25) {
         0..13 => AttemptEnd::Succeeded(json("1")),
         13 => failure(FailureClass::Retryable),
         14 => failure(FailureClass::Timeout),
@@ -140,10 +159,23 @@ fn end(world: &mut World, luck: &mut fastrand::Rng) {
         16 => failure(FailureClass::Limit),
         17 => AttemptEnd::Released(ReleaseReason::HostBusy),
         18 => AttemptEnd::Released(ReleaseReason::Shutdown),
+        19 => AttemptEnd::Released(ReleaseReason::PluginMissing),
+        20 => failed(FailureClass::Retryable, "flaky", None),
+        21 => failed(FailureClass::Retryable, "overloaded", Some(luck.u64(0..90_000))),
+        22 if world.state.definition(task).timeouts.heartbeat.is_some() => {
+            failed(FailureClass::Timeout, "heartbeat-missed", None)
+        }
+        22 | 23 => {
+            let (run, at) = (other_run(9), Timestamp::from_ms(0));
+            let task = world.state.task(task).id.clone();
+            AttemptEnd::Cached(json("1"), Box::new(CachedFrom { run, task, attempt: 1, at }))
+        }
         _ => failure(FailureClass::Permanent),
-    };
-    world.end(task, number, end.clone()).expect("a result under way is taken");
-    assert!(world.end(task, number, end).is_err(), "the same result was taken twice");
+    }
+}
+
+fn failed(class: FailureClass, code: &str, retry_after_ms: Option<u64>) -> AttemptEnd {
+    AttemptEnd::Failed { failure: Failure::new(class, code, "luck"), retry_after_ms }
 }
 
 fn answer(world: &mut World, luck: &mut fastrand::Rng) {
@@ -153,7 +185,10 @@ fn answer(world: &mut World, luck: &mut fastrand::Rng) {
         _ if luck.u8(0..25) == 0 => Err(reason(FailureClass::Permanent)),
         Question::RunIf | Question::Condition => Ok(Answer::Truth(luck.bool())),
         Question::Selector => Ok(Answer::Case(luck.bool().then_some(0))),
-        Question::Items => Ok(Answer::Items { items: json("[]"), count: luck.u32(0..4) }),
+        Question::Items => {
+            let most = if luck.u8(0..20) == 0 { 30 } else { 4 };
+            Ok(Answer::Items { items: json("[]"), count: luck.u32(0..most) })
+        }
         Question::Until => {
             let at = world.now.as_ms() + luck.i64(-5_000..20_000);
             Ok(Answer::Time(Timestamp::from_ms(at)))
@@ -220,6 +255,7 @@ fn children(world: &mut World, luck: &mut fastrand::Rng) {
     }
     let waits = world.state.task(task).status == TaskStatus::Waiting(WaitFor::Child);
     let outcome = match luck.u8(0..6) {
+        _ if luck.u8(0..3) == 0 => child(world, task, luck),
         _ if world.cancelled_children.contains(&task) => Outcome::Cancelled,
         0 => Outcome::Failed,
         1 => Outcome::TimedOut,

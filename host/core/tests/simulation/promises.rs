@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use taskloom_core::attempt::AttemptEnding;
-use taskloom_core::failure::Outcome;
+use taskloom_core::failure::{Next, Outcome};
 use taskloom_core::journal::{Reused, RunEvent};
+use taskloom_core::retry::RetryPolicy;
 use taskloom_core::run::{
     Halt, RerunPlan, Role, RunState, RunStatus, TaskIndex, TaskState, TaskStatus,
 };
@@ -22,7 +23,7 @@ pub(crate) fn check(world: &World) {
     if state.finish.is_some() || world.commits.len().is_multiple_of(REPLAY_EVERY) {
         check_replay(world);
     }
-    assert_eq!(state.last_seq, world.journal.len() as u64);
+    assert_eq!(state.last_seq, (world.journal().len() + world.open.len()) as u64);
     let count = |matches: fn(TaskStatus) -> bool| {
         state.tasks().filter(|(_, task)| matches(task.status)).count()
     };
@@ -48,8 +49,25 @@ pub(crate) fn check(world: &World) {
 
 fn check_replay(world: &World) {
     let (state, workflow) = (&world.state, Arc::clone(&world.workflow));
-    let replayed = RunState::replay(state.id, workflow, &world.journal).expect("a legal journal");
+    let journal = world.journal();
+    assert!(journal.is_sorted_by_key(|entry| entry.at), "time goes back");
+    let mut replayed = RunState::replay(state.id, workflow, &*journal).expect("a legal journal");
+    check_released(world, &replayed);
+    for entry in &world.open {
+        replayed.apply(entry).expect("a legal event");
+    }
     assert_eq!(picture(&replayed), picture(state), "replay differs from live");
+}
+
+/// What is under way was written before.
+fn check_released(world: &World, written: &RunState) {
+    for (task, number) in &world.active {
+        let attempts = written.task(*task).attempts.len();
+        assert!(attempts >= *number as usize, "an attempt began that is not on the disk");
+    }
+    for task in world.children.keys() {
+        assert!(written.task(*task).child.is_some(), "a run was started that is not on the disk");
+    }
 }
 
 fn check_attempts(state: &RunState, index: TaskIndex, task: &TaskState) {
@@ -60,6 +78,7 @@ fn check_attempts(state: &RunState, index: TaskIndex, task: &TaskState) {
     assert!(successes.count() <= 1, "{} succeeded twice", task.id);
     let definition = state.definition(index);
     assert!(task.counted_failures() <= definition.retry.max_attempts, "too many attempts");
+    check_retries(task, &definition.retry);
     let begun = task.first_ready_at.is_some();
     for need in state.workflow.graph.dependencies(task.node).iter().filter(|_| begun) {
         let need = state.task(state.place(task.frame, *need));
@@ -68,6 +87,22 @@ fn check_attempts(state: &RunState, index: TaskIndex, task: &TaskState) {
         let met = need.has_done_its_part() || allowed;
         let ended = need.status.outcome().is_some();
         assert!(met || definition.run_if.is_some() && ended, "{} began too early", task.id);
+    }
+}
+
+/// What the policy forbids is not tried again, and nothing is after the time that it allows.
+fn check_retries(task: &TaskState, policy: &RetryPolicy) {
+    let first = task.attempts.first().map(|first| first.started_at.unwrap_or(first.claimed_at));
+    for attempt in &task.attempts {
+        let Some(AttemptEnding::Failed(failure, Next::RetryAt(at))) = &attempt.end else {
+            continue;
+        };
+        let again = policy.retries(&failure.code, failure.class);
+        assert!(again, "{} is tried again after {}", task.id, failure.code);
+        let elapsed = at.since(first.expect("it has an attempt"));
+        let most = policy.max_elapsed.unwrap_or(elapsed);
+        assert!(elapsed <= most, "{} is tried again after {elapsed:?}", task.id);
+        assert!(attempt.ended_at.is_some_and(|ended| ended <= *at), "{} waits backwards", task.id);
     }
 }
 
@@ -129,6 +164,8 @@ fn goes_on(world: &World) -> bool {
     };
     let asked = world.asked.iter().any(|(task, question)| state.is_asked(*task, *question));
     paused
+        || !world.open.is_empty()
+        || !world.releases.is_empty()
         || state.is_held() && world.held.is_some()
         || state.active_tasks() > 0
         || asked
@@ -150,7 +187,7 @@ fn open_tasks(state: &RunState) -> String {
 pub(crate) fn check_rerun(old: &World, new: &World, plan: &RerunPlan) {
     let offered: HashSet<_> = plan.reuse.iter().filter_map(RunEvent::task).collect();
     let again: HashSet<_> = plan.again.iter().collect();
-    for entry in &new.journal {
+    for entry in new.journal().iter() {
         if let RunEvent::TaskReused { task, output, .. } = &entry.event {
             assert!(offered.contains(task) && !again.contains(task), "{task} was not offered");
             assert_eq!(old.state.output_of(task), Some(output), "{task} has another output");

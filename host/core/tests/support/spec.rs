@@ -5,10 +5,13 @@
 //!    | continue retries=2 timeout=60 output publish finally=5
 //! ```
 //!
+//! Of retries the options say `backoff=`, `jitter=`, `elapsed=<s>`, `retry_on=` and `never_retry_on=`.
+//!
 //! A task is its id, what it needs, and words: a kind (`branch`, `switch`, `default`, `group`,
 //! `parallel`, `each`, `wait=<s>`, `until`, `signal=<name>`, `approval`, `child`), `?` for a
 //! `run_if`, `!` for `allow_failure`, `undo` for a compensation, merges (`first`, `any`, `object`,
-//! `deep`, `quorum=<n>`, `reduce`), `max=<n>`, times (`queue=<s>`, `total=<s>`, `within=<s>` with
+//! `deep`, `deep=<conflicts>`, `quorum=<n>`, `reduce`), `max=<n>`, times (`queue=<s>`, `total=<s>`,
+//! `heartbeat=<s>`, `within=<s>` with
 //! `skips` or `passes` or `rejects`), `lenient`, `detached`, `sets=<name>` (in the context, to an object
 //! of its id) and `returns` (the context of its run). Blocks stand in braces; `finally`
 //! is the workflow's own.
@@ -21,7 +24,7 @@ use serde_json::{Value, json};
 use taskloom_core::context::ContextMerge;
 use taskloom_core::expression::{Expression, Template};
 use taskloom_core::id::{ContextName, Digest, TaskId, TaskType, WorkflowId};
-use taskloom_core::retry::{Jitter, RetryPolicy};
+use taskloom_core::retry::{Backoff, Jitter, RetryPolicy};
 use taskloom_core::workflow::{
     Approval, Block, BlockIndex, BodyIndex, Case, ChildWorkflow, Conflicts, Graph, Members, Merge,
     NodeIndex, OnDeadline, OnFailure, OnTimeout, Parts, RunConfig, Sharing, Task, TaskKind,
@@ -32,14 +35,7 @@ use taskloom_core::workflow::{
 pub fn workflow(spec: &str) -> Arc<Workflow> {
     let (tasks, options) = spec.split_once('|').unwrap_or((spec, ""));
     let options = Words(options.split_whitespace().collect());
-    let retry = RetryPolicy {
-        max_attempts: options.number("retries").map_or(1, |n| n as u32 + 1),
-        initial: Duration::from_secs(10),
-        max: Duration::from_secs(60),
-        jitter: Jitter::None,
-        ..RetryPolicy::default()
-    };
-    let mut builder = Builder { retry, ..Builder::default() };
+    let mut builder = Builder { retry: retry(&options), ..Builder::default() };
     let root = builder.block(None);
     builder.list(&mut tasks.trim(), root);
     let on_failure = if options.has("continue") { OnFailure::Continue } else { OnFailure::Stop };
@@ -72,6 +68,28 @@ pub fn workflow(spec: &str) -> Arc<Workflow> {
         finally: builder.finally,
         output: options.has("output").then(|| Template::constant(Value::Null)),
     }))
+}
+
+fn retry(options: &Words) -> RetryPolicy {
+    let codes = |name: &str| options.value(name).map(str::to_owned).into_iter().collect();
+    RetryPolicy {
+        max_attempts: options.number("retries").map_or(1, |n| n as u32 + 1),
+        backoff: match options.value("backoff") {
+            Some("fixed") => Backoff::Fixed,
+            Some("linear") => Backoff::Linear,
+            _ => Backoff::Exponential,
+        },
+        initial: Duration::from_secs(10),
+        max: Duration::from_secs(60),
+        jitter: match options.value("jitter") {
+            Some("equal") => Jitter::Equal,
+            Some("full") => Jitter::Full,
+            _ => Jitter::None,
+        },
+        max_elapsed: options.seconds("elapsed"),
+        retry_on: codes("retry_on"),
+        never_retry_on: codes("never_retry_on"),
+    }
 }
 
 /// One shared context is read, another one is set.
@@ -196,7 +214,7 @@ impl Builder {
         let value = |name: &str| Template::constant(json!({ name: { id: 1, "by": id } }));
         task.set = words.value("sets").map(value);
         let (queue, total) = (words.seconds("queue"), words.seconds("total"));
-        task.timeouts = Timeouts { queue, total, heartbeat: None };
+        task.timeouts = Timeouts { queue, total, heartbeat: words.seconds("heartbeat") };
         if let Some(kind) = kind {
             task.kind = kind;
         }
@@ -248,6 +266,14 @@ impl Builder {
         }
         if let Some(count) = words.number("quorum") {
             return Merge::Quorum { count: count as u32 };
+        }
+        if let Some(conflicts) = words.value("deep") {
+            let conflicts = match conflicts {
+                "first" => Conflicts::First,
+                "fail" => Conflicts::Fail,
+                _ => Conflicts::Last,
+            };
+            return Merge::Deep { conflicts };
         }
         let merges = [
             ("first", Merge::First),

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use taskloom_core::time::Timestamp;
 use taskloom_store::{Error, Retained, Retention};
 use tokio_util::sync::CancellationToken;
 
+use super::caution::Caution;
 use super::{App, Changed};
+use crate::engine::Reading;
 use crate::reader::{ReadError, Reader};
 
 /// How long what nothing refers to is kept: longer than any commit that may still refer to it takes.
@@ -34,9 +35,10 @@ async fn tidy(
     every: Duration,
     stopped: CancellationToken,
 ) {
+    let mut caution = Caution::new(Reading::now());
     loop {
         let begun = Instant::now();
-        let now = Timestamp::from_ms(jiff::Timestamp::now().as_millisecond());
+        let now = caution.time(Reading::now());
         match reader.retain(policy, now).await {
             Ok(retained) => tell(&retained, begun.elapsed()),
             Err(ReadError::Store(Error::Stopped { .. })) => return,

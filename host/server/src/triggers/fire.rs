@@ -19,7 +19,7 @@ use tokio::sync::MutexGuard;
 use super::Triggers;
 use super::line::{self, State};
 use super::registry::Bound;
-use crate::engine::{StartError, StartRun};
+use crate::engine::{LOOK_MAX, StartError, StartRun};
 use crate::workflows::{Availability, Workflows};
 
 /// How often an occurrence that nobody will tell again is tried while the host is full.
@@ -242,7 +242,7 @@ impl Triggers {
             let now = self.shared.clock.now();
             let Some(occurrence) = held.take(now) else {
                 drop(held);
-                if !self.sleep(due.since(now)).await {
+                if !self.sleep(due.since(now).min(LOOK_MAX)).await {
                     return;
                 }
                 continue;

@@ -1,5 +1,7 @@
 //! Runs that do not begin at once: concurrency keys and delays.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::host::{Answer, get, post, started, until};
@@ -343,10 +345,20 @@ fn held_runs_are_held_after_a_restart() {
     };
     let body = json!({ "input": { "k": 1 } });
     let later = start(&own, &json!({ "input": { "k": 1 }, "delay": "1h" }));
+    let soon = start(&own, &json!({ "input": { "k": 2 }, "delay": "3s" }));
     let ids: Vec<String> = (0..3).map(|_| start(&own, &body)).collect();
-    own.stop();
-    let own = place.start();
     let held = |own: &Host, id: &str| own.get(&format!("/runs/{id}"))["held"].clone();
+    let until = held(&own, &soon)["until"].as_str().expect("a time").parse::<jiff::Timestamp>();
+    let until = until.expect("RFC 3339");
+    own.stop();
+    let rest = until.as_millisecond() - jiff::Timestamp::now().as_millisecond();
+    assert!(rest > 0, "the host stopped before the time of the run");
+    // That the time comes while no host runs is what is tested.
+    std::thread::sleep(Duration::from_millis(rest.unsigned_abs() + 1));
+    let own = place.start();
+    let begun = own.until(&format!("/runs/{soon}"), |run| run["held"].is_null());
+    let admitted = begun["admitted_at"].as_str().expect("a time").parse::<jiff::Timestamp>();
+    assert!(admitted.expect("RFC 3339") > until, "{begun:#}");
     assert_eq!(held(&own, &ids[0]), Value::Null);
     assert_eq!(held(&own, &ids[2])["behind"], json!(ids[..2]));
     assert!(held(&own, &later)["until"].is_string());

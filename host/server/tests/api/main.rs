@@ -16,6 +16,7 @@ mod held;
 mod host;
 mod late_plugins;
 mod merge_types;
+mod outsiders;
 mod own;
 mod pages;
 mod plugin_events;

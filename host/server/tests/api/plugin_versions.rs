@@ -244,6 +244,30 @@ fn another_file_takes_the_place_of_one_in_quarantine_for_runs_that_wait_too() {
 }
 
 #[test]
+fn a_run_keeps_its_version_when_the_file_is_replaced_and_new_ones_take_the_new() {
+    let (place, host, versions) = with_versions(&[1]);
+    let old = host.begin("later");
+    let replaced = put(&place, &version("hostile", 2));
+    host.until("/plugins/hostile", |plugin| plugin["digest"] == *replaced);
+    let new = host.begin("later");
+    host.stop();
+    // It is the journal that says which version a run keeps, and the host has kept its bytes.
+    let host = place.start();
+    for (run, digest) in [(&old, &versions[0]), (&new, &replaced)] {
+        host.signal(run);
+        let ended = host.ended(run);
+        assert_eq!(
+            (&ended["outcome"], &ended["output"]),
+            (&json!("succeeded"), &json!({ "after": "said" }))
+        );
+        assert_eq!(ended["plugins"]["hostile"], **digest);
+        let task = host.get(&format!("{}/tasks/after", path(run)));
+        assert_eq!(task["attempts"][0]["plugin_digest"], **digest, "{task:#}");
+    }
+    host.stop();
+}
+
+#[test]
 fn people_can_roll_back_and_forward() {
     let (place, host, versions) = with_versions(&[1, 2]);
     let rolled_back = host.post("/plugins/hostile/rollback", &Value::Null).expect(200);

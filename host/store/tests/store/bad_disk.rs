@@ -1,4 +1,4 @@
-//! A file system between SQLite and the disk that fails when it is told to.
+//! A file system between SQLite and the disk that fails, or waits, when it is told to.
 //!
 //! SQLite reaches files through a table of functions (its VFS). This one hands everything on to the system's, counts
 //! what is written to the database and its log, and from a chosen operation on answers as a full or a broken disk
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::SeqCst};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock};
 
 use rusqlite::ffi::{
     self, SQLITE_FULL, SQLITE_IOERR_FSYNC, SQLITE_IOERR_WRITE, SQLITE_OK, SQLITE_OPEN_MAIN_DB,
@@ -45,6 +45,12 @@ static UNTIL: AtomicI64 = AtomicI64::new(-1);
 /// The code that is answered.
 static CODE: AtomicI64 = AtomicI64::new(0);
 
+/// How many syncs wait for [`let_go`]; `None` while none has to.
+static HELD: Mutex<Option<u64>> = Mutex::new(None);
+
+/// Told of every change of [`HELD`].
+static HELD_CHANGED: Condvar = Condvar::new();
+
 /// Writes and syncs so far.
 static OPERATIONS: AtomicU64 = AtomicU64::new(0);
 
@@ -78,6 +84,37 @@ pub(crate) fn fail_at(n: u64, fault: Fault) {
 /// Lets everything work again.
 pub(crate) fn repair() {
     UNTIL.store(-1, SeqCst);
+}
+
+/// Lets every sync from now on wait until [`let_go`], as on a slow disk.
+pub(crate) fn hold() {
+    *held() = Some(0);
+}
+
+/// Waits until some sync waits.
+pub(crate) fn held_up() {
+    let waits = |held: &mut Option<u64>| held.is_none_or(|syncs| syncs == 0);
+    drop(HELD_CHANGED.wait_while(held(), waits).expect("nobody panics with it"));
+}
+
+/// Lets the syncs that wait, and all others, go on.
+pub(crate) fn let_go() {
+    *held() = None;
+    HELD_CHANGED.notify_all();
+}
+
+fn held() -> MutexGuard<'static, Option<u64>> {
+    HELD.lock().expect("nobody panics with it")
+}
+
+/// Waits for the disk, if it is slow.
+fn wait_for_disk() {
+    let mut held = held();
+    if let Some(syncs) = &mut *held {
+        *syncs += 1;
+        HELD_CHANGED.notify_all();
+        drop(HELD_CHANGED.wait_while(held, |held| held.is_some()).expect("nobody panics with it"));
+    }
 }
 
 /// Writes and syncs so far.
@@ -158,6 +195,7 @@ unsafe extern "C" fn write(
 }
 
 unsafe extern "C" fn sync(file: *mut sqlite3_file, flags: c_int) -> c_int {
+    wait_for_disk();
     match fault(true) {
         Some(code) => code,
         // SAFETY: SQLite's own arguments.

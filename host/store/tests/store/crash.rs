@@ -55,6 +55,25 @@ fn a_disk_that_fails_stops_the_store_and_loses_nothing() {
     assert_healthy(&store);
 }
 
+#[test]
+fn a_file_that_the_disk_has_no_room_for_is_refused_and_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shell = r#"trap "" XFSZ; ulimit -f 1000; exec "$0" "$@""#;
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(shell).arg(std::env::current_exe().expect("known"));
+    let output = child_of(command, "crash::child_with_a_large_file", folder.path(), 1)
+        .output()
+        .expect("ends by itself");
+    let output = String::from_utf8(output.stdout).expect("text");
+    assert!(output.contains("refused as it should"), "{output}");
+    assert!(output.contains("ack 1 1 ."), "the store goes on: {output}");
+    let artefacts = std::fs::read_dir(folder.path().join("artefacts")).expect("a folder");
+    let inner = artefacts.map(|entry| entry.expect("an entry").path());
+    let files = inner.flat_map(|inner| std::fs::read_dir(inner).expect("a folder"));
+    let files: Vec<_> = files.map(|entry| entry.expect("an entry").path()).collect();
+    assert_eq!(files.len(), 1, "only the small file is there: {files:?}");
+}
+
 /// Starts a process that commits without end, kills it after it has acknowledged some commits,
 /// and gives all it acknowledged.
 fn kill_after(lines: usize, folder: &Path, first_run: u64) -> Vec<(u64, u64)> {
@@ -136,6 +155,20 @@ fn child_on_a_bad_disk() {
         println!("stopped as it should");
     }
     println!("first {first_error:?}, then {later:?}");
+}
+
+/// Not a test of its own: what leaves a file for which there is no room. Does nothing otherwise.
+#[test]
+fn child_with_a_large_file() {
+    let Some((store, first)) = in_child() else { return };
+    let refused = store.put_artefact(&vec![7; 2_000_000]);
+    let taken = store.put_artefact(b"small");
+    if let (Err(Error::Artefacts { .. }), Ok(_)) = (&refused, &taken) {
+        println!("refused as it should");
+    }
+    println!("first {refused:?}, then {taken:?}");
+    let committed = store.commit_and_wait(batch(vec![Script::new(first, "triage").start()]));
+    acknowledge(first, committed.expect("commits").appends[0].clone().expect("no conflict"));
 }
 
 /// The store and the number of the first run, in a process that was started for it.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use taskloom_core::id::Digest;
-use taskloom_store::{Batch, Error, Options, SCHEMA_VERSION, Store};
+use taskloom_store::{Batch, Conflict, Error, Options, SCHEMA_VERSION, Store};
 use tempfile::TempDir;
 
 use crate::conformance::assert_healthy;
@@ -186,4 +186,27 @@ fn every_batch_of_a_failed_transaction_is_told() {
         assert!(matches!(error, Error::Full { .. }), "{error:?}");
     }
     assert_eq!(store.run(run.id()).expect("reads"), None);
+}
+
+#[test]
+fn an_event_that_somebody_else_wrote_rejects_the_next_append_to_its_run_alone() {
+    let data = folder();
+    let store = open(data.path()).expect("opens");
+    let (mut run, mut other) = (Script::new(1, "triage"), Script::new(2, "triage"));
+    put(&store, run.start()).expect("no conflict");
+    // By a program that takes no lock, such as `sqlite3`.
+    Connection::open(store.path())
+        .and_then(|connection| {
+            connection.execute_batch(
+                "INSERT INTO event (stream, seq, at, kind, body)
+                 SELECT stream, 2, at, 'run-timed-out', '\"RunTimedOut\"' FROM event WHERE seq = 1",
+            )
+        })
+        .expect("writes");
+    let committed = store.commit_and_wait(batch(vec![run.cancel(), other.start()]));
+    let conflict = Err(Conflict::Sequence { expected: 1, found: 2 });
+    assert_eq!(committed.expect("commits").appends, [conflict, Ok(1)]);
+    run.seq = 2;
+    assert_eq!(put(&store, run.cancel()), Ok(3));
+    assert_healthy(&store);
 }

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::mpsc::{TryRecvError, channel};
 
 use taskloom_core::failure::Outcome;
 use taskloom_store::{Error, Options, Store};
@@ -17,6 +18,9 @@ const ALONE: &str = "TASKLOOM_TEST_BAD_DISK";
 
 /// Runs that are written in each round; enough for the log to be written in every way.
 const RUNS: u64 = 3;
+
+/// Commits that come while the disk is slow.
+const MEANWHILE: u64 = 20;
 
 #[test]
 fn a_disk_that_fails_at_any_write_or_sync_loses_nothing() {
@@ -47,6 +51,49 @@ fn alone() {
         }
     }
     println!("failed at {rounds} places");
+}
+
+#[test]
+fn a_slow_disk_acknowledges_nothing_early_and_what_comes_meanwhile_meets() {
+    let mut command = Command::new(std::env::current_exe().expect("known"));
+    command.args(["--exact", "disk::alone_on_a_slow_disk", "--nocapture", "--test-threads=1"]);
+    let output = command.env(ALONE, "1").output().expect("starts");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(told.contains("20 commits met in 1 transaction"), "{told}");
+}
+
+/// Not a test of its own: what runs on the slow file system. Does nothing otherwise.
+#[test]
+fn alone_on_a_slow_disk() {
+    if std::env::var(ALONE).is_err() {
+        return;
+    }
+    bad_disk::install();
+    let folder = folder();
+    let store = open(folder.path());
+    let (sender, receiver) = channel();
+    let commit = |number: u64| {
+        let (sender, start) = (sender.clone(), Script::new(number, "triage").start());
+        store.commit(batch(vec![start]), move |answer| {
+            answer.expect("commits");
+            sender.send(number).expect("is awaited");
+        });
+    };
+    bad_disk::hold();
+    commit(0);
+    bad_disk::held_up();
+    let before = store.stats();
+    (1..=MEANWHILE).for_each(commit);
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty), "acknowledged before it was on disk");
+    // Who reads waits for no disk, and sees nothing that may still be lost.
+    assert_eq!(store.run(run_id(0)).expect("reads"), None);
+    bad_disk::let_go();
+    let told: Vec<u64> = receiver.iter().take(1 + MEANWHILE as usize).collect();
+    assert!(told.iter().copied().eq(0..=MEANWHILE), "{told:?}");
+    let transactions = store.stats().transactions - before.transactions - 1;
+    println!("{MEANWHILE} commits met in {transactions} transaction");
+    assert_healthy(&store);
 }
 
 /// In memory where that is possible: a store fills its log when it is opened.

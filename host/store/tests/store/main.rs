@@ -13,7 +13,11 @@ mod crash;
 mod damage;
 mod disk;
 mod fixtures;
+#[path = "../../../core/tests/support/store.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the simulator uses the rest")]
+mod memory;
 mod parameters;
+mod references;
 mod retention;
 mod views;
 mod violations;

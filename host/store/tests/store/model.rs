@@ -1,4 +1,5 @@
-//! Random operations on the store and on a model that is a few vectors.
+//! Random operations on the store, on a model that is a few vectors, and on the store in memory that the
+//! simulator of `taskloom-core` plays on.
 
 use proptest::prelude::*;
 use taskloom_core::failure::Outcome;
@@ -8,6 +9,7 @@ use taskloom_core::run::RunStatus;
 use taskloom_store::{Append, Conflict, Events, LogFilter, LogLine, RunFilter, RunRow, Store};
 
 use crate::conformance::{assert_healthy, pages, passes};
+use crate::memory::{self, MemoryStore};
 use crate::script::{Place, Script, batch, json, log_line, sqlite_without_sync};
 
 /// Something done to one of the runs.
@@ -174,9 +176,41 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
+/// What the simulator's store answers to a batch, in the words of the real one.
+fn answers_in_memory(store: &mut MemoryStore, appends: &[Append]) -> Vec<Result<u64, Conflict>> {
+    let append = |append: &Append| {
+        let (StreamId::Run(run), Events::Run(events)) = (&append.stream, &append.events) else {
+            unreachable!("only runs are made up here")
+        };
+        let (run, expected_seq, events) = (*run, append.expected_seq, events.clone());
+        memory::Append { run, expected_seq, events }
+    };
+    let answers = store.commit(appends.iter().map(append).collect());
+    let conflict = |conflict| match conflict {
+        memory::Conflict::Sequence { expected, found } => Conflict::Sequence { expected, found },
+        memory::Conflict::DuplicateKey { run, request } => Conflict::DuplicateKey { run, request },
+    };
+    answers.into_iter().map(|answer| answer.map_err(conflict)).collect()
+}
+
+/// Both stores have the same journal, and the same keys.
+fn assert_alike(store: &Store, in_memory: &MemoryStore, model: &Model) {
+    for run in &model.runs {
+        let events = store.run_events(run.script.id(), 0, usize::MAX).expect("reads");
+        let events: Vec<_> = events.into_iter().map(|stored| stored.entry).collect();
+        assert_eq!(in_memory.events(run.script.id()), events);
+    }
+    for (workflow, key, _) in &model.keys {
+        let found = store.run_of_key(workflow, key).expect("reads");
+        assert_eq!(in_memory.run_of_key(workflow, key), found);
+    }
+}
+
 /// Performs operations, several appends a batch, and compares at the end.
 fn compare(place: &Place, operations: &[(Operation, bool)]) {
     let (mut store, mut model) = (place.open(), Model::default());
+    let mut in_memory = MemoryStore::default();
+    assert_eq!(in_memory.open(), store.epoch());
     let (mut appends, mut answers) = (vec![], vec![]);
     for (operation, commit) in operations {
         if let Some((append, answer)) = model.apply(operation) {
@@ -185,8 +219,9 @@ fn compare(place: &Place, operations: &[(Operation, bool)]) {
         }
         let last = matches!(operation, Operation::Log { .. } | Operation::Reopen);
         if *commit || last {
-            let committed = store.commit_and_wait(batch(std::mem::take(&mut appends)));
             let answers = std::mem::take(&mut answers);
+            assert_eq!(answers_in_memory(&mut in_memory, &appends), answers);
+            let committed = store.commit_and_wait(batch(std::mem::take(&mut appends)));
             assert_eq!(committed.expect("commits").appends, answers);
         }
         match operation {
@@ -197,14 +232,17 @@ fn compare(place: &Place, operations: &[(Operation, bool)]) {
             Operation::Reopen => {
                 drop(store);
                 store = place.open();
+                assert_eq!(in_memory.open(), store.epoch());
             }
             _ => {}
         }
     }
+    assert_eq!(answers_in_memory(&mut in_memory, &appends), answers);
     let committed = store.commit_and_wait(batch(appends)).expect("commits");
     assert_eq!(committed.appends, answers);
     store.flush().expect("writes");
     model.assert_equals(&store);
+    assert_alike(&store, &in_memory, &model);
     assert_healthy(&store);
 }
 

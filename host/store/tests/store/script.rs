@@ -55,6 +55,7 @@ const DEFINITION: &str = "id = \"made-up\"\n";
 #[derive(Debug, Clone)]
 pub(crate) struct Script {
     pub(crate) row: RunRow,
+    pub(crate) input: PayloadRef,
     pub(crate) seq: u64,
     now: i64,
 }
@@ -83,7 +84,7 @@ impl Script {
             concurrency_key: None,
             trigger_name: None,
         };
-        Self { row, seq: 0, now: at }
+        Self { row, input: json("{}"), seq: 0, now: at }
     }
 
     pub(crate) fn with_key(mut self, key: &str, request: &str) -> Self {
@@ -101,7 +102,7 @@ impl Script {
             workflow: self.row.workflow.clone(),
             version: self.row.version.clone(),
             definition: self.row.definition,
-            input: json("{}"),
+            input: self.input.clone(),
             context: None,
             priority: self.row.priority,
             pins: [(plugin("text"), Digest::of(b"plugin"))].into(),
@@ -204,7 +205,8 @@ impl Script {
         append
     }
 
-    fn append(&mut self, events: Vec<RunEvent>) -> Append {
+    /// An append of any events.
+    pub(crate) fn append(&mut self, events: Vec<RunEvent>) -> Append {
         self.now += 1;
         let expected_seq = self.seq;
         self.seq += events.len() as u64;
