@@ -377,9 +377,18 @@ impl Service {
                 let Some(resident) = self.runs.get(&run) else { return };
                 let task_id = resident.state.task(task).id.clone();
                 let context = Handed::of(&resident.state);
-                let parent = run;
-                let child =
-                    ChildStart { parent, task, task_id, run: child, workflow, input, context };
+                let above = resident.state.start.parent.as_ref().map_or(0, |above| above.depth);
+                let (parent, depth) = (run, above.saturating_add(1));
+                let child = ChildStart {
+                    parent,
+                    task,
+                    task_id,
+                    depth,
+                    run: child,
+                    workflow,
+                    input,
+                    context,
+                };
                 self.batch.release(run, Release::StartChild(child));
             }
             Effect::CancelChild { task, run: child } => {
