@@ -35,13 +35,14 @@ mod start;
 mod starts;
 mod steer;
 mod timers;
+mod waits;
 mod watch;
 
 pub use clock::Clock;
 pub use handle::{Begins, CommandError, Engine, StartError, StartRun, Started};
-pub use offers::Waits;
 pub use progress::Progress;
 pub use service::{Fatal, Settings};
 pub use start::{Parts, launch};
 pub use steer::Steer;
+pub use waits::Waits;
 pub use watch::{RunWatch, Watchers};

@@ -154,7 +154,8 @@ impl RunState {
         let name = || self.awaited_signal(index).map(ToString::to_string).unwrap_or_default();
         match (wait, &self.task(index).child) {
             (WaitFor::Child, Some(child)) => Why::Child(child.run),
-            (WaitFor::Child, None) => Why::Slot,
+            // Its event names the run that it waits for.
+            (WaitFor::Child, None) => Why::Asked(Question::ChildInput),
             (WaitFor::Time { until }, _) => Why::Time(until),
             (WaitFor::Signal { until }, _) => Why::Signal { name: name(), until },
             (WaitFor::Approval { until }, _) => Why::Approval { until },

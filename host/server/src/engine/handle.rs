@@ -13,9 +13,9 @@ use taskloom_core::time::Timestamp;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::concurrency;
-use super::offers::Waits;
 use super::progress::{Progress, Progresses};
 use super::service::Input;
+use super::waits::Waits;
 use super::watch::{RunWatch, Watchers};
 use crate::payloads::Payloads;
 
@@ -205,7 +205,7 @@ impl Engine {
         self.watchers.watch(run)
     }
 
-    /// Why each ready task of a live run is not running, for people. Empty for any other run.
+    /// What the host knows of why tasks of a live run are not running. Empty for any other run.
     pub async fn waits(&self, run: RunId) -> Waits {
         let (reply, answer) = oneshot::channel();
         if self.mailbox.send(Input::Waits(run, reply)).is_err() {

@@ -35,4 +35,5 @@ mod templates;
 mod trigger_restarts;
 mod trigger_workflows;
 mod triggers;
+mod waits;
 mod webhooks;

@@ -258,10 +258,9 @@ pub struct Failure {
 }
 
 impl Task {
-    /// A task of a run, with why it does not run if that is known.
-    pub fn new(run: &RunState, index: TaskIndex, waiting_for: Option<&str>) -> Self {
+    /// A task of a run, with why it does not run as far as the host alone knows that.
+    pub fn new(run: &RunState, index: TaskIndex, waiting_for: Option<String>) -> Self {
         let (state, kind) = (run.task(index), &run.definition(index).kind);
-        let is_ready = TaskStatus::from(state.status) == TaskStatus::Ready;
         let why = || run.why(index).map(|why| why.to_string());
         let group = state.group.as_deref();
         Self {
@@ -273,7 +272,7 @@ impl Task {
             reused_from: state.result.as_ref().and_then(|r| r.from).map(|run| run.to_string()),
             status: state.status.into(),
             outcome: state.status.outcome().map(Outcome::from),
-            waiting_for: waiting_for.filter(|_| is_ready).map(str::to_owned).or_else(why),
+            waiting_for: waiting_for.or_else(why),
             retry_at: state.wake_at().map(|at| at.to_string()),
             skip_reason: state.skip_reason.clone(),
             failure: state.failure().map(Failure::from),
