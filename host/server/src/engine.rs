@@ -18,6 +18,7 @@ mod children;
 mod clock;
 mod commit;
 mod concurrency;
+mod deciding;
 mod desk;
 mod ending;
 mod handle;

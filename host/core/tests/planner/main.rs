@@ -1,6 +1,7 @@
 //! What the planner decides, as tables: a workflow, what happens, and the journal it leads to.
 
 mod context;
+mod decisions;
 mod ends;
 mod groups;
 mod held;

@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 
 use super::error::ApiError;
 use super::request::{self, Params};
-use super::types::{ProblemDetails, Task, TaskDetail, TaskPage};
+use super::types::{DecisionPoint, ProblemDetails, Task, TaskDetail, TaskPage};
 use super::{Api, runs};
 
 /// Which tasks to list.
@@ -90,6 +90,7 @@ pub(crate) async fn show(
     runs::show_progress(&api.app, &state, std::slice::from_mut(&mut task));
     Ok(Json(TaskDetail {
         task,
+        decision: DecisionPoint::of(&state, index),
         needs: needs.map(|need| state.workflow.task(*need).id.to_string()).collect(),
         input,
         output,

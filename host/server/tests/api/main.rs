@@ -9,6 +9,7 @@ mod attempt_workflows;
 mod attempts;
 mod cached_restart;
 mod context;
+mod decisions;
 mod description;
 mod events;
 mod full;

@@ -11,7 +11,7 @@ use taskloom_core::journal::Branch;
 use taskloom_core::run::{RunState, TaskIndex};
 use utoipa::ToSchema;
 
-use super::{Artefact, Outcome, TaskStatus};
+use super::{Artefact, DecisionPoint, Outcome, TaskStatus};
 use crate::engine;
 
 /// One task of a run.
@@ -19,8 +19,8 @@ use crate::engine;
 pub struct Task {
     /// Its name within the workflow.
     pub id: String,
-    /// What it does: `task`, `branch`, `switch`, `group`, `parallel`, `wait`, `approval` or
-    /// `workflow`.
+    /// What it does: `task`, `branch`, `switch`, `group`, `parallel`, `decision`, `wait`, `approval`
+    /// or `workflow`.
     pub kind: String,
     /// The task type it runs, such as `text.render`; for other kinds, the kind.
     #[serde(rename = "type")]
@@ -93,6 +93,9 @@ pub struct TaskDetail {
     pub task: Task,
     /// Tasks it needs.
     pub needs: Vec<String>,
+    /// Of a decision, what it chooses from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<DecisionPoint>,
     /// Its input, once computed; else null.
     #[schema(value_type = Value)]
     pub input: Option<Box<RawValue>>,
