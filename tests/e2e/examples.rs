@@ -81,6 +81,15 @@ fn cases(url: &str) -> Vec<Case> {
         ),
         case("example-compensation", json!({ "amount": 3 }), json!({ "charge": { "value": 3 } })),
         Case { outcome: "failed", ..case("example-compensation", json!({}), Value::Null) },
+        case("example-decision", json!({ "title": "It crashes" }), json!("A bug, says task:look.")),
+        Case {
+            then: Some(("kind", "/tasks/kind/approve", json!({ "by": "Ada", "input": "wish" }))),
+            ..case(
+                "example-decision",
+                json!({ "title": "Dark mode" }),
+                json!("A wish, says person."),
+            )
+        },
         case("example-config-values", json!({}), json!("Signed by nobody in particular")),
         case("example-heartbeat", json!({}), json!("Done in time.")),
         Case {

@@ -72,3 +72,45 @@ fn a_stopping_host_starts_nothing_new() {
     }
     assert!(host.wait().success());
 }
+
+const OUTER: &str = r#"
+id = "outer"
+version = "1.0.0"
+
+[[tasks]]
+id = "first"
+type = "hostile.busy"
+input = { ms = 500 }
+
+[[tasks]]
+id = "inner"
+kind = "workflow"
+workflow = "quick"
+needs = ["first"]
+
+[[tasks]]
+id = "beside"
+type = "hostile.ignore-cancel"
+timeout = "60s"
+limits = { fuel = 1_000_000_000_000 }
+"#;
+
+#[test]
+fn a_run_that_a_stopping_host_does_not_start_is_started_by_the_next() {
+    let folders =
+        Folders::new(&["hostile", "noop"], &[("outer.toml", OUTER), ("quick.toml", QUICK)]);
+    let environment = [("TASKLOOM_SERVER_SHUTDOWN_GRACE", "3s"), ("TASKLOOM_SLOTS_CPU", "2")];
+    let host = Host::start_with(&folders, &environment);
+    let run = host.start_run("outer", &json!({}));
+    host.when(&run, |run| {
+        ["first", "beside"].iter().all(|task| tasks(run)[*task]["status"] == "running")
+    });
+    assert!(host.stop().success());
+
+    let host = Host::start_with(&folders, &environment);
+    let now = host.when(&run, |run| tasks(run)["inner"]["outcome"].is_string());
+    let now = tasks(&now);
+    let first = now["first"]["attempts"].as_array().expect("a list");
+    assert_eq!(first.len(), 1, "it ended while the host was stopping: {first:#?}");
+    assert_eq!(now["inner"]["outcome"], "succeeded", "{:#}", now["inner"]);
+}

@@ -3,7 +3,7 @@
 //! ```text
 //! source ─ document ─┬─ head     id, version, [input], [config], output
 //!                    ├─ trigger  [[triggers]]
-//!                    └─ task     [[tasks]] and [[finally]], with the tasks in them (group, pause)
+//!                    └─ task     [[tasks]] and [[finally]], with the tasks in them (group, decision, pause)
 //!                          │        what is computed in all of them: formulas
 //!                        reach   what a name of a task means to whoever reads it
 //!                        links   needs and references ─ graph, without cycles
@@ -19,6 +19,7 @@
 
 mod config;
 mod context;
+mod decision;
 pub mod diff;
 mod formula;
 mod group;
@@ -50,6 +51,7 @@ use crate::id::{Digest, WorkflowId};
 use crate::workflow::{Parts, Workflow};
 
 pub use config::{CONCURRENCY_MAX, RUN_TIMEOUT_MAX};
+pub use decision::{OPTIONS_MAX, QUESTION_CHARS_MAX};
 pub use json_schema::json_schema;
 pub use pause::{PROMPT_CHARS_MAX, SIGNAL_BYTES_MAX};
 pub use policy::{

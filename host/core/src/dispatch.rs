@@ -155,6 +155,12 @@ impl Dispatcher {
         self.classes[class as usize].taken
     }
 
+    /// The attempts that a run may have at the same time, if it has that many and so gets no more.
+    pub fn used_up(&self, run: RunId) -> Option<u32> {
+        let share = self.runs.get(&run)?;
+        (share.taken >= share.max_parallel).then_some(share.max_parallel)
+    }
+
     fn take_of(&mut self, class: ResourceClass) -> Option<Offer> {
         let limit = self.slots.per_class[class as usize].saturating_add(self.slots.claim_ahead);
         if self.classes[class as usize].taken >= limit {
@@ -306,7 +312,9 @@ mod tests {
         for task in 0..4 {
             offer(&mut dispatcher, 1, task, 1.0);
         }
+        assert_eq!(dispatcher.used_up(run(1)), None);
         assert_eq!(taken(&mut dispatcher), "1.0 1.1");
+        assert_eq!(dispatcher.used_up(run(1)), Some(2));
         dispatcher.release(run(1), ResourceClass::Cpu);
         assert_eq!(taken(&mut dispatcher), "1.2");
     }

@@ -15,6 +15,9 @@ pub const ID_BYTES_MAX: usize = 128;
 /// The longest name of a task of a run, in bytes: the ids of the lists it is in come before its own.
 pub const TASK_ID_BYTES_MAX: usize = 4096;
 
+/// The longest name of an option of a decision, in bytes: it stands in events and in texts for people.
+const OPTION_BYTES_MAX: usize = 64;
+
 /// Identifies one run. Time-ordered (UUID version 7, RFC 9562), so ids sort by start.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -226,6 +229,16 @@ text_id!(
     "context name",
     "lower-case letters, digits, `-` and `_`, beginning with a letter, of at most 128 bytes",
     |text| is_word(text, "-_")
+);
+
+text_id!(
+    /// Names an option of a decision, such as `high`.
+    OptionId,
+    OPTION_BYTES_MAX,
+    "option",
+    "letters, digits, `-` and `_`, at most 64 of them",
+    |text| !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 );
 
 /// The SHA-256 of some content: what two hosts agree is the same thing.

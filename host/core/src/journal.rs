@@ -5,6 +5,7 @@
 //! version.
 
 mod context;
+mod decided;
 mod event;
 mod kind;
 mod plugin;
@@ -22,6 +23,7 @@ use crate::id::{ContextName, PluginName, RunId, TemplateId, TriggerName, Workflo
 use crate::time::Timestamp;
 
 pub use context::{Author, ContextEvent, ContextSource};
+pub use decided::DecidedBy;
 pub use event::{Branch, Reused, RunEvent};
 pub use plugin::PluginEvent;
 pub use registry::{Origin, TemplateEvent, WorkflowEvent};

@@ -20,6 +20,7 @@ mod clock;
 mod closing;
 mod command;
 mod context;
+mod decision;
 mod effect;
 mod frame;
 mod group;
@@ -57,6 +58,7 @@ pub use apply::IllegalEvent;
 pub use closing::{Closing, Phase};
 pub use command::{AttemptResult, Command, LossLimits, Published};
 pub use context::{ContextState, Setter, SharedRead, Write};
+pub use decision::{Recommendation, Recommended, decision_output};
 pub use effect::{Effect, StopReason};
 pub use frame::{Frame, ItemEnd};
 pub use group::{GroupState, ITEMS_AT_WORK_MAX, ITEMS_MAX, Member};
@@ -129,6 +131,8 @@ pub struct RunState {
     reuse: HashMap<TaskId, Reused>,
     /// What goes into the context along with it.
     reused_writes: HashMap<TaskId, Values>,
+    /// Why persons are asked to decide, by the decision.
+    asked_because: HashMap<TaskIndex, String>,
     /// The runs that keys of tasks name, where it is not this one.
     keys: HashMap<TaskId, RunId>,
     closing: Closing,

@@ -3,6 +3,7 @@
 //! Made from a TOML text by [`crate::definition::read`]. How blocks, bodies and groups fit together
 //! is told in `docs/decisions/0009-groups-sections-and-frames.md`.
 
+mod decision;
 pub mod graph;
 mod kind;
 mod layout;
@@ -20,6 +21,7 @@ use crate::plugin::LimitsWish;
 use crate::retry::RetryPolicy;
 use crate::trigger::Trigger;
 
+pub use decision::{Decision, DecisionOption, Fallback, Recommend};
 pub use graph::{Graph, NodeIndex};
 pub use kind::{
     Approval, Case, ChildWorkflow, Conflicts, FOR_EACH_ITEMS_MAX, Members, Merge, OnDeadline,

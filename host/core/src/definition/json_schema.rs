@@ -81,6 +81,7 @@ fn property(key: &Key) -> Value {
         Shape::Pattern(_)
         | Shape::Truth
         | Shape::Number(..)
+        | Shape::Fraction
         | Shape::Duration
         | Shape::Size
         | Shape::Choice(_) => {
@@ -103,6 +104,7 @@ fn shape(shape: &Shape) -> Value {
         Shape::Number(least, most) => {
             json!({ "type": "integer", "minimum": least, "maximum": most })
         }
+        Shape::Fraction => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
         Shape::Duration => json!({ "type": "string", "pattern": "^[0-9]+ *(ms|s|m|h|d)$" }),
         Shape::Size => json!({
             "type": ["integer", "string"],

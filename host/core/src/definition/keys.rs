@@ -12,7 +12,7 @@ use crate::document::Table;
 pub(super) use sections::{
     CACHE, CONCURRENCY, CONFIG, CONTEXT, DEFAULTS, HEAD, LIMITS, RATE, RETRY, TRIGGER,
 };
-pub(super) use tasks::{CASE, COMPENSATE, MERGE, TASK};
+pub(super) use tasks::{CASE, COMPENSATE, FALLBACK, MERGE, OPTION, TASK};
 
 /// A kind of table, with its keys.
 pub(super) struct Section {
@@ -54,6 +54,8 @@ pub(super) enum Shape {
     Texts,
     Truth,
     Number(i64, i64),
+    /// A number from 0 to 1.
+    Fraction,
     Duration,
     Size,
     /// A CEL expression.

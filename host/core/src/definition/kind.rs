@@ -10,6 +10,7 @@ pub(super) enum Kind {
     Switch,
     Group,
     Parallel,
+    Decision,
     Wait,
     Approval,
     Workflow,
@@ -17,12 +18,13 @@ pub(super) enum Kind {
 
 impl Kind {
     /// Every kind and its word.
-    pub(super) const WORDS: [(&'static str, Self); 8] = [
+    pub(super) const WORDS: [(&'static str, Self); 9] = [
         ("task", Self::Task),
         ("branch", Self::Branch),
         ("switch", Self::Switch),
         ("group", Self::Group),
         ("parallel", Self::Parallel),
+        ("decision", Self::Decision),
         ("wait", Self::Wait),
         ("approval", Self::Approval),
         ("workflow", Self::Workflow),

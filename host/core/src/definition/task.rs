@@ -245,6 +245,7 @@ impl<'r> TaskReader<'r> {
             Kind::Switch => self.read_switch(&mut table, node),
             Kind::Group => self.read_group(&mut table, node),
             Kind::Parallel => self.read_parallel(&mut table, node),
+            Kind::Decision => self.read_decision(&mut table, node),
             Kind::Wait => self.read_wait(&mut table, node),
             Kind::Approval => self.read_approval(&mut table, node),
             Kind::Workflow => self.read_child(&mut table, node),

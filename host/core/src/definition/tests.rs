@@ -2,6 +2,7 @@
 
 mod bounds;
 mod context;
+mod decisions;
 mod diff;
 mod examples;
 mod expressions;

@@ -83,7 +83,8 @@ impl References {
         }
     }
 
-    pub(super) fn add_all(&mut self, other: &Self) {
+    /// Adds what another expression uses, that is evaluated beside it.
+    pub fn add_all(&mut self, other: &Self) {
         self.input |= other.input;
         self.tasks.extend(other.tasks.iter().cloned());
         self.run |= other.run;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::RunStarted;
+use super::{DecidedBy, RunStarted};
 use crate::attempt::{AttemptUse, CachedFrom, ReleaseReason};
 use crate::context::Values;
 use crate::failure::{Failure, Next, Outcome};
-use crate::id::{ContextName, Digest, PluginName, RunId, TaskId, WorkflowId};
+use crate::id::{ContextName, Digest, OptionId, PluginName, RunId, TaskId, WorkflowId};
 use crate::payload::PayloadRef;
 use crate::plugin::ResourceClass;
 use crate::time::Timestamp;
@@ -289,6 +289,9 @@ pub enum RunEvent {
         /// The longest wait.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         deadline: Option<Timestamp>,
+        /// Of a decision, why nothing else made it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// A person, or the deadline, answered.
     ApprovalGiven {
@@ -303,6 +306,26 @@ pub enum RunEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         comment: Option<String>,
         /// What they gave along.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        input: Option<PayloadRef>,
+        /// The output of the task: all of this as one value.
+        output: PayloadRef,
+    },
+    /// An option of a decision was chosen.
+    DecisionMade {
+        /// The task.
+        task: TaskId,
+        /// The option.
+        option: OptionId,
+        /// Who or what chose it.
+        by: DecidedBy,
+        /// How sure a task was that recommended it, from 0 to 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        confidence: Option<f64>,
+        /// Why, as a task or a person said; of a fallback, why it was needed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// What the decision is about, unless a person was asked: then that is said there.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         input: Option<PayloadRef>,
         /// The output of the task: all of this as one value.

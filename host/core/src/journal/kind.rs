@@ -6,7 +6,7 @@ use crate::id::TaskId;
 
 impl RunEvent {
     /// Every event's name, in the order of the definition.
-    pub const KINDS: [&str; 50] = [
+    pub const KINDS: [&str; 51] = [
         "run-started",
         "run-admitted",
         "plugin-pinned",
@@ -40,6 +40,7 @@ impl RunEvent {
         "signal-taken",
         "approval-requested",
         "approval-given",
+        "decision-made",
         "child-requested",
         "child-ended",
         "task-succeeded",
@@ -95,6 +96,7 @@ impl RunEvent {
             Self::SignalTaken { .. } => "signal-taken",
             Self::ApprovalRequested { .. } => "approval-requested",
             Self::ApprovalGiven { .. } => "approval-given",
+            Self::DecisionMade { .. } => "decision-made",
             Self::ChildRequested { .. } => "child-requested",
             Self::ChildEnded { .. } => "child-ended",
             Self::TaskSucceeded { .. } => "task-succeeded",
@@ -152,6 +154,7 @@ impl RunEvent {
             | Self::SignalTaken { task, .. }
             | Self::ApprovalRequested { task, .. }
             | Self::ApprovalGiven { task, .. }
+            | Self::DecisionMade { task, .. }
             | Self::ChildRequested { task, .. }
             | Self::ChildEnded { task, .. }
             | Self::TaskSucceeded { task, .. }

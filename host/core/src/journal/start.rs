@@ -105,6 +105,14 @@ pub struct Parent {
     pub run: RunId,
     /// Its name in that run.
     pub task: TaskId,
+    /// How many runs are above the one that was started: 1 below a run that no task started.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub depth: u32,
+}
+
+/// Runs that were started before depths were counted have none.
+const fn is_zero(depth: &u32) -> bool {
+    *depth == 0
 }
 
 /// The run that a rerun goes on from.

@@ -1,6 +1,6 @@
 //! Decides what the answer to a question means.
 
-use super::{Answer, ITEMS_MAX, Question, Refusal, RunState, TaskIndex};
+use super::{Answer, ITEMS_MAX, Question, Refusal, RunState, TaskIndex, decision};
 use crate::context::Values;
 use crate::failure::{Failure, FailureClass, Outcome};
 use crate::id::TaskId;
@@ -59,12 +59,18 @@ pub(super) fn answered(
             let (workflow, detached) = (child.workflow.clone(), child.detached);
             RunEvent::ChildRequested { task, run, workflow, input, detached }
         }
+        (Question::Recommendation, Answer::Recommended(recommended)) => {
+            let TaskKind::Decision(decision) = &state.definition(index).kind else {
+                return Err(refused());
+            };
+            decision::recommended(task, decision, *recommended, now)
+        }
         (Question::Prompt, Answer::Value(prompt)) => {
             let TaskKind::Approval(approval) = &state.definition(index).kind else {
                 return Err(refused());
             };
             let deadline = approval.deadline.map(|most| now.after(most));
-            RunEvent::ApprovalRequested { task, prompt, deadline }
+            RunEvent::ApprovalRequested { task, prompt, deadline, reason: None }
         }
         _ => return Err(refused()),
     };

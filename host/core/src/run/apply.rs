@@ -64,6 +64,7 @@ impl RunState {
             ai_spent: BTreeMap::new(),
             reuse: HashMap::new(),
             reused_writes: HashMap::new(),
+            asked_because: HashMap::new(),
             keys: HashMap::new(),
             closing: Closing::default(),
             held: Vec::new(),
@@ -150,6 +151,7 @@ impl RunState {
             | E::SignalTaken { .. }
             | E::ApprovalRequested { .. }
             | E::ApprovalGiven { .. }
+            | E::DecisionMade { .. }
             | E::ChildRequested { .. }
             | E::ChildEnded { .. } => self.fold_wait(event, at),
             E::BranchChosen { .. }

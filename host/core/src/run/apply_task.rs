@@ -101,6 +101,7 @@ impl RunState {
                 WaitUntil::Time(_) => self.ask_first(index, Question::Until),
                 WaitUntil::For(_) | WaitUntil::Signal(_) => self.set_due(index),
             },
+            TaskKind::Decision(_) => self.ask_first(index, Question::Recommendation),
             TaskKind::Approval(_) => self.ask_first(index, Question::Prompt),
             TaskKind::Workflow(_) => self.ask_first(index, Question::ChildInput),
         }

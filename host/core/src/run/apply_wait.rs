@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::apply::elsewhere;
-use super::{Child, RunState, TaskIndex, TaskStatus, WaitFor};
+use super::{Child, Question, RunState, TaskIndex, TaskStatus, WaitFor};
 use crate::failure::{Failure, FailureClass, Outcome};
 use crate::id::TaskId;
 use crate::journal::RunEvent;
@@ -21,9 +21,12 @@ impl RunState {
                 Ok(())
             }
             RunEvent::SignalTaken { task, signal } => self.take_signal(task, signal, at),
-            RunEvent::ApprovalRequested { task, prompt, deadline } => {
+            RunEvent::ApprovalRequested { task, prompt, deadline, reason } => {
                 let index = self.expect(task, TaskStatus::is_idle)?;
                 self.withdraw_questions(index);
+                if let Some(reason) = reason {
+                    self.asked_because.insert(index, reason.clone());
+                }
                 self.task_mut(index).input = Some(prompt.clone());
                 let wait = WaitFor::Approval { until: *deadline };
                 self.set_status(index, TaskStatus::Waiting(wait));
@@ -32,6 +35,15 @@ impl RunState {
             RunEvent::ApprovalGiven { task, approved, by, comment, output, .. } => {
                 let said = comment.as_deref().or(by.as_ref().map(|_| "no reason was given"));
                 self.end_approval(task, *approved, said, output, at)
+            }
+            RunEvent::DecisionMade { task, input, output, .. } => {
+                let index = self.expect(task, is_undecided)?;
+                if let Some(input) = input {
+                    self.task_mut(index).input = Some(input.clone());
+                }
+                self.set_output(index, output.clone());
+                self.end_task(index, Outcome::Succeeded, at);
+                Ok(())
             }
             RunEvent::ChildRequested { task, run, input, detached, .. } => {
                 let index = self.expect(task, TaskStatus::is_idle)?;
@@ -105,10 +117,12 @@ impl RunState {
     ) -> Result<(), String> {
         let waits = |status| matches!(status, TaskStatus::Waiting(WaitFor::Approval { .. }));
         let index = self.expect(task, waits)?;
-        let TaskKind::Approval(approval) = &self.definition(index).kind else {
-            return Err(format!("`{task}` is no approval"));
+        let reject_fails = match &self.definition(index).kind {
+            TaskKind::Approval(approval) => approval.reject_fails,
+            TaskKind::Decision(_) if !approved => true,
+            _ => return Err(format!("`{task}` is no approval")),
         };
-        if approved || !approval.reject_fails {
+        if approved || !reject_fails {
             self.set_output(index, output.clone());
             self.end_task(index, Outcome::Succeeded, at);
         } else {
@@ -145,4 +159,12 @@ impl RunState {
         self.set_failure(index, failure);
         self.end_task(index, Outcome::Failed, at);
     }
+}
+
+/// Whether a decision may be made: what is recommended was computed, or a person was asked.
+const fn is_undecided(status: TaskStatus) -> bool {
+    matches!(
+        status,
+        TaskStatus::Asked(Question::Recommendation) | TaskStatus::Waiting(WaitFor::Approval { .. })
+    )
 }

@@ -6,7 +6,7 @@ use super::{Answer, Question, TaskIndex, Timer};
 use crate::attempt::{AttemptEnd, AttemptUse};
 use crate::context::Values;
 use crate::failure::{Failure, Outcome};
-use crate::id::{ContextName, Digest, PluginName, RunId};
+use crate::id::{ContextName, Digest, OptionId, PluginName, RunId};
 use crate::payload::PayloadRef;
 use crate::plugin::ResourceClass;
 use crate::time::Timestamp;
@@ -97,6 +97,19 @@ pub enum Command {
         /// What they give along, checked against the approval's schema.
         input: Option<PayloadRef>,
         /// The text of [`super::approval_output`] for all this.
+        output: PayloadRef,
+    },
+    /// A person chooses an option of a decision.
+    Choose {
+        /// The task.
+        task: TaskIndex,
+        /// The option.
+        option: OptionId,
+        /// Who.
+        by: String,
+        /// Why they say they do.
+        comment: Option<String>,
+        /// The text of [`super::decision_output`] for all this.
         output: PayloadRef,
     },
     /// The run of a task that does not wait for its end was started.

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::{RunState, TaskIndex, TaskStatus};
+use super::{Recommended, RunState, TaskIndex, TaskStatus};
 use crate::context::Values;
 use crate::id::RunId;
 use crate::payload::PayloadRef;
@@ -38,6 +38,8 @@ pub enum Question {
     MergedValue,
     /// The input of a child workflow. Answer: [`Answer::Child`].
     ChildInput,
+    /// What is recommended to a decision. Answer: [`Answer::Recommended`].
+    Recommendation,
     /// What a person is shown. Answer: [`Answer::Value`].
     Prompt,
     /// What it sets in the context, its output being known. Answer: [`Answer::Writes`].
@@ -45,7 +47,7 @@ pub enum Question {
 }
 
 /// What was computed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     /// A truth value.
     Truth(bool),
@@ -69,6 +71,8 @@ pub enum Answer {
         /// Its input.
         input: PayloadRef,
     },
+    /// What is recommended to a decision, and what it is about.
+    Recommended(Box<Recommended>),
     /// Values by name.
     Writes(Values),
 }
@@ -85,6 +89,7 @@ impl fmt::Display for Question {
             Self::ItemValue { item } => write!(f, "the output of item {item}"),
             Self::MergedValue => f.write_str("its merged output"),
             Self::ChildInput => f.write_str("the input of its run"),
+            Self::Recommendation => f.write_str("what is recommended to it"),
             Self::Prompt => f.write_str("what is shown to a person"),
             Self::Writes => f.write_str("what it sets in the context"),
         }

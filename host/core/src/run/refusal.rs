@@ -4,7 +4,7 @@ use super::RunState;
 use super::TaskIndex;
 use super::apply::IllegalEvent;
 use crate::failure::Outcome;
-use crate::id::TaskId;
+use crate::id::{OptionId, TaskId};
 use crate::time::Timestamp;
 
 /// Why a command has no effect.
@@ -72,6 +72,27 @@ pub enum Refusal {
     /// The run has no such task, or not yet.
     #[error("the run has no task `{0}`: it is unknown, or in an item that was not taken up")]
     UnknownTask(TaskId),
+    /// A decision is answered with an option, and not with a yes.
+    #[error("task `{task}` is a decision: choose {options}")]
+    NeedsOption {
+        /// The task.
+        task: TaskId,
+        /// Its options, for people.
+        options: String,
+    },
+    /// The decision has no such option.
+    #[error("task `{task}` has no option `{option}`: choose {options}")]
+    UnknownOption {
+        /// The task.
+        task: TaskId,
+        /// The option.
+        option: OptionId,
+        /// Those that it has, for people.
+        options: String,
+    },
+    /// The task has nothing to choose.
+    #[error("task `{0}` is no decision")]
+    NoDecision(TaskId),
     /// There are too many signals.
     #[error("the run takes no more signals: {0}")]
     TooManySignals(String),

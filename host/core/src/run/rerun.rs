@@ -6,11 +6,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{Refusal, Role, RunState, TaskIndex, TaskState};
+use super::{FrameIndex, Refusal, Role, RunState, TaskIndex, TaskState};
 use crate::context::Values;
 use crate::failure::Outcome;
 use crate::id::TaskId;
 use crate::journal::{RerunFrom, RerunOf, Reused, RunEvent};
+use crate::workflow::{Members, Merge, TaskKind};
 
 /// What a rerun takes over, and what it does again.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,8 +20,10 @@ pub struct RerunPlan {
     pub of: RerunOf,
     /// The events that follow `RunStarted`: for [`super::start`].
     pub reuse: Vec<RunEvent>,
-    /// The tasks that run again, or about which is decided again, in the order of the old run. Items
-    /// of a list that is computed again are not foreseen.
+    /// The tasks that run again, or about which is decided again, in the order of the old run: with all
+    /// that is in them, whichever of two lists is taken then, and with `finally`. What is in a list whose
+    /// items are computed again stands for itself: nobody knows how many there will be. What undoes tasks
+    /// is not among them.
     pub again: Vec<TaskId>,
 }
 
@@ -48,8 +51,9 @@ pub fn plan(old: &RunState, from: RerunFrom) -> Result<RerunPlan, Refusal> {
         planner.visit(&old.section_tasks(super::SectionIndex::ROOT));
         planner.keep_signals();
     } else {
-        planner.again.extend(old.section_tasks(super::SectionIndex::ROOT));
+        old.section_tasks(super::SectionIndex::ROOT).into_iter().for_each(|t| planner.renew(t));
     }
+    planner.renew_finally();
     planner.keep_keys();
     let origin = old.start.rerun.as_ref().map_or(old.id, |rerun| rerun.origin);
     let of = RerunOf { run: old.id, origin, from };
@@ -114,12 +118,42 @@ impl<'o> Planner<'o> {
                 Fate::Kept => self.offer_output(index),
                 Fate::Reopened => {
                     self.again.insert(index);
+                    self.note_reduce(index);
                     self.reopen(index);
                 }
-                Fate::Fresh => {
-                    self.again.insert(index);
-                }
+                Fate::Fresh => self.renew(index),
             }
+        }
+    }
+
+    /// Notes a task that begins anew, and all that is in it, as far as that is known before.
+    fn renew(&mut self, index: TaskIndex) {
+        self.again.insert(index);
+        self.note_reduce(index);
+        let old = self.old;
+        let (kind, frame) = (&old.definition(index).kind, old.task(index).frame);
+        if matches!(kind, TaskKind::Parallel { members: Members::Items { .. }, .. }) {
+            return;
+        }
+        for block in kind.blocks() {
+            old.block_tasks(block, frame).for_each(|inner| self.renew(inner));
+        }
+    }
+
+    /// Notes the task that reduces the outputs of a group.
+    fn note_reduce(&mut self, index: TaskIndex) {
+        if let TaskKind::Parallel { merge: Merge::Reduce { task }, .. } =
+            &self.old.definition(index).kind
+        {
+            self.again.insert(self.old.place(self.old.task(index).frame, *task));
+        }
+    }
+
+    /// Notes what runs at the end of every run.
+    fn renew_finally(&mut self) {
+        let old = self.old;
+        if let Some(block) = old.workflow.finally {
+            old.block_tasks(block, FrameIndex::ROOT).for_each(|task| self.renew(task));
         }
     }
 

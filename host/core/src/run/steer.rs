@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 
 use super::{
     Command, Phase, Refusal, RunState, SIGNALS_KEPT_MAX, SIGNALS_MAX, TaskIndex, TaskStatus,
-    WaitFor,
+    WaitFor, decision,
 };
 use crate::failure::Outcome;
 use crate::id::RunId;
 use crate::journal::RunEvent;
 use crate::payload::PayloadRef;
+use crate::workflow::TaskKind;
 
 /// The output of an approval: who said what.
 pub fn approval_output(
@@ -44,6 +45,9 @@ pub(super) fn steer(state: &RunState, command: Command) -> Result<Vec<RunEvent>,
         Command::SkipTask { task, output, reason } => skip(state, task, output, reason),
         Command::Signal { id, name, payload } => signal(state, id, name, payload),
         Command::Approve { .. } => approve(state, command),
+        Command::Choose { task, option, by, comment, output } => {
+            decision::chosen(state, task, (option, by, comment), output)
+        }
         Command::ChildStarted { task, run } => child_started(state, task, run),
         Command::ChildEnded { .. } => child_ended(state, command),
         _ => Ok(Vec::new()),
@@ -108,6 +112,9 @@ fn approve(state: &RunState, command: Command) -> Result<Vec<RunEvent>, Refusal>
         return Err(state.not_now(index));
     };
     let (task, by) = (state.task(index).id.clone(), Some(by));
+    if approved && let TaskKind::Decision(decision) = &state.definition(index).kind {
+        return Err(Refusal::NeedsOption { task, options: decision.names() });
+    }
     Ok(vec![RunEvent::ApprovalGiven { task, approved, by, comment, input, output }])
 }
 

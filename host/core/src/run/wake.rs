@@ -3,7 +3,7 @@
 use super::attempts::QUEUE_TIMEOUT;
 use super::steer::approval_output;
 use super::{
-    Command, Effect, Refusal, RunState, StopReason, TaskIndex, TaskStatus, Timer, WaitFor,
+    Command, Effect, Refusal, RunState, StopReason, TaskIndex, TaskStatus, Timer, WaitFor, decision,
 };
 use crate::failure::{Failure, FailureClass, Outcome};
 use crate::journal::RunEvent;
@@ -104,6 +104,7 @@ fn unanswered(state: &RunState, index: TaskIndex) -> RunEvent {
     match &state.definition(index).kind {
         TaskKind::Approval(Approval { on_deadline: OnDeadline::Approve, .. }) => given(true),
         TaskKind::Approval(Approval { on_deadline: OnDeadline::Reject, .. }) => given(false),
+        TaskKind::Decision(decision) => decision::late(task, decision),
         _ => {
             let message = "nobody answered in time";
             let failure = Failure::new(FailureClass::Timeout, "approval-timeout", message);

@@ -6,6 +6,7 @@ use super::{FrameIndex, Question, RunState, TaskIndex, TaskStatus, WaitFor};
 use crate::failure::Failure;
 use crate::id::{RunId, TaskId};
 use crate::time::Timestamp;
+use crate::workflow::TaskKind;
 
 /// Why a task has not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +59,15 @@ pub enum Why {
     },
     /// It waits for a person.
     Approval {
+        /// The longest wait.
+        until: Option<Timestamp>,
+    },
+    /// It waits for a person's choice.
+    Choice {
+        /// The options, for people.
+        options: String,
+        /// Why a person is asked.
+        reason: String,
         /// The longest wait.
         until: Option<Timestamp>,
     },
@@ -154,11 +164,27 @@ impl RunState {
         let name = || self.awaited_signal(index).map(ToString::to_string).unwrap_or_default();
         match (wait, &self.task(index).child) {
             (WaitFor::Child, Some(child)) => Why::Child(child.run),
-            (WaitFor::Child, None) => Why::Slot,
+            // Its event names the run that it waits for.
+            (WaitFor::Child, None) => Why::Asked(Question::ChildInput),
             (WaitFor::Time { until }, _) => Why::Time(until),
             (WaitFor::Signal { until }, _) => Why::Signal { name: name(), until },
-            (WaitFor::Approval { until }, _) => Why::Approval { until },
+            (WaitFor::Approval { until }, _) => self.why_asked(index, until),
         }
+    }
+
+    fn why_asked(&self, index: TaskIndex, until: Option<Timestamp>) -> Why {
+        match &self.definition(index).kind {
+            TaskKind::Decision(decision) => {
+                let reason = self.asked_because(index).unwrap_or_default().to_owned();
+                Why::Choice { options: decision.names(), reason, until }
+            }
+            _ => Why::Approval { until },
+        }
+    }
+
+    /// Why a person is asked to decide, if one was.
+    pub fn asked_because(&self, index: TaskIndex) -> Option<&str> {
+        self.asked_because.get(&index).map(String::as_str)
     }
 
     fn why_open(&self, index: TaskIndex) -> Why {
@@ -223,6 +249,11 @@ impl fmt::Display for Why {
             Self::Approval { until } => {
                 f.write_str("waits for approval")?;
                 within(f, until)
+            }
+            Self::Choice { options, reason, until } => {
+                write!(f, "waits for somebody to choose {options}")?;
+                within(f, until)?;
+                if reason.is_empty() { Ok(()) } else { write!(f, ": {reason}") }
             }
             Self::Child(run) => write!(f, "waits for run {run}"),
             Self::Members { ended, count } => {

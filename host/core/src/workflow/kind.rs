@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{BlockIndex, BodyIndex, NodeIndex};
+use super::{BlockIndex, BodyIndex, Decision, NodeIndex};
 use crate::expression::Expression;
 
 use crate::id::{TaskType, WorkflowId};
@@ -49,6 +49,8 @@ pub enum TaskKind {
     },
     /// `kind = "wait"`: waits for a time or a signal.
     Wait(Wait),
+    /// `kind = "decision"`: chooses one of several options.
+    Decision(Decision),
     /// `kind = "approval"`: waits for a person's word.
     Approval(Approval),
     /// `kind = "workflow"`: runs another workflow.
@@ -205,7 +207,14 @@ impl TaskKind {
 
     /// Whether there is nothing in it that runs by itself.
     pub const fn is_single(&self) -> bool {
-        matches!(self, Self::Call(_) | Self::Wait(_) | Self::Approval(_) | Self::Workflow(_))
+        matches!(
+            self,
+            Self::Call(_)
+                | Self::Decision(_)
+                | Self::Wait(_)
+                | Self::Approval(_)
+                | Self::Workflow(_)
+        )
     }
 
     /// The word for this kind, as in the file and the API.
@@ -216,6 +225,7 @@ impl TaskKind {
             Self::Switch { .. } => "switch",
             Self::Group { .. } => "group",
             Self::Parallel { .. } => "parallel",
+            Self::Decision(_) => "decision",
             Self::Wait(_) => "wait",
             Self::Approval(_) => "approval",
             Self::Workflow(_) => "workflow",
@@ -236,7 +246,11 @@ impl TaskKind {
                 members: Members::Tasks(block) | Members::Items { block, .. },
                 ..
             } => vec![*block],
-            Self::Call(_) | Self::Wait(_) | Self::Approval(_) | Self::Workflow(_) => Vec::new(),
+            Self::Call(_)
+            | Self::Decision(_)
+            | Self::Wait(_)
+            | Self::Approval(_)
+            | Self::Workflow(_) => Vec::new(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod clock;
 mod context;
+mod decisions;
 mod ends;
 mod groups;
 mod held;

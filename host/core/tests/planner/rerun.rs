@@ -141,7 +141,7 @@ fn a_branch_after_what_runs_again_is_decided_again() {
         "a",
         "run a; no r; run z",
         expect![[r#"
-            again: a, r
+            again: a, r, x, z
             0s a#1 claimed
             0s a#1 succeeded
             0s r takes Else
@@ -256,5 +256,32 @@ fn a_rerun_that_makes_no_sense_is_refused() {
         "b",
         "",
         expect!["the run has no task `b`: it is unknown, or in an item that was not taken up"],
+    );
+}
+
+#[test]
+fn the_plan_names_what_is_in_what_runs_again() {
+    check(
+        "b branch { x } { y }; g<-b group { p; q parallel reduce { r } }; e<-g each { z }; finally { f }",
+        "yes b; run x; run p; claim r; permanent r; run f",
+        "start",
+        "",
+        expect![[r#"
+            again: b, x, y, g, p, q, r, q.reduce, e, f
+            0s r key-kept
+            (asks for its condition of b)
+            (running)
+        "#]],
+    );
+    check(
+        "a; g<-a group { p; q<-p }; e<-g each { z }; finally { f }",
+        "claim a; permanent a; run f",
+        "failed",
+        "",
+        expect![[r#"
+            again: a, g, p, q, e, f
+            0s a key-kept
+            (running)
+        "#]],
     );
 }

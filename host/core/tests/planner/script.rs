@@ -4,11 +4,16 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use expect_test::Expect;
+use serde_json::json as value;
 use taskloom_core::attempt::{AttemptEnd, ReleaseReason};
-use taskloom_core::failure::{FailureClass, Next, Outcome};
-use taskloom_core::journal::{Entry, RunEvent};
-use taskloom_core::run::{Answer, Command, Question, TaskIndex, approval_output};
+use taskloom_core::failure::{Failure, FailureClass, Next, Outcome};
+use taskloom_core::id::OptionId;
+use taskloom_core::journal::{DecidedBy, Entry, RunEvent};
+use taskloom_core::run::{
+    Answer, Command, Question, Recommended, TaskIndex, approval_output, decision_output,
+};
 use taskloom_core::time::Timestamp;
+use taskloom_core::workflow::TaskKind;
 
 use crate::support::{World, failure, json, other_run, reason, workflow};
 
@@ -74,7 +79,7 @@ pub(crate) fn play(world: &mut World, step: &str) {
         _ if word.starts_with('+') => world.pass(seconds_of(word)),
         _ if word.starts_with('-') => world.now = world.now.before(seconds_of(word)),
         _ => {
-            if let Some(answer) = answer(word, argument) {
+            if let Some(answer) = answer(word, argument).or_else(|| said(world, word, rest)) {
                 let (index, question) = asked(world, task);
                 world.answer(index, question, answer).expect(step);
             } else if let Some(command) = command(world, word, task, argument) {
@@ -122,7 +127,7 @@ fn asked(world: &World, task: &str) -> (TaskIndex, Question) {
     (index, question)
 }
 
-fn answer(word: &str, argument: &str) -> Option<Result<Answer, taskloom_core::failure::Failure>> {
+fn answer(word: &str, argument: &str) -> Option<Result<Answer, Failure>> {
     let number = || argument.parse::<u32>().expect("a number");
     Some(Ok(match word {
         "yes" => Answer::Truth(true),
@@ -137,7 +142,33 @@ fn answer(word: &str, argument: &str) -> Option<Result<Answer, taskloom_core::fa
     }))
 }
 
-fn command(world: &World, word: &str, task: &str, argument: &str) -> Option<Command> {
+/// What is recommended to a decision, by its task (`says d low 0.7`), or by its rule (`rules d high`
+/// or `rules d`).
+fn said(world: &World, word: &str, rest: &str) -> Option<Result<Answer, Failure>> {
+    if !["says", "rules"].contains(&word) {
+        return None;
+    }
+    let mut words = rest.split(' ');
+    let index = world.index(words.next()?);
+    let output = match (word, words.next(), words.next()) {
+        ("says", Some(option), Some(confidence)) => {
+            let confidence: f64 = confidence.parse().expect("a number");
+            Some(value!({ "option": option, "confidence": confidence, "reason": "so it looks" }))
+        }
+        ("says", Some(option), None) => Some(value!({ "option": option })),
+        ("says", None, _) => Some(value!("a text")),
+        _ => None,
+    };
+    let closed = rest.ends_with(" closed") || word == "rules" && !rest.ends_with(" high");
+    let open = vec![true, !closed];
+    let TaskKind::Decision(decision) = &world.state.definition(index).kind else {
+        panic!("{rest} is no decision")
+    };
+    let said = decision.recommendation(&open, output.as_ref());
+    Some(Ok(Answer::Recommended(Box::new(Recommended { said, open, input: json("{}") }))))
+}
+
+pub(crate) fn command(world: &World, word: &str, task: &str, argument: &str) -> Option<Command> {
     let approve = |approved: bool| {
         let output = approval_output(approved, Some("eva"), None, &serde_json::Value::Null);
         let (by, comment, input) = ("eva".to_owned(), None, None);
@@ -150,6 +181,12 @@ fn command(world: &World, word: &str, task: &str, argument: &str) -> Option<Comm
         "pause" => Command::Pause { reason: "lunch".to_owned() },
         "resume" => Command::Resume,
         "priority" => Command::SetPriority { priority: task.parse().expect("a number") },
+        "choose" => {
+            let (option, by) = (OptionId::new(argument).expect("an option"), "eva".to_owned());
+            let output = decision_output(&option, &DecidedBy::Person(by.clone()), None, None);
+            let (task, output) = (world.index(task), json(&output.to_string()));
+            Command::Choose { task, option, by, comment: None, output }
+        }
         "approve" => approve(true),
         "reject" => approve(false),
         "child-started" => Command::ChildStarted { task: world.index(task), run: other_run(2) },
@@ -241,7 +278,11 @@ fn flow(event: &RunEvent) -> String {
         RunEvent::WaitBegan { until: Some(until), .. } => {
             format!("waits until {}", seconds(*until))
         }
+        RunEvent::ApprovalRequested { reason: Some(reason), .. } => format!("asks: {reason}"),
         RunEvent::ApprovalGiven { approved, .. } => format!("approved: {approved}"),
+        RunEvent::DecisionMade { output, .. } => {
+            format!("is decided: {}", output.inline_text().unwrap_or("…"))
+        }
         RunEvent::TaskSucceeded { output, .. } => {
             format!("succeeded: {}", output.inline_text().unwrap_or("…"))
         }

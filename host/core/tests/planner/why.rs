@@ -93,3 +93,16 @@ fn what_runs_at_the_end_says_so() {
     "#]],
     );
 }
+
+#[test]
+fn decisions_say_who_is_asked_for_what() {
+    check(
+        "d decision; e decision asks within=60; f decision asks",
+        "rules e; rules f",
+        expect![[r#"
+            d: what is recommended to it is being computed
+            e: waits for somebody to choose `low` or `high`, until 1970-01-01T00:01:00.000Z at the latest: no `when` of an option holds
+            f: waits for somebody to choose `low` or `high`: no `when` of an option holds
+        "#]],
+    );
+}

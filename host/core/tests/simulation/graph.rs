@@ -73,7 +73,8 @@ impl RandomGraph<'_> {
             }
         }
         match self.luck.u8(0..20) {
-            0..9 => {}
+            0..8 => {}
+            8 => self.decision(),
             9 => self.spec.push_str(" wait=20"),
             10 => self.spec.push_str(" until"),
             11 => {
@@ -92,6 +93,13 @@ impl RandomGraph<'_> {
             _ if depth > 0 => self.group(depth - 1),
             _ => {}
         }
+    }
+
+    fn decision(&mut self) {
+        let recommends = ["", " ai", " by=t0", " by=t0 sure"][self.luck.usize(0..4)];
+        let ends = ["", " asks", " asks within=30", " asks within=30 passes"];
+        let end = ends[self.luck.usize(0..4)];
+        let _ = write!(self.spec, " decision{recommends}{end}");
     }
 
     fn group(&mut self, depth: u32) {

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use serde_json::json as value;
 use taskloom_core::attempt::{AttemptEnd, CachedFrom, ReleaseReason};
 use taskloom_core::failure::{Failure, FailureClass, Outcome};
 use taskloom_core::id::{Digest, PluginName};
-use taskloom_core::run::{Answer, Command, Published, Question, TaskIndex, TaskStatus, WaitFor};
+use taskloom_core::run::{
+    Answer, Command, Published, Question, Recommended, TaskIndex, TaskStatus, WaitFor,
+};
 use taskloom_core::time::Timestamp;
+use taskloom_core::workflow::TaskKind;
 
 use crate::hosts::{child, crash, take_over};
 use crate::promises::check;
@@ -197,6 +201,7 @@ fn answer(world: &mut World, luck: &mut fastrand::Rng) {
             let run = other_run(luck.u128(10..u128::MAX));
             Ok(Answer::Child { run, input: json("{}") })
         }
+        Question::Recommendation => Ok(recommended(world, task, luck)),
         Question::Writes => Ok(Answer::Writes(world.values_of(task).expect("it sets something"))),
         _ => Ok(Answer::Value(json("2"))),
     };
@@ -205,7 +210,39 @@ fn answer(world: &mut World, luck: &mut fastrand::Rng) {
     assert!(world.answer(task, question, answer).is_err(), "{question} was answered twice");
 }
 
-/// Somebody approves, rejects or signals.
+/// Anything that a rule or a task may recommend to a decision.
+fn recommended(world: &World, task: TaskIndex, luck: &mut fastrand::Rng) -> Answer {
+    let TaskKind::Decision(decision) = &world.state.definition(task).kind else {
+        panic!("it is no decision")
+    };
+    let open = vec![luck.u8(0..4) > 0, luck.bool()];
+    let option = ["low", "high", "middle"][luck.usize(0..3)];
+    let outputs = [
+        value!(null),
+        value!({ "option": option }),
+        value!({ "option": option, "confidence": 0.9 }),
+    ];
+    let output = luck.choice(outputs);
+    let said = decision.recommendation(&open, output.as_ref());
+    Answer::Recommended(Box::new(Recommended { said, open, input: json("{}") }))
+}
+
+/// A person answers a task that waits for one.
+fn said(world: &World, task: TaskIndex, luck: &mut fastrand::Rng) -> Command {
+    let (by, comment, output) = ("eva".to_owned(), None, json("{}"));
+    match &world.state.definition(task).kind {
+        TaskKind::Decision(decision) if luck.u8(0..4) > 0 => {
+            let option = luck.choice(&decision.options).expect("an option").id.clone();
+            Command::Choose { task, option, by, comment, output }
+        }
+        TaskKind::Decision(_) => {
+            Command::Approve { task, approved: false, by, comment, input: None, output }
+        }
+        _ => Command::Approve { task, approved: luck.bool(), by, comment, input: None, output },
+    }
+}
+
+/// Somebody approves, rejects, chooses or signals.
 fn people(world: &mut World, luck: &mut fastrand::Rng) {
     let waiting = world.state.tasks().filter_map(|(index, task)| match task.status {
         TaskStatus::Waiting(WaitFor::Approval { .. }) => Some(index),
@@ -213,10 +250,9 @@ fn people(world: &mut World, luck: &mut fastrand::Rng) {
     });
     let waiting: Vec<_> = waiting.collect();
     if let Some(task) = luck.choice(waiting) {
-        let (approved, by, comment, input) = (luck.bool(), "eva".to_owned(), None, None);
-        let command = Command::Approve { task, approved, by, comment, input, output: json("{}") };
-        world.give(command.clone()).expect("an approval that is waited for is taken");
-        assert!(world.give(command).is_err(), "it was approved twice");
+        let command = said(world, task, luck);
+        world.give(command.clone()).expect("an answer that is waited for is taken");
+        assert!(world.give(command).is_err(), "it was answered twice");
     }
     if luck.u8(0..3) == 0 {
         let (id, name) = (format!("i{}", luck.u8(0..40)), format!("s{}", luck.u8(0..2)));

@@ -196,6 +196,9 @@ pub(crate) fn check_rerun(old: &World, new: &World, plan: &RerunPlan) {
     for (index, task) in new.state.tasks().filter(|(_, task)| !task.attempts.is_empty()) {
         let Some(before) = old.state.index_of(&task.id) else { continue };
         let before = old.state.task(before);
+        let foreseen = again.contains(&task.id) || task.id.as_str().contains('[');
+        let undoes = new.state.section_of(index).is_some_and(|s| s.role == Role::Compensation);
+        assert!(foreseen || undoes, "{} was not foreseen", task.id);
         let own = new.state.idempotency_key(index).starts_with(&new.state.id.to_string());
         let unfinished = !before.attempts.is_empty() && !before.has_done_its_part();
         let ends = new.state.section_of(index).map(|section| section.role);

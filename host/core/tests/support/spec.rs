@@ -8,11 +8,12 @@
 //! Of retries the options say `backoff=`, `jitter=`, `elapsed=<s>`, `retry_on=` and `never_retry_on=`.
 //!
 //! A task is its id, what it needs, and words: a kind (`branch`, `switch`, `default`, `group`,
-//! `parallel`, `each`, `wait=<s>`, `until`, `signal=<name>`, `approval`, `child`), `?` for a
+//! `parallel`, `each`, `wait=<s>`, `until`, `signal=<name>`, `approval`, `decision`, `child`), `?` for a
 //! `run_if`, `!` for `allow_failure`, `undo` for a compensation, merges (`first`, `any`, `object`,
 //! `deep`, `deep=<conflicts>`, `quorum=<n>`, `reduce`), `max=<n>`, times (`queue=<s>`, `total=<s>`,
-//! `heartbeat=<s>`, `within=<s>` with
-//! `skips` or `passes` or `rejects`), `lenient`, `detached`, `sets=<name>` (in the context, to an object
+//! `heartbeat=<s>`, `within=<s>` with `skips` or `passes` or `rejects`), `lenient`, `detached`, of a
+//! decision between `low` and `high` what recommends (`by=<task>`, `ai`, else a rule), `sure` for a least
+//! confidence of 0.5 and `asks` for a person as its fallback instead of `low`, `sets=<name>` (in the context, to an object
 //! of its id) and `returns` (the context of its run). Blocks stand in braces; `finally`
 //! is the workflow's own.
 
@@ -23,12 +24,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use taskloom_core::context::ContextMerge;
 use taskloom_core::expression::{Expression, Template};
-use taskloom_core::id::{ContextName, Digest, TaskId, TaskType, WorkflowId};
+use taskloom_core::id::{ContextName, Digest, OptionId, TaskId, TaskType, WorkflowId};
 use taskloom_core::retry::{Backoff, Jitter, RetryPolicy};
 use taskloom_core::workflow::{
-    Approval, Block, BlockIndex, BodyIndex, Case, ChildWorkflow, Conflicts, Graph, Members, Merge,
-    NodeIndex, OnDeadline, OnFailure, OnTimeout, Parts, RunConfig, Sharing, Task, TaskKind,
-    Timeouts, Wait, WaitUntil, Workflow,
+    Approval, Block, BlockIndex, BodyIndex, Case, ChildWorkflow, Conflicts, Decision,
+    DecisionOption, Fallback, Graph, Members, Merge, NodeIndex, OnDeadline, OnFailure, OnTimeout,
+    Parts, Recommend, RunConfig, Sharing, Task, TaskKind, Timeouts, Wait, WaitUntil, Workflow,
 };
 
 /// A workflow from a line.
@@ -250,6 +251,7 @@ impl Builder {
             }
             "wait" | "until" | "signal" => Some(wait(word, words)),
             "approval" => Some(approval(words)),
+            "decision" => Some(decision(words)),
             "child" => Some(TaskKind::Workflow(ChildWorkflow {
                 workflow: WorkflowId::new("other").expect("valid"),
                 detached: words.has("detached"),
@@ -325,5 +327,29 @@ fn approval(words: &Words) -> TaskKind {
         deadline: words.seconds("within"),
         on_deadline,
         reject_fails: !words.has("lenient"),
+    })
+}
+
+fn decision(words: &Words) -> TaskKind {
+    let id = |name: &str| OptionId::new(name).expect("valid");
+    let option = |name: &str, when| DecisionOption { id: id(name), about: None, when };
+    let recommend = match (words.value("by"), words.has("ai")) {
+        (Some(task), _) => Recommend::Task(TaskId::new(task).expect("valid")),
+        (None, true) => Recommend::Ai,
+        (None, false) => Recommend::Rule,
+    };
+    let fallback = match words.has("asks") {
+        true => Fallback::Person {
+            deadline: words.seconds("within"),
+            late: words.has("passes").then(|| id("low")),
+        },
+        false => Fallback::Option(id("low")),
+    };
+    TaskKind::Decision(Decision {
+        question: "how bad is it?".to_owned(),
+        options: vec![option("low", None), option("high", Some(truth()))],
+        recommend,
+        min_confidence: words.has("sure").then_some(0.5),
+        fallback,
     })
 }

@@ -392,7 +392,7 @@ impl From<StartError> for ApiError {
             StartError::ShuttingDown => Self::ShuttingDown,
             StartError::Key(why) => Self::InvalidKey(why),
             StartError::KeyBusy { why, runs } => Self::KeyBusy { why, runs },
-            error @ (StartError::Unwanted | StartError::KeyOfAncestor(_)) => {
+            error @ (StartError::Unwanted | StartError::TooDeep | StartError::KeyOfAncestor(_)) => {
                 Self::Internal(error.to_string())
             }
             StartError::Store(why) => Self::Internal(why),

@@ -271,7 +271,7 @@ pub(super) async fn view(app: &App, run: RunId, with_input: bool) -> Result<Run,
     let waits = waits(app, &state).await;
     let output = app.reader.output(&state).await?;
     let input = if with_input { Some(payload(app, &state.start.input).await?) } else { None };
-    let mut shown = Run::new(&state, output, input, &waits.tasks);
+    let mut shown = Run::new(&state, output, input, &waits);
     shown.waiting_for = waits.end;
     show_progress(app, &state, &mut shown.tasks);
     if state.is_held() && state.start.concurrency.is_some() {
@@ -303,9 +303,10 @@ pub(super) fn show_progress(app: &App, state: &RunState, tasks: &mut [Task]) {
     }
 }
 
-/// Why ready tasks of a run do not run, or why it does not end.
+/// What the host knows of why tasks of a run do not run, or why it does not end.
 pub(super) async fn waits(app: &App, state: &RunState) -> Waits {
-    let is_ready = state.tasks().any(|(_, task)| task.status == TaskStatus::Ready);
+    let waits = |status| matches!(status, TaskStatus::Ready | TaskStatus::Claimed { .. });
+    let is_ready = state.tasks().any(|(_, task)| waits(task.status));
     let is_done = state.ended_tasks() == state.tasks().len();
     if !(is_ready || is_done) || state.finish.is_some() {
         return Waits::default();

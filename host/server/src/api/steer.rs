@@ -5,10 +5,10 @@ use axum::extract::{Path, Request, State};
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 use taskloom_core::definition::PRIORITY_MAX;
-use taskloom_core::id::TaskId;
+use taskloom_core::id::{OptionId, TaskId};
 use taskloom_core::run::{RunState, TaskStatus};
 use taskloom_core::schema::Schema;
-use taskloom_core::workflow::TaskKind;
+use taskloom_core::workflow::{Decision, TaskKind};
 
 use super::Api;
 use super::error::ApiError;
@@ -109,18 +109,20 @@ pub(crate) async fn signal(
     steer(&api, &id, Steer::Signal { id: signal, name, payload }).await
 }
 
-/// Answer an approval
+/// Answer an approval, or make a decision
+///
+/// A person's choice for a decision is its `input`: the name of one of the options.
 #[utoipa::path(post, path = "/runs/{id}/tasks/{task}/approve", tag = "runs", operation_id = "approveTask",
     params(
         ("id" = String, Path, description = "The run's id"),
-        ("task" = String, Path, description = "The approval's id"),
+        ("task" = String, Path, description = "The id of the approval or the decision"),
     ),
     request_body(content = Option<Approve>, content_type = "application/json"),
     responses(
         (status = 202, body = Run),
         (status = 404, description = "Unknown run or task", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 409, description = "The task does not wait for an approval", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, description = "The input does not fit what the approval asks for", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 409, description = "The task does not wait for a person", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, description = "The input does not fit what the approval asks for, or is no option of the decision", body = ProblemDetails, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn approve(
     State(api): State<Api>,
@@ -131,14 +133,16 @@ pub(crate) async fn approve(
     let task = task_id(&task)?;
     let state = runs::folded(&api.app, request::run_id(&id)?).await?;
     check_answer(&state, &task, &body)?;
-    let approval = Steer::Approve {
-        task,
-        approved: body.approved.unwrap_or(true),
-        by: text("by", body.by)?.unwrap_or_else(|| "api".to_owned()),
-        comment: text("comment", body.comment)?,
-        input: body.input.map(|input| input.to_string()),
+    let approved = body.approved.unwrap_or(true);
+    let option = option_of(&state, &task, &body);
+    let by = text("by", body.by)?.unwrap_or_else(|| "api".to_owned());
+    let comment = text("comment", body.comment)?;
+    let input = body.input.map(|input| input.to_string());
+    let answer = match option {
+        Some(option) if approved => Steer::Choose { task, option, by, comment },
+        _ => Steer::Approve { task, approved, by, comment, input },
     };
-    steer(&api, &id, approval).await
+    steer(&api, &id, answer).await
 }
 
 /// Skip a task
@@ -188,11 +192,13 @@ fn check_answer(state: &RunState, task: &TaskId, body: &Approve) -> Result<(), A
     if !matches!(state.task(index).status, TaskStatus::Waiting(_)) {
         return Ok(());
     }
-    let TaskKind::Approval(approval) = &state.definition(index).kind else { return Ok(()) };
-    let (Some(schema), Some(true) | None) = (&approval.input_schema, body.approved) else {
-        return Ok(());
+    let schema = match &state.definition(index).kind {
+        TaskKind::Approval(approval) => approval.input_schema.clone(),
+        TaskKind::Decision(decision) => Some(schema_of(decision)),
+        _ => None,
     };
-    let schema = Schema::compile(schema).map_err(|error| ApiError::Internal(error.to_string()))?;
+    let (Some(schema), Some(true) | None) = (schema, body.approved) else { return Ok(()) };
+    let schema = Schema::compile(&schema).map_err(|error| ApiError::Internal(error.to_string()))?;
     let given = body.input.clone().unwrap_or(serde_json::Value::Null);
     let violations = schema.violations(&given);
     if violations.is_empty() {
@@ -200,6 +206,19 @@ fn check_answer(state: &RunState, task: &TaskId, body: &Approve) -> Result<(), A
     }
     let workflow = state.start.workflow.clone();
     Err(ApiError::InvalidInput { workflow, violations })
+}
+
+/// What a person may give along to a decision: the name of an option.
+fn schema_of(decision: &Decision) -> serde_json::Value {
+    let options = decision.options.iter().map(|option| option.id.as_str());
+    serde_json::json!({ "enum": options.collect::<Vec<_>>() })
+}
+
+/// The option that a person chooses, if the task is a decision.
+fn option_of(state: &RunState, task: &TaskId, body: &Approve) -> Option<OptionId> {
+    let kind = &state.definition(state.index_of(task)?).kind;
+    let TaskKind::Decision(_) = kind else { return None };
+    body.input.as_ref()?.as_str()?.parse().ok()
 }
 
 /// A task's id out of a path or a body.

@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 
 use super::error::ApiError;
 use super::request::{self, Params};
-use super::types::{ProblemDetails, Task, TaskDetail, TaskPage};
+use super::types::{DecisionPoint, ProblemDetails, Task, TaskDetail, TaskPage};
 use super::{Api, runs};
 
 /// Which tasks to list.
@@ -47,7 +47,7 @@ pub(crate) async fn list(
         ApiError::InvalidQuery("cursor: leave it out to begin with the first page".to_owned())
     })?;
     let state = runs::folded(&api.app, request::run_id(&id)?).await?;
-    let waits = runs::waits(&api.app, &state).await.tasks;
+    let waits = runs::waits(&api.app, &state).await;
     let (mut tasks, next) = super::types::tasks(&state, from, limit, &waits);
     runs::show_progress(&api.app, &state, &mut tasks);
     Ok(Json(TaskPage {
@@ -76,8 +76,7 @@ pub(crate) async fn show(
     let state = runs::folded(&api.app, request::run_id(&id)?).await?;
     let index = find(&state, &task)?;
     let task_state = state.task(index);
-    let waits = runs::waits(&api.app, &state).await.tasks;
-    let waits_for = waits.get(&task_state.id).map(String::as_str);
+    let waits = runs::waits(&api.app, &state).await;
     let input = match &task_state.input {
         Some(input) => Some(runs::payload(&api.app, input).await?),
         None => None,
@@ -87,10 +86,11 @@ pub(crate) async fn show(
         None => None,
     };
     let needs = state.workflow.graph.dependencies(task_state.node).iter();
-    let mut task = Task::new(&state, index, waits_for);
+    let mut task = Task::new(&state, index, waits.why(&state, index));
     runs::show_progress(&api.app, &state, std::slice::from_mut(&mut task));
     Ok(Json(TaskDetail {
         task,
+        decision: DecisionPoint::of(&state, index),
         needs: needs.map(|need| state.workflow.task(*need).id.to_string()).collect(),
         input,
         output,

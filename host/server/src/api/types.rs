@@ -3,6 +3,7 @@
 
 mod artefact;
 mod context;
+mod decision;
 mod diff;
 mod event;
 mod held;
@@ -23,6 +24,7 @@ mod workflow;
 pub use artefact::{Artefact, ArtefactList, RunArtefact};
 pub(crate) use context::context_values;
 pub use context::{ContextSource, ContextSourceKind, ContextValue};
+pub use decision::{DecisionOption, DecisionPoint};
 pub use diff::{KeyChange, TaskChange, TaskPlace, WorkflowDiff};
 pub use event::{Event, EventPage, EventUse, NextStep};
 pub use held::Held;

@@ -167,7 +167,7 @@ async fn follow(app: &App, run: RunId) -> Result<()> {
             }
         }
         let waits = app.engine.waits(run).await;
-        let tasks = waits.tasks.into_iter().map(|(task, why)| (task.to_string(), why));
+        let tasks = waits.blocked.into_iter().map(|(task, why)| (task.to_string(), why));
         let end = waits.end.map(|why| ("the end".to_owned(), why));
         let waits: Vec<_> = tasks.chain(end).collect();
         progress.tell_waits(&waits);

@@ -35,7 +35,10 @@ async fn perform(client: &Client, remote: &Remote, command: RunsCommand) -> Resu
         C::Signal { which, name, payload, id } => {
             steer::signal(client, remote, &which, Signal { name, payload, id }).await
         }
-        C::Approve { answer, input } => steer::answer(client, remote, answer, true, input).await,
+        C::Approve { answer, input, option } => {
+            let input = input.or(option.map(Value::String));
+            steer::answer(client, remote, answer, true, input).await
+        }
         C::Reject(answer) => steer::answer(client, remote, answer, false, None).await,
         C::Skip { place, output, reason } => {
             steer::skip(client, remote, &place, output, reason).await

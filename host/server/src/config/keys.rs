@@ -274,7 +274,8 @@ pub const KEYS: &[Key] = &[
         "runs.max_live",
         Kind::Count(1, 10_000_000),
         Preset::Text("100000"),
-        "Runs that may be live at the same time; a start beyond is answered with 429.",
+        "Runs that may be live at the same time; a start beyond is answered with 429. Runs that tasks \
+         start count, and are started beyond it.",
     ),
     key(
         "limits.fuel",

@@ -161,7 +161,7 @@ impl Service {
     fn ancestors(&self, parent: Option<&Parent>) -> Vec<RunId> {
         let mut ancestors = Vec::new();
         let mut next = parent;
-        while let Some(Parent { run, task }) = next {
+        while let Some(Parent { run, task, .. }) = next {
             let Some(state) = self.runs.get(run).map(|resident| &resident.state) else { break };
             let child = state.index_of(task).and_then(|task| state.task(task).child.as_deref());
             if child.is_none_or(|child| child.detached) {

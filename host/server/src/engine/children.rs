@@ -31,6 +31,8 @@ pub(super) struct ChildStart {
     pub(super) task: TaskIndex,
     /// The task's name.
     pub(super) task_id: TaskId,
+    /// How many runs are above it.
+    pub(super) depth: u32,
     pub(super) run: RunId,
     pub(super) workflow: WorkflowId,
     pub(super) input: PayloadRef,
@@ -81,7 +83,7 @@ impl Service {
 
     /// Tells the parent of a run that has ended, if it has one that is live.
     pub(super) fn child_finished(&self, state: &Arc<RunState>) {
-        let Some(Parent { run: parent, task }) = &state.start.parent else { return };
+        let Some(Parent { run: parent, task, .. }) = &state.start.parent else { return };
         let Some(resident) = self.runs.get(parent) else { return };
         if let Some(task) = resident.state.index_of(task) {
             self.performer.child_ended(*parent, task, Arc::clone(state));
@@ -128,6 +130,7 @@ impl ChildNews {
     fn refused(child: &ChildStart, error: &StartError) -> Self {
         let code = match error {
             StartError::KeyBusy { .. } | StartError::KeyOfAncestor(_) => "concurrency-key-busy",
+            StartError::TooDeep => "too-deep",
             _ => "child-not-started",
         };
         Self::failed(child, code, error.to_string())
@@ -189,9 +192,9 @@ impl Performer {
         self.send(Input::Start(Box::new((request, key)), reply));
         match answer.await {
             Ok(Ok(_)) => Some(ChildNews::started(child)),
-            Ok(Err(error)) => Some(ChildNews::refused(child, &error)),
             // The host stops; the next start goes on.
-            Err(_) => None,
+            Ok(Err(StartError::ShuttingDown)) | Err(_) => None,
+            Ok(Err(error)) => Some(ChildNews::refused(child, &error)),
         }
     }
 
@@ -270,7 +273,7 @@ fn request(
         traceparent: None,
         priority: None,
         rerun: None,
-        parent: Some(Parent { run: child.parent, task: child.task_id.clone() }),
+        parent: Some(Parent { run: child.parent, task: child.task_id.clone(), depth: child.depth }),
         run: Some(child.run),
         no_cache: false,
         begins: None,

@@ -13,9 +13,9 @@ use taskloom_core::time::Timestamp;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::concurrency;
-use super::offers::Waits;
 use super::progress::{Progress, Progresses};
 use super::service::Input;
+use super::waits::Waits;
 use super::watch::{RunWatch, Watchers};
 use crate::payloads::Payloads;
 
@@ -25,6 +25,15 @@ pub(super) const COMMAND_QUEUE: usize = 4096;
 
 /// What a caller is told to wait when the host is full.
 pub(super) const FULL_RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// How deep runs may stand below runs whose tasks started them. A workflow that starts itself ends
+/// here, and few hierarchies that people think of are half as deep.
+pub(super) const CHILD_DEPTH_MAX: u32 = 32;
+
+/// Live runs beyond `runs.max_live` that tasks may start. The limit itself does not hold for them: a
+/// parent whose child waited for room would keep the room that the child waits for. So many only come
+/// of workflows that start themselves again and again.
+pub(super) const CHILDREN_BEYOND_MAX: usize = 100_000;
 
 /// A handle to the engine; cheap to clone.
 #[derive(Clone)]
@@ -111,6 +120,11 @@ pub enum StartError {
     /// The task that starts it does not wait for it any more.
     #[error("the task that starts it does not wait for it any more")]
     Unwanted,
+    /// Too many runs are above it.
+    #[error(
+        "runs start runs more than {CHILD_DEPTH_MAX} deep; does a workflow start itself without end?"
+    )]
+    TooDeep,
     /// The concurrency key cannot be computed from the input.
     #[error("the concurrency key of the run cannot be used: {0}")]
     Key(String),
@@ -191,7 +205,7 @@ impl Engine {
         self.watchers.watch(run)
     }
 
-    /// Why each ready task of a live run is not running, for people. Empty for any other run.
+    /// What the host knows of why tasks of a live run are not running. Empty for any other run.
     pub async fn waits(&self, run: RunId) -> Waits {
         let (reply, answer) = oneshot::channel();
         if self.mailbox.send(Input::Waits(run, reply)).is_err() {

@@ -9,13 +9,14 @@ use taskloom_core::expression::{Expression, References, Scope, Template};
 use taskloom_core::failure::{Failure, FailureClass};
 use taskloom_core::id::RunId;
 use taskloom_core::payload::PayloadRef;
-use taskloom_core::run::{Answer, FrameIndex, Question, RunState, TaskIndex};
+use taskloom_core::run::{Answer, FrameIndex, Question, Recommended, RunState, TaskIndex};
 use taskloom_core::time::Timestamp;
 use taskloom_core::workflow::{
     BlockIndex, Conflicts, Members, Merge, NodeIndex, TaskKind, WaitUntil, Workflow,
 };
 use uuid::Uuid;
 
+use super::deciding;
 use super::names::{Known, Names, lost_payload};
 use crate::payloads::{Kept, Payloads};
 
@@ -95,10 +96,10 @@ impl Inquiry {
         match (self.question, &task.kind) {
             (Question::RunIf, _) => {
                 let expression = task.run_if.as_ref().ok_or_else(|| self.misplaced())?;
-                truth(expression, of(expression)?)
+                Ok(Answer::Truth(truth(expression, &of(expression)?)?))
             }
             (Question::Condition, TaskKind::Branch { condition, .. }) => {
-                truth(condition, of(condition)?)
+                Ok(Answer::Truth(truth(condition, &of(condition)?)?))
             }
             (Question::Selector, TaskKind::Switch { on, cases, .. }) => {
                 let value = of(on)?;
@@ -134,6 +135,12 @@ impl Inquiry {
                 let input = keep(&value_of(&task.input)?);
                 Ok(Answer::Child { run: RunId::new(Uuid::now_v7()), input })
             }
+            (Question::Recommendation, TaskKind::Decision(decision)) => {
+                let open = deciding::open(decision, of)?;
+                let said = decision.recommendation(&open, deciding::output_in(decision, &scope));
+                let input = keep(&value_of(&task.input)?);
+                Ok(Answer::Recommended(Box::new(Recommended { said, open, input })))
+            }
             (Question::Prompt, _) => Ok(Answer::Value(keep(&value_of(&task.input)?))),
             (Question::Writes, _) => {
                 let set = task.set.as_ref().ok_or_else(|| self.misplaced())?;
@@ -164,6 +171,9 @@ fn references(workflow: &Workflow, node: NodeIndex, question: Question) -> Optio
             WaitUntil::Time(expression) => expression.references(),
             _ => return None,
         },
+        (Question::Recommendation, TaskKind::Decision(decision)) => {
+            return Some(deciding::references_of(decision, &task.input));
+        }
         (Question::ChildInput | Question::Prompt, _) => task.input.references(),
         (Question::Writes, _) => task.set.as_ref()?.references(),
         _ => workflow.block(block_of(workflow, node, question)?).output.as_ref()?.references(),
@@ -320,10 +330,10 @@ pub(super) fn values_set(set: &Template, scope: &Scope) -> Result<Values, Failur
     }
 }
 
-fn truth(expression: &Expression, value: Value) -> Result<Answer, Failure> {
+pub(super) fn truth(expression: &Expression, value: &Value) -> Result<bool, Failure> {
     match value {
-        Value::Bool(holds) => Ok(Answer::Truth(holds)),
-        other => Err(wrong_type("not-a-boolean", expression, "true or false", &other)),
+        Value::Bool(holds) => Ok(*holds),
+        other => Err(wrong_type("not-a-boolean", expression, "true or false", other)),
     }
 }
 

@@ -1,11 +1,10 @@
 //! Which tasks may be claimed: those whose plugin is there; and their claims, in the batch of what
 //! made them ready.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use taskloom_core::dispatch::Offer;
-use taskloom_core::id::{Digest, PluginName, RunId, TaskId, TaskType};
+use taskloom_core::id::{Digest, PluginName, RunId};
 use taskloom_core::run::{Command, RunState, TaskIndex};
 use taskloom_wasm::{Catalog, Plugin};
 
@@ -14,15 +13,6 @@ use super::handle::CommandError;
 use super::perform;
 use super::resident::Resident;
 use super::service::Service;
-
-/// What a run waits for that only the host knows, for people.
-#[derive(Debug, Default)]
-pub struct Waits {
-    /// Tasks that are ready.
-    pub tasks: HashMap<TaskId, String>,
-    /// The run itself, whose tasks have ended.
-    pub end: Option<String>,
-}
 
 impl Service {
     /// Offers a ready task to the dispatcher, or keeps it until its plugin is there.
@@ -118,47 +108,6 @@ impl Service {
         }
     }
 
-    /// What tasks of a run wait for that are ready, and its end.
-    pub(super) fn waits(&self, run: RunId) -> Waits {
-        let Some(resident) = self.runs.get(&run) else { return Waits::default() };
-        let of = |task: &TaskIndex| {
-            let task_type = resident.state.definition(*task).kind.task_type()?;
-            let id = resident.state.task(*task).id.clone();
-            Some((id, self.why_not(&resident.state, task_type)))
-        };
-        let end = resident.merge_type().filter(|_| resident.end_is_blocked);
-        Waits {
-            tasks: resident.blocked.iter().filter_map(of).collect(),
-            end: end.map(|task_type| self.why_not(&resident.state, task_type)),
-        }
-    }
-
-    /// Why a task type cannot be called by a run.
-    fn why_not(&self, state: &RunState, task_type: &TaskType) -> String {
-        let plugin = task_type.plugin();
-        match state.pins.get(&plugin) {
-            None => match quarantine_of(&self.catalog, &plugin) {
-                Some(held) => {
-                    format!("plugin `{plugin}` {held}, and no other version of it may be used")
-                }
-                None => format!("plugin `{plugin}` is not loaded"),
-            },
-            Some(digest) if self.catalog.is_quarantined(&plugin, digest) => {
-                let why = stand_in(state, &self.catalog, &plugin, digest)
-                    .err()
-                    .unwrap_or_else(|| "another version is about to be used".to_owned());
-                format!(
-                    "version {digest} of plugin `{plugin}`, which the run keeps, is in quarantine, and \
-                     {why}; `taskloom plugin release {plugin}` lets it be used again"
-                )
-            }
-            Some(digest) if self.catalog.plugin(&plugin, digest).is_none() => {
-                format!("version {digest} of plugin `{plugin}`, which the run keeps, is not loaded")
-            }
-            Some(_) => format!("plugin `{plugin}` offers no task type `{task_type}`"),
-        }
-    }
-
     /// Claims ready tasks for free slots, in the batch of what made them ready.
     pub(super) fn dispatch(&mut self) {
         if self.draining.is_some() {
@@ -198,7 +147,7 @@ fn plugin_of(resident: &mut Resident, catalog: &Catalog, task: TaskIndex) -> Opt
 }
 
 /// The version that a run can go on with instead of one in quarantine; else why there is none.
-fn stand_in(
+pub(super) fn stand_in(
     state: &RunState,
     catalog: &Catalog,
     plugin: &PluginName,
@@ -229,11 +178,4 @@ fn stand_in(
         }
     }
     Ok(to)
-}
-
-/// Why the version in the file of a plugin may not be used, if that is so.
-fn quarantine_of(catalog: &Catalog, plugin: &PluginName) -> Option<String> {
-    let life = catalog.life(plugin)?;
-    let held = life.quarantine(&life.file()?)?;
-    Some(format!("is in quarantine ({} crashes; the last: {})", held.crashes, held.reason))
 }

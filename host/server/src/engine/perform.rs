@@ -255,6 +255,11 @@ impl Performer {
         &self.shared.payloads
     }
 
+    /// How many slots of a class nobody has.
+    pub(super) fn free_slots(&self, class: ResourceClass) -> usize {
+        self.shared.slots[class as usize].available_permits()
+    }
+
     /// Starts no handler any more: attempts that wait for a slot are given back.
     pub(super) fn stop_starting(&self) {
         self.shared.stopping.store(true, Ordering::Release);

@@ -23,13 +23,13 @@ use super::handle::{CommandError, StartError, StartRun, Started};
 use super::inquiry::Answered;
 use super::keys::Keys;
 use super::names::Handed;
-use super::offers::Waits;
 use super::perform::{Left, Performed, Performer};
 use super::progress::Progresses;
 use super::resident::Resident;
 use super::starts::{Start, Starts};
 use super::steer::Prepared;
 use super::timers::{Timer, Timers};
+use super::waits::Waits;
 use super::watch::Watchers;
 use crate::definitions::Definitions;
 use crate::finished::FinishedRuns;
@@ -379,9 +379,18 @@ impl Service {
                 let Some(resident) = self.runs.get(&run) else { return };
                 let task_id = resident.state.task(task).id.clone();
                 let context = Handed::of(&resident.state);
-                let parent = run;
-                let child =
-                    ChildStart { parent, task, task_id, run: child, workflow, input, context };
+                let above = resident.state.start.parent.as_ref().map_or(0, |above| above.depth);
+                let (parent, depth) = (run, above.saturating_add(1));
+                let child = ChildStart {
+                    parent,
+                    task,
+                    task_id,
+                    depth,
+                    run: child,
+                    workflow,
+                    input,
+                    context,
+                };
                 self.batch.release(run, Release::StartChild(child));
             }
             Effect::CancelChild { task, run: child } => {

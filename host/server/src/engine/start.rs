@@ -23,7 +23,8 @@ use super::batch::{OpenBatch, Release};
 use super::clock::Clock;
 use super::desk::Desk;
 use super::handle::{
-    Begins, COMMAND_QUEUE, Engine, FULL_RETRY_AFTER, StartError, StartRun, Started,
+    Begins, CHILD_DEPTH_MAX, CHILDREN_BEYOND_MAX, COMMAND_QUEUE, Engine, FULL_RETRY_AFTER,
+    StartError, StartRun, Started,
 };
 use super::keys::Keys;
 use super::perform::Performer;
@@ -159,7 +160,7 @@ impl Service {
         reply: oneshot::Sender<Result<Started, StartError>>,
     ) {
         // Whoever asked may be gone; then nothing was started, or the run goes on.
-        if let Err(error) = self.may_start() {
+        if let Err(error) = self.may_start(request.parent.as_ref()) {
             let _ = reply.send(Err(error));
             return;
         }
@@ -171,16 +172,20 @@ impl Service {
         }
     }
 
-    fn may_start(&self) -> Result<(), StartError> {
+    fn may_start(&self, parent: Option<&Parent>) -> Result<(), StartError> {
         if self.draining.is_some() {
             return Err(StartError::ShuttingDown);
         }
-        let limit = self.settings.runs_max;
-        if self.runs.len() >= limit {
-            let what = format!("{limit} runs are live, which is the limit (`runs.max_live`)");
-            return Err(StartError::Full { what, retry_after: FULL_RETRY_AFTER });
-        }
-        Ok(())
+        let (limit, live) = (self.settings.runs_max, self.runs.len());
+        let what = match parent {
+            Some(parent) if parent.depth > CHILD_DEPTH_MAX => return Err(StartError::TooDeep),
+            Some(_) if live < limit.saturating_add(CHILDREN_BEYOND_MAX) => return Ok(()),
+            None if live < limit => return Ok(()),
+            Some(_) => format!("tasks have started {CHILDREN_BEYOND_MAX} runs beyond the limit"),
+            None => format!("{limit} runs are live, which is the limit"),
+        };
+        let what = format!("{what} (`runs.max_live`)");
+        Err(StartError::Full { what, retry_after: FULL_RETRY_AFTER })
     }
 
     fn begin(

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use taskloom_core::id::{RunId, TaskId};
+use taskloom_core::id::{OptionId, RunId, TaskId};
+use taskloom_core::journal::DecidedBy;
 use taskloom_core::payload::PayloadRef;
-use taskloom_core::run::{Command, Refusal, RunState, TaskIndex, approval_output};
+use taskloom_core::run::{Command, Refusal, RunState, TaskIndex, approval_output, decision_output};
 use tokio::sync::oneshot;
 
 use super::batch::Release;
@@ -50,6 +51,17 @@ pub enum Steer {
         /// What they give along, JSON.
         input: Option<String>,
     },
+    /// Take a person's choice.
+    Choose {
+        /// The decision.
+        task: TaskId,
+        /// The option.
+        option: OptionId,
+        /// Who.
+        by: String,
+        /// Why they say they do.
+        comment: Option<String>,
+    },
     /// Do not run a task.
     Skip {
         /// The task.
@@ -71,7 +83,7 @@ pub(super) struct Prepared {
     steer: Steer,
     /// The payload, the input or the output that comes along.
     value: Option<PayloadRef>,
-    /// The output of an approval.
+    /// The output of an approval or a decision.
     answer: Option<PayloadRef>,
     kept: Vec<Kept>,
 }
@@ -113,6 +125,11 @@ impl Engine {
                     None => Value::Null,
                 };
                 let output = approval_output(*approved, Some(by), comment.as_deref(), &input);
+                Some(keep(output.to_string())?)
+            }
+            Steer::Choose { option, by, comment, .. } => {
+                let by = DecidedBy::Person(by.clone());
+                let output = decision_output(option, &by, None, comment.as_deref());
                 Some(keep(output.to_string())?)
             }
             _ => None,
@@ -169,6 +186,13 @@ fn command_of(
             by,
             comment,
             input: value,
+            output: answer.unwrap_or_else(PayloadRef::null),
+        },
+        Steer::Choose { task, option, by, comment } => Command::Choose {
+            task: find(state, task)?,
+            option,
+            by,
+            comment,
             output: answer.unwrap_or_else(PayloadRef::null),
         },
         Steer::Skip { task, reason, .. } => {

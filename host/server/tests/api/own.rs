@@ -120,6 +120,11 @@ impl Host {
         self.app.keep_tidy();
     }
 
+    /// Asks it to end, and goes on while what runs has its time.
+    pub fn begin_to_stop(&self, grace: Duration) {
+        self.app.engine.shut_down(grace);
+    }
+
     /// Ends it in an orderly way.
     pub fn stop(self) {
         self.runtime.block_on(self.app.shut_down(Duration::ZERO)).expect("it stops");

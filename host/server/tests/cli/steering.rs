@@ -27,6 +27,20 @@ prompt = "Sure?"
 needs = ["extra"]
 "#;
 
+const DECIDES: &str = r#"
+id = "decides"
+version = "1.0.0"
+output = "${tasks.how.output.option} by ${tasks.how.output.who}"
+
+[[tasks]]
+id = "how"
+kind = "decision"
+question = "How?"
+options = [{ id = "fast" }, { id = "slow" }]
+recommend = "ai"
+fallback = { approval = true }
+"#;
+
 /// A host, and commands that ask it.
 struct Asked {
     place: Place,
@@ -37,6 +51,7 @@ impl Asked {
     fn start() -> Self {
         let place = Place::new();
         place.write("workflows/waits.toml", WAITS);
+        place.write("workflows/decides.toml", DECIDES);
         let host = Host::start(&place);
         Self { place, host }
     }
@@ -106,6 +121,17 @@ fn a_run_is_paused_signalled_and_approved() {
     let ended = asked.until(&run, |run| !run["outcome"].is_null());
     assert_eq!((&ended["output"], &ended["priority"]), (&json!([1]), &json!(-7)), "{ended:#}");
     asked.runs(&approve).expect(1).says(&["already ended: succeeded"]);
+}
+
+#[test]
+fn an_option_of_a_decision_is_chosen() {
+    let asked = Asked::start();
+    let run = asked.started(&["start", "decides"]);
+    asked.until(&run, |run| is_waiting(run, "how"));
+    asked.runs(&["approve", &run, "how", "--option", "fsat"]).expect(1).says(&["fast", "slow"]);
+    asked.runs(&["approve", &run, "how", "--by", "Ada", "--option", "fast"]).expect(0);
+    let ended = asked.until(&run, |run| !run["outcome"].is_null());
+    assert_eq!(ended["output"], json!("fast by Ada"), "{ended:#}");
 }
 
 #[test]

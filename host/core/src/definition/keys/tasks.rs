@@ -5,7 +5,7 @@ use crate::definition::policy::MAX_PARALLEL_MAX;
 use crate::workflow::graph::TASKS_MAX;
 
 const KINDS: &[&str] =
-    &["task", "branch", "switch", "group", "parallel", "wait", "approval", "workflow"];
+    &["task", "branch", "switch", "group", "parallel", "decision", "wait", "approval", "workflow"];
 
 const STRATEGIES: &[&str] = &["array", "object", "first", "any", "quorum", "deep", "reduce"];
 
@@ -22,7 +22,7 @@ pub(in crate::definition) static TASK: Section = Section {
         Key::new("run_if", Shape::Expression, "Decides whether it runs."),
         Key::new("allow_failure", Shape::Truth, "Whether what needs it goes on when it failed."),
         Key::new("input", Shape::Value, "What the handler, the run or the person is given.")
-            .of(&["task", "approval", "workflow"]),
+            .of(&["task", "decision", "approval", "workflow"]),
         Key::new("set", Shape::Value, "What it sets in the context; may read its `output`."),
         Key::new("timeout", Shape::Duration, "The time of one attempt, or of a wait for a signal.")
             .of(&["task", "wait"]),
@@ -63,6 +63,22 @@ pub(in crate::definition) static TASK: Section = Section {
         Key::new("max_parallel", Shape::Number(1, MAX_PARALLEL_MAX), "Members at the same time.")
             .of(&["parallel"]),
         Key::new("merge", Shape::Table(&MERGE), "What becomes of the outputs.").of(&["parallel"]),
+        Key::new("question", Shape::Text, "What is decided.").of(&["decision"]).required(),
+        Key::new("options", Shape::Tables(&OPTION), "What may be chosen.")
+            .of(&["decision"])
+            .required(),
+        Key::new(
+            "recommend",
+            Shape::Pattern("^(rule|ai|task:[a-z][a-z0-9_]*)$"),
+            "What recommends an option.",
+        )
+        .of(&["decision"])
+        .required(),
+        Key::new("min_confidence", Shape::Fraction, "The least confidence of a recommendation.")
+            .of(&["decision"]),
+        Key::new("fallback", Shape::Table(&FALLBACK), "What happens without a recommendation.")
+            .of(&["decision"])
+            .required(),
         Key::new("for", Shape::Duration, "How long to wait.").of(&["wait"]),
         Key::new("until", Shape::Expression, "The time to wait for.").of(&["wait"]),
         Key::new("signal", Shape::Text, "The name of the signal to wait for.").of(&["wait"]),
@@ -106,6 +122,30 @@ pub(in crate::definition) static CASE: Section = Section {
         Key::new("equals", Shape::Constant, "The value that chooses this case.").required(),
         Key::new("tasks", Shape::Tables(&TASK), "What runs then.").required(),
         Key::new("output", Shape::Value, "The output when this case ran."),
+    ],
+};
+
+pub(in crate::definition) static OPTION: Section = Section {
+    name: "option",
+    tag: None,
+    keys: &[
+        Key::new("id", Shape::Pattern("^[A-Za-z0-9_-]{1,64}$"), "Its name.").required(),
+        Key::new("about", Shape::Text, "What it means, for people and models."),
+        Key::new(
+            "when",
+            Shape::Expression,
+            "Whether it may be recommended; of a rule, whether it is.",
+        ),
+    ],
+};
+
+pub(in crate::definition) static FALLBACK: Section = Section {
+    name: "fallback",
+    tag: None,
+    keys: &[
+        Key::new("option", Shape::Text, "The option that is chosen."),
+        Key::new("approval", Shape::Truth, "Whether a person chooses."),
+        Key::new("deadline", Shape::Duration, "How long the person may take."),
     ],
 };
 

@@ -99,6 +99,8 @@ fn the_json_schema_refuses_what_the_reader_refuses() {
         "kind = \"parallel\"\ntasks = []",
         "kind = \"parallel\"\ntasks = [{ id = \"b\", type = \"a.b\" }]\nmerge = { strategy = \"any\", count = 3 }",
         "type = \"a.b\"\nretry = { max_attempts = 0 }",
+        "kind = \"decision\"\nquestion = \"?\"\nrecommend = \"rule\"\noptions = [{ id = \"a\" }]",
+        "kind = \"decision\"\nquestion = \"?\"\nrecommend = \"dice\"\noptions = [{ id = \"a\" }]\nfallback = { option = \"a\" }",
         "type = \"a.b\"\nnope = 3",
     ] {
         assert!(!schema.accepts(&task(keys)), "{keys}");
@@ -106,7 +108,7 @@ fn the_json_schema_refuses_what_the_reader_refuses() {
 }
 
 /// A text in which a table of each section stands, by a path to it, with what makes it one.
-const SECTIONS: [(&str, &str); 14] = [
+const SECTIONS: [(&str, &str); 16] = [
     ("workflow", ""),
     ("config", "[config]"),
     ("concurrency", "[config.concurrency]"),
@@ -118,6 +120,8 @@ const SECTIONS: [(&str, &str); 14] = [
     ("task", "[[tasks]]"),
     ("compensate", "[[tasks]]\n[tasks.compensate]"),
     ("case", "[[tasks]]\nkind = \"switch\"\n[[tasks.cases]]"),
+    ("option", "[[tasks]]\nkind = \"decision\"\n[[tasks.options]]"),
+    ("fallback", "[[tasks]]\nkind = \"decision\"\n[tasks.fallback]"),
     ("merge", "[[tasks]]\nkind = \"parallel\"\n[tasks.merge]"),
     ("trigger", "[[triggers]]"),
     ("rate", "[[triggers]]\n[triggers.rate]"),

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use taskloom_core::attempt::AttemptUse;
 use taskloom_core::failure::Next;
 use taskloom_core::journal::RunEvent;
+use taskloom_core::run::decision_output;
 use taskloom_store::StoredRunEvent;
 use utoipa::ToSchema;
 
@@ -157,11 +158,16 @@ impl Event {
                 self.detailed(json!({ "signal": *id, "name": *name }))
             }
             E::SignalTaken { signal, .. } => self.detailed(json!({ "signal": *signal })),
-            E::ApprovalRequested { deadline, .. } => {
-                self.detailed(json!({ "deadline": deadline.map(|at| at.to_string()) }))
-            }
+            E::ApprovalRequested { deadline, reason, .. } => Self {
+                reason,
+                ..self.detailed(json!({ "deadline": deadline.map(|at| at.to_string()) }))
+            },
             E::ApprovalGiven { approved, by, comment, .. } => {
                 self.detailed(json!({ "approved": approved, "by": by, "comment": comment }))
+            }
+            E::DecisionMade { option, by, confidence, reason, .. } => {
+                let output = decision_output(&option, &by, confidence, None);
+                Self { outcome: Some(Outcome::Succeeded), reason, ..self.detailed(output) }
             }
             E::ChildRequested { run, workflow, detached, .. } => self.detailed(
                 json!({ "run": run.to_string(), "workflow": workflow.as_str(), "detached": detached }),

@@ -35,7 +35,8 @@ pub struct Rerun {
 pub struct RerunPreview {
     /// Tasks whose output, choice or list is taken over.
     pub reused: Vec<String>,
-    /// Tasks that run again.
+    /// Tasks that run again, with all that is in them. A `for_each` whose list is computed again stands
+    /// for its items, and of a branch that decides again both lists are named.
     pub again: Vec<String>,
 }
 

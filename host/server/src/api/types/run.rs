@@ -10,6 +10,7 @@ use taskloom_store::{self as store, RunRow};
 use utoipa::ToSchema;
 
 use super::{ContextValue, Failure, Held, Outcome, RunStatus, Task};
+use crate::engine::Waits;
 
 /// Starts a run.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -217,12 +218,12 @@ pub struct LogLine {
 pub(crate) const TASKS_MAX: usize = 1_000;
 
 impl Run {
-    /// A run as far as it is on disk. `waits` says why ready tasks do not run.
+    /// A run as far as it is on disk. `waits` says what the host knows of why its tasks do not run.
     pub fn new(
         state: &RunState,
         output: Option<Box<RawValue>>,
         input: Option<Box<RawValue>>,
-        waits: &HashMap<TaskId, String>,
+        waits: &Waits,
     ) -> Self {
         let start = &state.start;
         let finish = state.finish.as_ref();
@@ -232,7 +233,7 @@ impl Run {
             workflow: start.workflow.to_string(),
             version: start.version.clone(),
             definition: start.definition.to_string(),
-            status: status(state, waits),
+            status: status(state, &waits.blocked),
             outcome: state.outcome().map(Outcome::from),
             output,
             failure: finish.and_then(|finish| finish.failure.as_ref()).map(Failure::from),
@@ -273,14 +274,11 @@ pub(crate) fn tasks(
     state: &RunState,
     from: usize,
     limit: usize,
-    waits: &HashMap<TaskId, String>,
+    waits: &Waits,
 ) -> (Vec<Task>, Option<usize>) {
     let visible = visible(state);
     let end = from.saturating_add(limit).min(visible.len());
-    let task = |index: &TaskIndex| {
-        let waits_for = waits.get(&state.task(*index).id).map(String::as_str);
-        Task::new(state, *index, waits_for)
-    };
+    let task = |index: &TaskIndex| Task::new(state, *index, waits.why(state, *index));
     let shown = visible[from.min(end)..end].iter().map(task).collect();
     (shown, (end < visible.len()).then_some(end))
 }
@@ -295,15 +293,15 @@ pub(crate) fn visible(state: &RunState) -> Vec<TaskIndex> {
     tasks.map(|(index, _)| index).collect()
 }
 
-/// What a run is doing, given why its ready tasks do not run: a run all of whose ready tasks wait
-/// for a plugin is waiting too.
-fn status(state: &RunState, waits: &HashMap<TaskId, String>) -> RunStatus {
+/// What a run is doing, given the ready tasks that wait for a plugin: a run that has no others is waiting
+/// too.
+fn status(state: &RunState, blocked: &HashMap<TaskId, String>) -> RunStatus {
     let status = state.status();
-    if status != run::RunStatus::Running || waits.is_empty() || state.active_tasks() > 0 {
+    if status != run::RunStatus::Running || blocked.is_empty() || state.active_tasks() > 0 {
         return status.into();
     }
     let runnable = state.tasks().any(|(index, task)| {
-        task.status == run::TaskStatus::Ready && !waits.contains_key(&state.task(index).id)
+        task.status == run::TaskStatus::Ready && !blocked.contains_key(&state.task(index).id)
     });
     if runnable { RunStatus::Running } else { RunStatus::Waiting }
 }

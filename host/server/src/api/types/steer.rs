@@ -48,7 +48,7 @@ pub struct Approve {
     /// What they say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
-    /// What they give along, as the approval's `input_schema` asks.
+    /// What they give along, as the approval's `input_schema` asks; of a decision, the name of an option.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
 }

@@ -11,7 +11,7 @@ use taskloom_core::journal::Branch;
 use taskloom_core::run::{RunState, TaskIndex};
 use utoipa::ToSchema;
 
-use super::{Artefact, Outcome, TaskStatus};
+use super::{Artefact, DecisionPoint, Outcome, TaskStatus};
 use crate::engine;
 
 /// One task of a run.
@@ -19,8 +19,8 @@ use crate::engine;
 pub struct Task {
     /// Its name within the workflow.
     pub id: String,
-    /// What it does: `task`, `branch`, `switch`, `group`, `parallel`, `wait`, `approval` or
-    /// `workflow`.
+    /// What it does: `task`, `branch`, `switch`, `group`, `parallel`, `decision`, `wait`, `approval`
+    /// or `workflow`.
     pub kind: String,
     /// The task type it runs, such as `text.render`; for other kinds, the kind.
     #[serde(rename = "type")]
@@ -93,6 +93,9 @@ pub struct TaskDetail {
     pub task: Task,
     /// Tasks it needs.
     pub needs: Vec<String>,
+    /// Of a decision, what it chooses from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<DecisionPoint>,
     /// Its input, once computed; else null.
     #[schema(value_type = Value)]
     pub input: Option<Box<RawValue>>,
@@ -261,10 +264,9 @@ pub struct Failure {
 }
 
 impl Task {
-    /// A task of a run, with why it does not run if that is known.
-    pub fn new(run: &RunState, index: TaskIndex, waiting_for: Option<&str>) -> Self {
+    /// A task of a run, with why it does not run as far as the host alone knows that.
+    pub fn new(run: &RunState, index: TaskIndex, waiting_for: Option<String>) -> Self {
         let (state, kind) = (run.task(index), &run.definition(index).kind);
-        let is_ready = TaskStatus::from(state.status) == TaskStatus::Ready;
         let why = || run.why(index).map(|why| why.to_string());
         let group = state.group.as_deref();
         Self {
@@ -276,7 +278,7 @@ impl Task {
             reused_from: state.result.as_ref().and_then(|r| r.from).map(|run| run.to_string()),
             status: state.status.into(),
             outcome: state.status.outcome().map(Outcome::from),
-            waiting_for: waiting_for.filter(|_| is_ready).map(str::to_owned).or_else(why),
+            waiting_for: waiting_for.or_else(why),
             retry_at: state.wake_at().map(|at| at.to_string()),
             skip_reason: state.skip_reason.clone(),
             failure: state.failure().map(Failure::from),

@@ -95,8 +95,8 @@ pub struct Workflow {
 pub struct WorkflowTask {
     /// Its name.
     pub id: String,
-    /// What it does: `task`, `branch`, `switch`, `group`, `parallel`, `wait`, `approval` or
-    /// `workflow`.
+    /// What it does: `task`, `branch`, `switch`, `group`, `parallel`, `decision`, `wait`, `approval`
+    /// or `workflow`.
     pub kind: String,
     /// The task type it calls; for other kinds, the kind.
     #[serde(rename = "type")]

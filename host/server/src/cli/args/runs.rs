@@ -64,15 +64,18 @@ pub(in crate::cli) enum RunsCommand {
         #[arg(long, value_name = "TEXT")]
         id: Option<String>,
     },
-    /// Say yes to an approval.
+    /// Say yes to an approval, or choose an option of a decision.
     Approve {
         #[command(flatten)]
         answer: Answer,
         /// What the approval asks for
         #[arg(long, value_name = "JSON", value_parser = json)]
         input: Option<Value>,
+        /// The option of a decision
+        #[arg(long, value_name = "OPTION", conflicts_with = "input")]
+        option: Option<String>,
     },
-    /// Say no to an approval.
+    /// Say no to an approval, or to every option of a decision.
     Reject(Answer),
     /// Skip a task that has nothing under way.
     Skip {
