@@ -1,5 +1,5 @@
-//! Puts into the program what the author kit writes into new projects: the contract, the SDKs and their
-//! templates. So `taskloom plugin new` works where there is no checkout.
+//! Puts into the program what the author kit writes into new projects: the contract, the SDKs, their
+//! templates and the guides. So `taskloom plugin new` works where there is no checkout.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,8 +7,12 @@ use std::{env, fs};
 
 /// Folders and files of the checkout that go into the program, by their paths from its root. What is
 /// not there yet is left out.
-const PARTS: [&str; 22] = [
+const PARTS: [&str; 26] = [
     "LICENSE",
+    "docs/capabilities.md",
+    "docs/plugin-authoring.md",
+    "docs/plugins.md",
+    "wit/README.md",
     "wit/1.0.0",
     "plugins/Cargo.toml",
     "plugins/Cargo.lock",

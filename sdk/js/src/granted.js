@@ -10,6 +10,15 @@ export function secret(name) {
   return host().placeholder(name);
 }
 
+/**
+ * The value of an `authorization` header of the kind `Basic`, with the text that stands for a secret as the password: the host
+ * looks into it.
+ */
+secret.basic = (user, password) => {
+  const bytes = new TextEncoder().encode(`${user}:${password}`);
+  return `Basic ${btoa(String.fromCharCode(...bytes))}`;
+};
+
 /** Models, by grant and within a budget. */
 export const ai = {
   /** Asks a model; see `AiRequest` for what can be said. */

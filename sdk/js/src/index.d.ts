@@ -186,7 +186,11 @@ export declare function progress(fraction: number, note?: string): void;
 export declare function metric(name: string, value: number): void;
 
 /** The text that stands for a secret in this attempt: put it where the secret belongs in a request. */
-export declare function secret(name: string): string;
+export declare const secret: {
+  (name: string): string;
+  /** The value of an `authorization` header of the kind `Basic`, with `secret(name)` as the password: the host looks into it. */
+  basic(user: string, password: string): string;
+};
 
 /** A question to a model. */
 export interface AiRequest {

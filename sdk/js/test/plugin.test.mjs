@@ -180,6 +180,16 @@ test('what a plugin asks for is declared, and what is not there is told', async 
   });
 });
 
+test('basic credentials are in base64', () => {
+  for (const [user, password, expected] of [
+    ['Aladdin', 'open sesame', 'Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=='],
+    ['', '', 'Basic Og=='],
+    ['é', 'ü', 'Basic w6k6w7w='],
+  ]) {
+    assert.equal(secret.basic(user, password), expected);
+  }
+});
+
 test('the status of an answer decides the class', async () => {
   for (const [status, headers, expected] of [
     [429, {}, 'retryable'],

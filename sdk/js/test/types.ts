@@ -1,6 +1,6 @@
 // What TypeScript must accept and refuse; it is compiled and never run.
 
-import { type Infer, plugin, schema, task, TaskError } from 'taskloom-sdk';
+import { type Infer, plugin, schema, secret, task, TaskError } from 'taskloom-sdk';
 import { Host } from 'taskloom-sdk/testing';
 
 const input = schema.object({
@@ -23,6 +23,10 @@ task({ input: { type: 'object' }, output: {} }, (anything) => anything.at.all);
 task({ input, output }, () => ({ text: 5 }));
 // @ts-expect-error: no such effects
 task({ input, output, effects: 'none' }, () => ({ text: '' }));
+
+const header: string = secret.basic('reader', secret('password'));
+// @ts-expect-error: it takes a user and a password
+secret.basic('reader');
 
 const made = plugin({ name: 'x', version: '1.0.0', tasks: { greet } });
 await new Host({ cancelled: true, fetch: () => new Response('') }).execute(made, 'greet', {});

@@ -1,5 +1,7 @@
 """Secrets that the operator grants by name, which a handler uses and never sees."""
 
+from base64 import b64encode
+
 from ._host import host
 
 
@@ -10,3 +12,8 @@ def placeholder(name: str) -> str:
     names the destination.
     """
     return host().placeholder(name)
+
+
+def basic(user: str, password: str) -> str:
+    """The value of an `authorization` header of the kind `Basic`, with a placeholder as the password: the host looks into it."""
+    return "Basic " + b64encode(f"{user}:{password}".encode()).decode("ascii")

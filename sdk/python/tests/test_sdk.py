@@ -274,6 +274,14 @@ class Granted(unittest.TestCase):
                 ask()
             self.assertEqual(raised.exception.code, "not-granted")
 
+    def test_basic_credentials_are_in_base64(self):
+        for user, password, expected in [
+            ("Aladdin", "open sesame", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="),
+            ("", "", "Basic Og=="),
+            ("é", "ü", "Basic w6k6w7w="),
+        ]:
+            self.assertEqual(secret.basic(user, password), expected)
+
 
 class Files(unittest.TestCase):
     def test_files_are_left_and_read(self):

@@ -18,6 +18,7 @@ mod result;
 mod rust_sdk;
 mod stand_in;
 mod test;
+mod used;
 mod verdict;
 mod witness;
 

@@ -86,20 +86,21 @@ fn mistakes_in_javascript_are_explained_before_anything_is_made() {
 }
 
 /// Task types of the plugin `mistakes`, and what is said when a case expects that they work.
-const MISTAKES: [(&str, &[&str]); 13] = [
+const MISTAKES: [(&str, &[&str]); 14] = [
     ("throws", &["`panic` (crash)", "this cannot be", "plugin.js:"]),
     ("undefined", &["`panic` (crash)", "undefined", "plugin.js:"]),
-    ("nothing", &["(permanent)"]),
+    ("nothing", &["`invalid-output` (permanent)", "the handler returned undefined"]),
     ("number", &["`invalid-output` (permanent)", "is not of type"]),
-    ("environment", &["1 of 1 cases failed"]),
+    ("environment", &["process is not defined", "help: a plugin has no environment"]),
     ("prints", &["/text: expected \"something\", got \"printed\"", "log info  somebody sees this"]),
-    ("endless", &["`out-of-fuel` (limit)", "help: is there a loop"]),
-    ("recurses", &["(crash)"]),
-    ("large", &["(limit)", "help: "]),
-    ("posts", &["declared `reads`, which allows GET and HEAD"]),
-    ("elsewhere", &["mistakes.policy.toml", "other.example.org"]),
+    ("endless", &["`out-of-fuel` (limit)", "help: is there a loop", "`limits: { fuel: … }`"]),
+    ("memory", &["`out-of-memory` (limit)", "`limits: { memoryBytes: … }`"]),
+    ("recurses", &["too much recursion", "help: a function calls itself"]),
+    ("large", &["`output-too-large` (limit)", "`limits: { outputBytes: … }`"]),
+    ("posts", &["declared `reads`, which allows GET and HEAD", "`effects: 'writes'`"]),
+    ("elsewhere", &["mistakes.policy.toml", "other.example.org", "help: what a plugin may do"]),
     ("unexpected", &["unexpected request: GET https://api.example.org/unexpected"]),
-    ("pure", &["declared `pure`"]),
+    ("pure", &["declared `pure`", "`effects: 'reads'`"]),
 ];
 
 #[test]
@@ -123,6 +124,7 @@ fn mistakes_in_javascript_are_explained_at_run_time() {
         assert_eq!(done.code, 1, "{}\n{}", done.out, done.err);
         done.says(&[&format!("failed  {name}  line"), "1 of 1 cases failed"]);
         done.says(parts);
+        assert!(!done.out.contains("mozalloc_abort"), "the engine's own end: {}", done.out);
     }
     // Clocks stand still and random numbers follow from the input, though it reads the world.
     let random =

@@ -60,3 +60,50 @@ fn mistakes_in_python_are_explained_before_anything_is_made() {
     let python = place.taskloom_in_path("", "plugin build faute").expect(1);
     python.says(&["missing: python3", "help: install Python 3.11"]);
 }
+
+/// Task types of the plugin `mistakes`, and what is said when a case expects that they work.
+const MISTAKES: [(&str, &[&str]); 18] = [
+    ("throws", &["`panic` (crash): ValueError: this cannot be", "plugin.py:", "help: a panic"]),
+    ("undefined", &["`panic` (crash): AttributeError", "plugin.py:", "a `TaskError` says"]),
+    ("nothing", &["`invalid-output` (permanent)", "null is not of type"]),
+    ("number", &["`invalid-output` (permanent)", "is not of type"]),
+    ("environment", &["`panic` (crash): KeyError: 'TOKEN'", "help: "]),
+    ("file", &["FileNotFoundError", "help: a plugin has no files"]),
+    ("thread", &["can't start new thread", "help: a plugin has no threads"]),
+    ("prints", &["/text: expected \"something\", got \"printed\"", "log info  somebody sees this"]),
+    ("endless", &["`out-of-fuel` (limit)", "help: is there a loop", "`limits={\"fuel\": …}`"]),
+    ("memory", &["`out-of-memory` (limit)", "`limits={\"memory_bytes\": …}`"]),
+    ("recurses", &["(crash)", "help: a function calls itself"]),
+    ("large", &["`output-too-large` (limit)", "`limits={\"output_bytes\": …}`"]),
+    ("posts", &["declared `reads`, which allows GET and HEAD", "`effects=\"writes\"`"]),
+    ("elsewhere", &["mistakes.policy.toml", "other.example.org", "help: what a plugin may do"]),
+    ("unexpected", &["unexpected request: GET https://api.example.org/unexpected"]),
+    ("pure", &["declared `pure`", "`effects=\"reads\"`"]),
+    ("secret", &["the secret `other-token` was refused", "`capabilities.secrets`"]),
+    ("model", &["does not grant models", "add [ai] with a budget"]),
+];
+
+#[test]
+fn mistakes_in_python_are_explained_at_run_time() {
+    if is_left_out("Python") {
+        return;
+    }
+    let place = project("mistakes");
+    place.write("mistakes/plugin.py", include_str!("mistakes/plugin.py"));
+    place.write("mistakes/mistakes.policy.toml", "[[http]]\nhost = \"api.example.org\"\n");
+    let case = |(name, _): &(&str, &[&str])| {
+        format!(
+            "[[cases]]\nname = \"{name}\"\ntask_type = \"{name}\"\noutput = {{ text = \"something\" }}\n"
+        )
+    };
+    let cases: String = MISTAKES.iter().map(case).collect();
+    place.write("mistakes/tests.toml", &cases);
+    let built = place.taskloom("plugin build mistakes --offline").expect(0);
+    built.says(&["note: plugin.py:", "`os.environ`: a plugin has no environment"]);
+    for (name, parts) in MISTAKES {
+        let done = place.taskloom(&format!("plugin test mistakes --no-build --case {name}"));
+        assert_eq!(done.code, 1, "{}\n{}", done.out, done.err);
+        done.says(&[&format!("failed  {name}  line"), "1 of 1 cases failed"]);
+        done.says(parts);
+    }
+}

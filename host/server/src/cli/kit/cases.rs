@@ -49,6 +49,8 @@ pub(super) struct Case {
     pub(super) attempt: u32,
     /// How many attempts the task may have.
     pub(super) max_attempts: u32,
+    /// Whether it is cancelled as soon as its handler begins.
+    pub(super) is_cancelled: bool,
     /// The time that the handler sees.
     pub(super) clock: Timestamp,
     /// What the task wishes for.
@@ -117,6 +119,7 @@ fn case(mut table: Table<'_>, defaults: &Defaults, folder: &Path, line: u32) -> 
     }
     let attempt = table.integer("attempt", 1..=ATTEMPTS_MAX).unwrap_or(1);
     let most = table.integer("max_attempts", 1..=ATTEMPTS_MAX).unwrap_or(attempt.max(3));
+    let is_cancelled = table.boolean("cancelled").unwrap_or(false);
     let clock = clock(&mut table).unwrap_or(defaults.clock);
     let limits = table.table("limits").map(limits).unwrap_or_default();
     let files = files(&mut table);
@@ -134,6 +137,7 @@ fn case(mut table: Table<'_>, defaults: &Defaults, folder: &Path, line: u32) -> 
         input: input?,
         attempt: u32::try_from(attempt).unwrap_or(1),
         max_attempts: u32::try_from(most).unwrap_or(1),
+        is_cancelled,
         clock,
         limits,
         files: files.into_iter().map(|file| file.content).collect(),

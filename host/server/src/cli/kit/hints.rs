@@ -3,10 +3,13 @@
 //! Compilers, the encoder and the host say what is wrong in their own words, which are shown as they are. Where these do not say
 //! what an author of a plugin should do, this adds it. `docs/plugin-authoring.md` lists the mistakes.
 
-use taskloom_core::failure::Failure;
+mod call;
+
 use taskloom_wasm::{CONTRACT, LoadError};
 
 use super::language::Language;
+
+pub(super) use call::of_failure;
 
 /// What is searched for, all of it, and what to do when it is there.
 type Hint = (&'static [&'static str], &'static str);
@@ -73,67 +76,6 @@ const ENCODING: [Hint; 4] = [
     ),
 ];
 
-/// Codes and messages of failures of calls.
-const FAILURES: [Hint; 13] = [
-    (
-        &["time not implemented on this platform"],
-        "a plugin in Rust has no clock: take the time from the input, such as `${run.started_at}` in the workflow",
-    ),
-    (
-        &["operation not supported on this platform"],
-        "a plugin has no files, sockets, processes or threads: requests go through the SDK's `http`, files through its \
-         `artefact`",
-    ),
-    (
-        &["declared `reads`"],
-        "a task type that sends anything but GET and HEAD declares the effects `writes`",
-    ),
-    (
-        &["declared `pure`"],
-        "a task type that asks for anything outside declares the effects `reads`, or `writes` when it changes something",
-    ),
-    (
-        &["policy.toml", "grant"],
-        "what a plugin may do is granted by the file beside it, NAME.policy.toml; the keys are in docs/plugins.md",
-    ),
-    (
-        &["out-of-fuel"],
-        "is there a loop without an end? If the work is that much, wish for more: `fuel: …` of the task type, or \
-         `limits.fuel` of the task",
-    ),
-    (
-        &["out-of-memory"],
-        "if it takes that much, wish for more: `memory_bytes: …` of the task type, or `limits.memory` of the task",
-    ),
-    (
-        &["output-too-large"],
-        "leave what is large as an artefact and return the reference, or wish for more: `output_bytes: …` of the task \
-         type",
-    ),
-    (
-        &["input-too-large"],
-        "hand over what is large as an artefact, and read it with the SDK's `artefact`",
-    ),
-    (
-        &["`timeout`"],
-        "if it takes that long, wish for more: `timeout_ms: …` of the task type, or `timeout` of the task",
-    ),
-    (
-        &["`panic`"],
-        "a panic, or an exception that nobody catches, counts as a crash and is tried again; an error of the SDK says which class \
-         of failure it is",
-    ),
-    (
-        &["memory", "out of bounds"],
-        "a function calls itself too deeply, or keeps too much on its stack: use a loop with a list of what is left to do, \
-         and `Vec` for what is large",
-    ),
-    (
-        &["stack-overflow"],
-        "a function calls itself too deeply: use a loop with a list of what is left to do",
-    ),
-];
-
 /// What to do about errors of the compiler of Rust.
 pub(super) fn of_rustc(text: &str) -> Vec<String> {
     // Colours stand between the words on a terminal.
@@ -143,13 +85,6 @@ pub(super) fn of_rustc(text: &str) -> Vec<String> {
 /// What to do about a module that is no component.
 pub(super) fn of_encoding(text: &str) -> Vec<String> {
     found(&ENCODING, text)
-}
-
-/// What to do about a call that failed.
-pub(super) fn of_failure(failure: &Failure) -> Vec<String> {
-    let text = format!("`{}` {} {}", failure.code, failure.code, failure.message);
-    // The first says most: a panic, for one, only matters where nothing explains it.
-    found(&FAILURES, &text).into_iter().take(1).collect()
 }
 
 /// What to do about a component that a host refuses.

@@ -19,7 +19,7 @@ const NAME: &str = "__NAME__";
 /// What stands for its name where only letters, digits and `_` may stand.
 const CRATE: &str = "__CRATE__";
 
-/// The folder of a project that holds the SDK and the contract, as the checkout has them.
+/// The folder of a project that holds the SDK, the contract and the guides, as the checkout has them.
 const VENDORED: &str = "taskloom";
 
 pub(in crate::cli) fn new(arguments: &PluginNew) -> Result<Done, Failed> {
@@ -93,7 +93,8 @@ fn files(language: Language, name: &PluginName) -> Vec<(PathBuf, Content)> {
     files
 }
 
-/// The contract and the SDK, at the places that they have in the checkout, so that they find each other.
+/// The contract, the guides and the SDK, at the places that they have in the checkout, so that they find
+/// each other.
 fn vendored(language: Language) -> Vec<(PathBuf, Content)> {
     let root = Path::new(VENDORED);
     let sdk = language.sdk();
@@ -101,7 +102,7 @@ fn vendored(language: Language) -> Vec<(PathBuf, Content)> {
         let place = root.join(part);
         embedded::below(part).map(move |(path, content)| (place.join(path), Cow::from(content)))
     };
-    let mut files: Vec<(PathBuf, Content)> = part("wit").chain(part(sdk)).collect();
+    let mut files: Vec<(PathBuf, Content)> = part("wit").chain(part("docs")).chain(part(sdk)).collect();
     if language == Language::Python {
         // The interfaces of WASI, which its builder looks for where the checkout has them.
         files.extend(part("sdk/rust/wit"));
@@ -154,13 +155,15 @@ mod tests {
     }
 
     /// Files that every project has.
-    const OF_ALL: [&str; 7] = [
+    const OF_ALL: [&str; 9] = [
         ".gitignore",
         "README.md",
         "fetch.policy.toml",
         "tests.toml",
         "workflow.toml",
         "taskloom/LICENSE",
+        "taskloom/docs/capabilities.md",
+        "taskloom/docs/plugin-authoring.md",
         "taskloom/wit/1.0.0/plugin.wit",
     ];
 

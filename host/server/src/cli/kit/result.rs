@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use owo_colors::OwoColorize as _;
 use serde_json::{Value, json};
-use taskloom_wasm::{CallReport, Ending, LogRecord};
+use taskloom_wasm::{CallLimits, CallReport, Ending, LogRecord};
 
 use super::super::output::{harmless, one_line};
-use super::super::show;
+use super::used::{self, Used};
 use super::verdict;
 
 /// The most lines of a log that are shown below a case that failed.
@@ -26,6 +26,8 @@ pub(super) struct Tried {
     /// What to do about it.
     pub(super) help: Vec<String>,
     pub(super) report: CallReport,
+    /// What the call might use.
+    pub(super) limits: CallLimits,
     /// How long the call took, as a clock on the wall has it.
     pub(super) time: Duration,
     /// What was logged.
@@ -48,40 +50,34 @@ pub(super) fn told(tried: &Tried) -> String {
         let _ = writeln!(text, "        {} {help}", "help:".cyan().bold());
     }
     if !tried.passed {
-        for LogRecord { level, message, fields, .. } in tried.lines.iter().take(LINES_MAX) {
+        let lines = until_panic(&tried.lines);
+        for LogRecord { level, message, fields, .. } in lines.iter().take(LINES_MAX) {
             let fields = fields.as_deref().map(|fields| format!(" {fields}")).unwrap_or_default();
             let line = format!("log {level:<5} {}{}", one_line(message), one_line(&fields));
             let _ = writeln!(text, "        {}", line.dimmed());
         }
-        let more = tried.lines.len().saturating_sub(LINES_MAX);
+        let more = lines.len().saturating_sub(LINES_MAX);
         if more > 0 {
             let _ = writeln!(text, "        {}", format!("log and {more} more lines").dimmed());
         }
     }
-    let _ = writeln!(text, "        {}", used(tried).dimmed());
+    for line in used::told(&used::always(tried), &used::sometimes(tried)) {
+        let _ = writeln!(text, "        {}", line.dimmed());
+    }
     text
 }
 
-/// What the call used, each beside its limit.
-fn used(tried: &Tried) -> String {
-    let usage = &tried.report.usage;
-    let time = u64::try_from(tried.time.as_millis()).unwrap_or(u64::MAX);
-    let parts = [
-        format!("fuel {}/{}", show::count(usage.fuel_used), show::count(usage.fuel_limit)),
-        format!(
-            "memory {}/{}",
-            show::bytes(usage.memory_peak_bytes),
-            show::bytes(usage.memory_limit_bytes)
-        ),
-        format!("time {time} ms/{} ms", usage.timeout_ms),
-        format!("host calls {}/{}", usage.host_calls, usage.host_calls_limit),
-        format!(
-            "output {}/{}",
-            show::bytes(usage.output_bytes),
-            show::bytes(usage.output_limit_bytes)
-        ),
-    ];
-    parts.join("  ")
+/// The lines up to the one about a panic, if there is one: what follows is the language's engine on its own
+/// end, and says nothing to authors.
+fn until_panic(lines: &[LogRecord]) -> &[LogRecord] {
+    let is_panic = |line: &LogRecord| {
+        let fields = line.fields.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+        fields.is_some_and(|fields| fields["code"] == "panic")
+    };
+    match lines.iter().position(is_panic) {
+        Some(place) => &lines[..=place],
+        None => lines,
+    }
 }
 
 /// The last line for people.
@@ -103,9 +99,6 @@ pub(super) fn all(tries: &[Tried]) -> Value {
 }
 
 fn case(tried: &Tried) -> Value {
-    let usage = &tried.report.usage;
-    let limits = |used: u64, limit: u64| json!({ "used": used, "limit": limit });
-    let time = u64::try_from(tried.time.as_millis()).unwrap_or(u64::MAX);
     let line = |record: &LogRecord| {
         let fields = record.fields.as_deref().and_then(|text| serde_json::from_str(text).ok());
         json!({
@@ -114,7 +107,7 @@ fn case(tried: &Tried) -> Value {
             "fields": fields.unwrap_or(Value::Null),
         })
     };
-    json!({
+    let mut value = json!({
         "name": tried.name,
         "line": tried.line,
         "task_type": tried.task_type,
@@ -122,14 +115,13 @@ fn case(tried: &Tried) -> Value {
         "differences": tried.differences,
         "help": tried.help,
         "ending": ending(&tried.report.ending),
-        "fuel": limits(usage.fuel_used, usage.fuel_limit),
-        "memory_bytes": limits(usage.memory_peak_bytes, usage.memory_limit_bytes),
-        "time_ms": limits(time, usage.timeout_ms),
-        "host_calls": limits(usage.host_calls, usage.host_calls_limit),
-        "output_bytes": limits(usage.output_bytes, usage.output_limit_bytes),
-        "requests": usage.requests,
         "logs": tried.lines.iter().map(line).collect::<Vec<_>>(),
-    })
+    });
+    let uses = used::always(tried).into_iter().chain(used::sometimes(tried));
+    for Used { key, used, limit, .. } in uses {
+        value[key] = json!({ "used": used, "limit": limit });
+    }
+    value
 }
 
 fn ending(ending: &Ending) -> Value {
@@ -137,7 +129,14 @@ fn ending(ending: &Ending) -> Value {
         Ending::Succeeded(output) => {
             json!({ "output": serde_json::from_str::<Value>(output).unwrap_or(Value::Null) })
         }
-        Ending::Failed { failure, .. } | Ending::Cancelled(failure) => {
+        Ending::Failed { failure, retry_after_ms } => {
+            json!({
+                "failure": failure,
+                "retry_after_ms": retry_after_ms,
+                "message": verdict::told(failure),
+            })
+        }
+        Ending::Cancelled(failure) => {
             json!({ "failure": failure, "message": verdict::told(failure) })
         }
         Ending::Waiting(reason) => json!({ "waiting": reason.as_str() }),

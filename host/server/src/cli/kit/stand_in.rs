@@ -73,8 +73,8 @@ impl StandIn {
             None
         });
         match reply {
-            Some(Reply::Text { text, input_tokens, output_tokens }) => {
-                let usage = ModelUsage { input_tokens, output_tokens, usd_micros: 0 };
+            Some(Reply::Text { text, input_tokens, output_tokens, usd_micros }) => {
+                let usage = ModelUsage { input_tokens, output_tokens, usd_micros };
                 let model = request.model.clone().unwrap_or_else(|| MODEL.to_owned());
                 Ok(ModelAnswer { text, model, usage })
             }

@@ -18,10 +18,10 @@ use super::cases::{self, Case};
 use super::language::Language;
 use super::network::Network;
 use super::project::{ComponentFile, Project};
+use super::result::{self, Tried};
 use super::stand_in::StandIn;
 use super::witness::Witness;
-use super::{World, hints, result, verdict};
-use result::Tried;
+use super::{World, hints, verdict};
 
 /// The file of a plugin's cases.
 const CASES: &str = "tests.toml";
@@ -63,10 +63,11 @@ pub(in crate::cli) fn test(arguments: &PluginTest, as_json: bool) -> Result<Done
         Ok(typed) => typed,
         Err(problems) => return wrong(&problems),
     };
+    let language = language(&component);
     let tries = super::super::runtime()?.block_on(async {
         let mut tries = Vec::with_capacity(typed.len());
         for (case, task_type) in &typed {
-            let tried = tried(&runtime, &plugin, &outside, case, task_type).await;
+            let tried = tried(&runtime, &plugin, &outside, case, task_type, language).await;
             if !as_json {
                 print(&result::told(&tried))?;
             }
@@ -95,13 +96,18 @@ fn found(arguments: &PluginTest, runtime: &Runtime) -> Result<ComponentFile, Unb
     Ok(ComponentFile::find(path)?)
 }
 
+/// The language of the project that the component lies in, if it does.
+fn language(component: &ComponentFile) -> Option<Language> {
+    Language::of(component.path.parent()?).ok()
+}
+
 fn loaded(runtime: &Runtime, component: &ComponentFile) -> Result<Arc<Plugin>, Unbuilt> {
     let refused = |what: String, hints| Unbuilt::Refused { what, hints };
     let policy = component.policy().map_err(|problems| refused(problems, Vec::new()))?;
     let shown = component.path.display();
     let stem = component.stem().with_context(|| format!("`{shown}` cannot be tested"))?;
     runtime.load(&stem, &component.bytes, policy).map_err(|error| {
-        let hints = hints::of_load(&error, None);
+        let hints = hints::of_load(&error, language(component));
         refused(format!("a host would refuse `{shown}`: {error}"), hints)
     })
 }
@@ -178,11 +184,18 @@ async fn tried(
     outside: &Outside,
     case: &Case,
     task_type: &TaskType,
+    language: Option<Language>,
 ) -> Tried {
     outside.network.expect(&case.exchanges);
     outside.stand_in.expect(&case.secrets, &case.prompts);
-    let witness = Arc::new(Witness::new(case.clock, &case.files));
-    let call = call(runtime, plugin, case, task_type, &witness);
+    let cancel = CancelToken::new();
+    let mut witness = Witness::new(case.clock, &case.files);
+    if case.is_cancelled {
+        witness = witness.cancelling(cancel.clone());
+    }
+    let witness = Arc::new(witness);
+    let call = Call { cancel, ..call(runtime, plugin, case, task_type, &witness) };
+    let limits = call.limits;
     let started = Instant::now();
     let report = runtime.call(plugin, call).await;
     let time = started.elapsed();
@@ -191,7 +204,7 @@ async fn tried(
     differences.extend(outside.stand_in.differences());
     differences.extend(verdict::of(&case.expected, &report, &heard));
     let help = match (&report.ending, differences.is_empty()) {
-        (Ending::Failed { failure, .. }, false) => hints::of_failure(failure),
+        (Ending::Failed { failure, .. }, false) => hints::of_failure(failure, language),
         _ => Vec::new(),
     };
     Tried {
@@ -202,6 +215,7 @@ async fn tried(
         differences,
         help,
         report,
+        limits,
         time,
         lines: heard.lines,
     }

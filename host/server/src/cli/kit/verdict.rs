@@ -1,5 +1,7 @@
 //! Whether a call went as its case expects.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use taskloom_core::artefact::Artefact;
 use taskloom_core::failure::Failure;
@@ -37,12 +39,10 @@ fn part(what: &str, expected: Option<&Value>, got: impl FnOnce() -> Value) -> Ve
 fn ending(wanted: &Wanted, ending: &Ending) -> Vec<String> {
     let output = match ending {
         Ending::Succeeded(output) => output,
-        Ending::Failed { failure, .. } | Ending::Cancelled(failure) => {
-            return match wanted {
-                Wanted::Failure(wanted) => failed(wanted, failure),
-                _ => vec![format!("expected a success, got {}", told(failure))],
-            };
+        Ending::Failed { failure, retry_after_ms } => {
+            return unsuccessful(wanted, failure, *retry_after_ms);
         }
+        Ending::Cancelled(failure) => return unsuccessful(wanted, failure, None),
         Ending::Waiting(reason) => return vec![format!("it did not run: {}", reason.as_str())],
     };
     let value: Value = serde_json::from_str(output).expect("the runtime has checked it");
@@ -58,6 +58,26 @@ fn ending(wanted: &Wanted, ending: &Ending) -> Vec<String> {
         },
         Wanted::Failure(_) => vec![format!("expected a failure, got the output {}", shown(&value))],
     }
+}
+
+fn unsuccessful(wanted: &Wanted, failure: &Failure, wait_ms: Option<u64>) -> Vec<String> {
+    let Wanted::Failure(wanted) = wanted else {
+        return vec![format!("expected a success, got {}", told(failure))];
+    };
+    let mut found = failed(wanted, failure);
+    found.extend(wanted.retry_after.and_then(|wait| waited(wait, wait_ms)));
+    found
+}
+
+/// Where the wait before the next attempt is not as expected.
+fn waited(wanted: Duration, got_ms: Option<u64>) -> Option<String> {
+    let wanted_ms = u64::try_from(wanted.as_millis()).unwrap_or(u64::MAX);
+    let got = match got_ms {
+        Some(ms) if ms == wanted_ms => return None,
+        Some(ms) => format!("{ms} ms"),
+        None => "none".to_owned(),
+    };
+    Some(format!("retry_after: expected {wanted_ms} ms, got {got}"))
 }
 
 /// A failure in one line.

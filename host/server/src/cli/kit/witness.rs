@@ -5,11 +5,13 @@ use std::sync::{Mutex, PoisonError};
 
 use taskloom_core::id::Digest;
 use taskloom_core::time::Timestamp;
-use taskloom_wasm::{CallObserver, LogRecord};
+use taskloom_wasm::{CallObserver, CancelToken, LogRecord};
 
 /// What a handler said, and the files that it left and may read.
 pub(super) struct Witness {
     clock: Timestamp,
+    /// Cancelled as soon as the handler begins, if there is one.
+    cancels: Option<CancelToken>,
     heard: Mutex<Heard>,
 }
 
@@ -28,7 +30,13 @@ impl Witness {
     /// One whose clock stands still, and who has these files.
     pub(super) fn new(clock: Timestamp, files: &[Vec<u8>]) -> Self {
         let files = files.iter().map(|content| (Digest::of(content), content.clone())).collect();
-        Self { clock, heard: Mutex::new(Heard { files, ..Heard::default() }) }
+        Self { clock, cancels: None, heard: Mutex::new(Heard { files, ..Heard::default() }) }
+    }
+
+    /// One who cancels the call by this token as soon as the handler begins: a call that was cancelled
+    /// before would never reach it.
+    pub(super) fn cancelling(self, token: CancelToken) -> Self {
+        Self { cancels: Some(token), ..self }
     }
 
     /// What was heard so far.
@@ -43,6 +51,9 @@ impl Witness {
 
 impl CallObserver for Witness {
     fn started(&self) -> Timestamp {
+        if let Some(token) = &self.cancels {
+            token.cancel("the case says so");
+        }
         self.clock
     }
 

@@ -28,6 +28,7 @@ export default plugin({
     environment: of(() => ({ text: process.env.TOKEN })),
     prints: of(() => { console.log('somebody sees this'); return { text: 'printed' }; }),
     endless: of(() => { for (;;); }, { limits: { fuel: 2_000_000_000 } }),
+    memory: of(() => { const kept = []; for (;;) kept.push(new Uint8Array(1 << 20).fill(1)); }),
     recurses: of(() => ({ text: String(deeper(0)) })),
     large: of(() => ({ text: 'x'.repeat(2 << 20) })),
     posts: of(() => textOf('https://api.example.org/items', { method: 'POST', body: '1' })),

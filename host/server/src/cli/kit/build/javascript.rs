@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, anyhow};
+use owo_colors::OwoColorize as _;
 use serde::Deserialize;
 
+use super::super::super::output::harmless;
 use super::{Missing, Options, Unbuilt};
 
 /// The SDK in a project.
@@ -86,9 +88,20 @@ fn module(folder: &Path) -> Result<String, Unbuilt> {
         serde_json::from_str(&text).map_err(|error| wrong(format!("package.json: {error}")))?;
     let main = package.main.unwrap_or_else(|| "plugin.js".to_owned());
     if folder.join(&main).is_file() {
+        if let Some(other) = alike(folder, &main) {
+            let note = format!("`{other}` is not built: `main` of package.json names `{main}`");
+            anstream::eprintln!("{} {}", "note:".yellow().bold(), harmless(&note));
+        }
         return Ok(main);
     }
     Err(wrong(format!("there is no module `{main}`, which `main` of package.json names")))
+}
+
+/// A module in the other language that is called like `main`: left behind, or forgotten in `package.json`.
+fn alike(folder: &Path, main: &str) -> Option<String> {
+    let (stem, ending) = main.rsplit_once('.')?;
+    let other = format!("{stem}.{}", if ending == "ts" { "js" } else { "ts" });
+    folder.join(&other).is_file().then_some(other)
 }
 
 fn check_node() -> Result<(), Unbuilt> {

@@ -1,5 +1,7 @@
 //! What a case expects of a call.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use taskloom_core::document::Table;
 use taskloom_core::failure::FailureClass;
@@ -47,6 +49,8 @@ pub(in crate::cli::kit) struct FailureExpected {
     pub(in crate::cli::kit) message: Option<String>,
     /// A part of the details.
     pub(in crate::cli::kit) details: Option<Value>,
+    /// How long the host is told to wait before the next attempt.
+    pub(in crate::cli::kit) retry_after: Option<Duration>,
 }
 
 /// A line of the log.
@@ -79,13 +83,17 @@ pub(in crate::cli::kit) struct FileExpected {
 }
 
 /// The classes that a call can end with.
-const CLASSES: [(&str, FailureClass); 5] = [
+const CLASSES: [(&str, FailureClass); 6] = [
     ("retryable", FailureClass::Retryable),
     ("permanent", FailureClass::Permanent),
     ("crash", FailureClass::Crash),
     ("limit", FailureClass::Limit),
     ("timeout", FailureClass::Timeout),
+    ("cancelled", FailureClass::Cancelled),
 ];
+
+/// The longest wait before the next attempt that a case can speak of.
+const WAIT_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 const LEVELS: [(&str, &str); 5] = [
     ("trace", "trace"),
@@ -148,6 +156,7 @@ fn failure(mut table: Table<'_>) -> FailureExpected {
         code: table.string("code"),
         message: table.string("message"),
         details: table.json("details"),
+        retry_after: table.duration("retry_after", Duration::ZERO..=WAIT_MAX),
     };
     table.finish();
     failure

@@ -13,12 +13,21 @@ pub(in crate::cli::kit) struct Prompt {
 /// What comes back.
 #[derive(Debug, Clone)]
 pub(in crate::cli::kit) enum Reply {
-    Text { text: String, input_tokens: u64, output_tokens: u64 },
+    Text {
+        text: String,
+        input_tokens: u64,
+        output_tokens: u64,
+        /// What the provider charges, in millionths of a US dollar.
+        usd_micros: u64,
+    },
     Failure { code: String, message: String, is_final: bool },
 }
 
 /// The most tokens of an answer.
 const TOKENS_MAX: i64 = 1_000_000_000;
+
+/// The most that an answer costs, in US dollars.
+const USD_MAX: f64 = 1_000_000.0;
 
 pub(super) fn read(mut table: Table<'_>) -> Option<Prompt> {
     let asks = table.string("asks");
@@ -28,6 +37,9 @@ pub(super) fn read(mut table: Table<'_>) -> Option<Prompt> {
     };
     let input_tokens = tokens(&mut table, "input_tokens");
     let output_tokens = tokens(&mut table, "output_tokens");
+    let usd = table.float("usd", 0.0..=USD_MAX).unwrap_or(0.0);
+    // Exact enough, and within the range of the integer.
+    let usd_micros = (usd * 1e6).round() as u64;
     let failure = table.table("failure").and_then(failure);
     let given = ["text", "json", "failure"].into_iter().filter(|key| table.has(key)).count();
     if given != 1 {
@@ -35,7 +47,8 @@ pub(super) fn read(mut table: Table<'_>) -> Option<Prompt> {
         table.report(&[], "conflict", "it is answered by one thing", Some(help));
     }
     table.finish();
-    let text = text.or(json).map(|text| Reply::Text { text, input_tokens, output_tokens });
+    let told = |text| Reply::Text { text, input_tokens, output_tokens, usd_micros };
+    let text = text.or(json).map(told);
     Some(Prompt { asks, reply: text.or(failure)? })
 }
 
