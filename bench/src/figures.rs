@@ -20,3 +20,19 @@ pub(crate) fn ms(duration: Duration) -> f64 {
 pub(crate) fn us(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e6
 }
+
+/// A number of bytes in MB: 1,000,000 of them, as in the targets.
+pub(crate) fn mb(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mb;
+
+    #[test]
+    fn memory_is_compared_in_the_unit_of_its_targets() {
+        assert!((mb(60_000_000) - 60.0).abs() < f64::EPSILON);
+        assert!(mb(60 * 1024 * 1024) > 62.0);
+    }
+}

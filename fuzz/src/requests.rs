@@ -82,32 +82,36 @@ fn place() -> Place {
 
 /// A line with method and path, lines of headers, an empty line, the body: as HTTP/1.1 has it, without
 /// what hyper would refuse before the host sees it.
-pub(crate) fn request(bytes: &[u8]) {
+pub(crate) fn request(bytes: &[u8]) -> bool {
     let (head, body) = halves(bytes);
-    let Ok(head) = std::str::from_utf8(head) else { return };
+    let Ok(head) = std::str::from_utf8(head) else { return false };
     let mut lines = head.lines();
-    let Some((method, path)) = lines.next().and_then(|line| line.split_once(' ')) else { return };
-    let Ok(method) = Method::from_bytes(method.as_bytes()) else { return };
+    let Some((method, path)) = lines.next().and_then(|line| line.split_once(' ')) else {
+        return false;
+    };
+    let Ok(method) = Method::from_bytes(method.as_bytes()) else { return false };
     // A request that waits would make the fuzzer wait.
     let headers = lines.filter(|line| !line.to_ascii_lowercase().starts_with("prefer"));
-    let Some(request) = made(method, path, headers, body) else { return };
-    answered(request);
+    let Some(request) = made(method, path, headers, body) else { return false };
+    answered(request)
 }
 
 /// Lines of headers, an empty line, the body; signed as a sender would who knows the secret.
-pub(crate) fn webhook(bytes: &[u8]) {
+pub(crate) fn webhook(bytes: &[u8]) -> bool {
     let (head, body) = halves(bytes);
-    let Ok(head) = std::str::from_utf8(head) else { return };
+    let Ok(head) = std::str::from_utf8(head) else { return false };
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("a key");
     mac.update(body);
     let hex: String = mac.finalize().into_bytes().iter().map(|b| format!("{b:02x}")).collect();
     let signed =
         [format!("x-signature-256: sha256={hex}"), format!("x-hub-signature-256: sha256={hex}")];
+    let mut is_taken = false;
     for path in ["/api/v1/hooks/push", "/api/v1/hooks/github"] {
         let headers = head.lines().chain(signed.iter().map(String::as_str));
-        let Some(request) = made(Method::POST, path, headers, body) else { return };
-        answered(request);
+        let Some(request) = made(Method::POST, path, headers, body) else { return false };
+        is_taken |= answered(request);
     }
+    is_taken
 }
 
 /// What is before the first empty line, and what is after it.
@@ -132,8 +136,8 @@ fn made<'h>(
     Some(request)
 }
 
-/// Sends a request. What the host did wrong itself is never an answer to bytes of a caller.
-fn answered(request: Request<Body>) {
+/// Sends a request; whether it succeeded. What the host did wrong itself is never an answer to bytes of a caller.
+fn answered(request: Request<Body>) -> bool {
     let Place { runtime, router, .. } = &*PLACE;
     let asked = format!("{} {}", request.method(), request.uri());
     runtime.block_on(async {
@@ -150,5 +154,6 @@ fn answered(request: Request<Body>) {
             let Some(Ok(frame)) = body.frame().await else { break };
             seen += frame.data_ref().map_or(0, |data| data.len());
         }
-    });
+        status.is_success()
+    })
 }

@@ -22,7 +22,9 @@ fn every_corpus_is_read() {
         for file in files {
             let bytes = fs::read(&file).expect("it is there");
             println!("{}", file.display());
-            (target.read)(&bytes);
+            let is_taken = (target.read)(&bytes);
+            // What a reader refuses at once leads the fuzzer nowhere: it begins with these.
+            assert!(is_taken || !file.ends_with("whole"), "{} is refused", file.display());
         }
     }
 }

@@ -91,7 +91,7 @@ pub fn component(name: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("no component `{name}`: run `cargo xtask plugins` first"))
 }
 
-/// Whether a component was not built on this machine, which is said too: it has not the language that it is written in.
+/// Whether something, such as a component, is not there because this machine lacks the language for it; that is said too.
 pub fn left_out(name: &str) -> bool {
     let list = repository().join("target/guests/left-out.txt");
     let list = fs::read_to_string(list).unwrap_or_default();

@@ -13,7 +13,7 @@ use taskloom_core::journal::{Entry, StreamId, TriggerEvent};
 use taskloom_core::time::Timestamp;
 use taskloom_store::{Append, Batch, Events, Options, Store};
 
-use crate::host::{Folders, Host, repository};
+use crate::host::{Folders, Host, left_out, repository};
 
 /// A schedule that makes up for every missed time, and one that lets them go.
 const HOURLY: &str = r#"
@@ -184,6 +184,9 @@ fn a_delivery_starts_one_run_though_the_host_is_killed_while_it_takes_it() {
 
 #[test]
 fn the_payloads_that_github_documents_start_runs() {
+    if left_out("recorded payloads") {
+        return;
+    }
     let folders = Folders::new(&["noop"], &[("github.toml", GITHUB)]);
     let configuration = "[secrets]\ngithub = { env = \"GITHUB_WEBHOOK_SECRET\" }\n";
     let file = folders.file("taskloom.toml", configuration).display().to_string();

@@ -17,11 +17,8 @@ const CORPUS: &str = "fuzz/corpus";
 const FOUND: &str = "target/fuzz";
 
 /// Whole examples to begin with, beside what is kept.
-const BEGINNINGS: [(&str, &str); 3] = [
-    ("component", "target/guests/components"),
-    ("template", "workflows/templates"),
-    ("workflow", "workflows/examples"),
-];
+const BEGINNINGS: [(&str, &str); 2] =
+    [("template", "workflows/templates"), ("workflow", "workflows/examples")];
 
 /// What to fuzz, and how long.
 #[derive(Debug, clap::Args)]

@@ -5,7 +5,6 @@
 mod javascript;
 mod python;
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,16 +13,16 @@ use anyhow::{Context, Result};
 use sha2::{Digest as _, Sha256};
 
 use crate::command;
+use crate::left_out::LeftOut;
 use crate::stamp::Stamp;
+
+pub(crate) use javascript::missing as no_node;
 
 /// Where the components go: they are guests of the tests.
 const COMPONENTS: &str = "target/guests/components";
 
 /// The contract that they are built for.
 const CONTRACT: &str = "wit/1.0.0";
-
-/// Lists what was left out, a line each, for the tests that need it.
-const LEFT_OUT: &str = "target/guests/left-out.txt";
 
 /// A language that plugins are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,14 +64,14 @@ const GUESTS: [Guest; 4] = [
     },
 ];
 
-/// Installs the languages that there are and builds the guests in them. Gives their files; what this machine cannot
-/// build is told, a line for each language.
+/// Installs the languages that there are and builds the guests in them. Gives their files, and a line for each language
+/// that this machine lacks.
 ///
 /// # Errors
 ///
 /// When a language that is there cannot be set up, or a guest does not build.
-pub(crate) fn build(root: &Path) -> Result<Vec<PathBuf>> {
-    let (mut files, mut left_out) = (Vec::new(), Vec::new());
+pub(crate) fn build(root: &Path) -> Result<(Vec<PathBuf>, LeftOut)> {
+    let (mut files, mut left_out) = (Vec::new(), LeftOut::default());
     for language in Language::ALL {
         let guests: Vec<_> = GUESTS.iter().filter(|guest| guest.language == language).collect();
         match language.set_up(root)? {
@@ -86,62 +85,43 @@ pub(crate) fn build(root: &Path) -> Result<Vec<PathBuf>> {
                     // One of an earlier checkout would be tested as if it was this one.
                     let _ = fs::remove_file(guest.component(root));
                 }
-                let names: Vec<_> = guests.iter().map(|guest| guest.name).collect();
-                let name = language.name();
-                let text = format!("guests in {name} ({}): {reason}", names.join(", "));
-                eprintln!("== left out: {text}");
-                left_out.push(text);
+                left_out.add(&language.guests(), &reason);
             }
         }
     }
-    note(root, &left_out)?;
-    Ok(files)
+    Ok((files, left_out))
 }
 
-/// Installs the languages that there are.
+/// Installs the languages that there are; tells what is left out without the others.
 ///
 /// # Errors
 ///
 /// When a language that is there cannot be set up.
-pub(crate) fn set_up(root: &Path) -> Result<()> {
+pub(crate) fn set_up(root: &Path) -> Result<LeftOut> {
+    let mut left_out = LeftOut::default();
     for language in Language::ALL {
         if let Err(reason) = language.set_up(root)? {
-            eprintln!("== left out: guests in {}: {reason}", language.name());
+            left_out.add(&format!("{}, the tests of its SDK", language.guests()), &reason);
         }
     }
-    Ok(())
+    Ok(left_out)
 }
 
-/// The tests of the SDKs and of their examples, which need no host.
+/// The tests of the SDKs and of their examples, which need no host, and those that are left out.
 ///
 /// # Errors
 ///
 /// When a language that is there cannot be set up.
-pub(crate) fn tests(root: &Path) -> Result<Vec<(&'static str, Command)>> {
-    let mut tests = Vec::new();
+pub(crate) fn tests(root: &Path) -> Result<(Vec<(String, Command)>, LeftOut)> {
+    let (mut tests, mut left_out) = (Vec::new(), LeftOut::default());
     for language in Language::ALL {
-        if language.set_up(root)?.is_ok() {
-            tests.push(language.tests(root)?);
+        let label = format!("tests of the SDK in {}", language.name());
+        match language.set_up(root)? {
+            Ok(()) => tests.push((label, language.tests(root)?)),
+            Err(reason) => left_out.add(&label, &reason),
         }
     }
-    Ok(tests)
-}
-
-/// What the last build left out, a line each.
-pub(crate) fn left_out(root: &Path) -> Vec<String> {
-    let text = fs::read_to_string(root.join(LEFT_OUT)).unwrap_or_default();
-    text.lines().map(str::to_owned).collect()
-}
-
-fn note(root: &Path, left_out: &[String]) -> Result<()> {
-    let text = left_out.iter().fold(String::new(), |mut text, line| {
-        let _ = writeln!(text, "{line}");
-        text
-    });
-    let path = root.join(LEFT_OUT);
-    fs::create_dir_all(path.parent().expect("it lies in a folder"))
-        .and_then(|()| fs::write(&path, text))
-        .with_context(|| format!("writing {LEFT_OUT}"))
+    Ok((tests, left_out))
 }
 
 impl Language {
@@ -152,6 +132,13 @@ impl Language {
             Self::JavaScript => "JavaScript",
             Self::Python => "Python",
         }
+    }
+
+    /// What is left out without it, by which tests know it.
+    fn guests(self) -> String {
+        let guests = GUESTS.iter().filter(|guest| guest.language == self);
+        let names: Vec<_> = guests.map(|guest| guest.name).collect();
+        format!("guests in {} ({})", self.name(), names.join(", "))
     }
 
     /// What components of this language are made with, beside the guest itself.
@@ -172,10 +159,10 @@ impl Language {
         }
     }
 
-    fn tests(self, root: &Path) -> Result<(&'static str, Command)> {
+    fn tests(self, root: &Path) -> Result<Command> {
         Ok(match self {
-            Self::JavaScript => ("tests of the SDK in JavaScript", javascript::tests(root)?),
-            Self::Python => ("tests of the SDK in Python", python::tests(root)),
+            Self::JavaScript => javascript::tests(root)?,
+            Self::Python => python::tests(root),
         })
     }
 
@@ -248,6 +235,15 @@ fn gather(place: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_out_names_the_guests_that_tests_ask_for() {
+        let lines = Language::ALL.map(Language::guests);
+        assert_eq!(
+            lines,
+            ["guests in JavaScript (conform-js, release)", "guests in Python (conform-py, review)"]
+        );
+    }
 
     #[test]
     fn the_digest_of_the_sources_follows_their_content() {

@@ -9,6 +9,7 @@ mod fuzz;
 mod gate;
 mod guests;
 mod languages;
+mod left_out;
 mod packages;
 mod setup;
 mod soak;

@@ -4,31 +4,52 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use crate::command;
 use crate::stamp::Stamp;
+use crate::{command, languages};
 
-/// Installs exactly what `tests/package-lock.json` names, unless that was done already.
+/// What needs them beside the browser, as lines of what is left out name it. Tests look for these words.
+pub(crate) const TESTS: &str = "tests with recorded payloads";
+
+const FOLDER: &str = "tests";
+
+/// Installs exactly what `tests/package-lock.json` names, unless that was done already; else why it is left out.
 ///
 /// # Errors
 ///
-/// When npm is missing or fails.
-pub(crate) fn install(root: &Path) -> Result<()> {
-    let folder = root.join("tests");
-    let lock = folder.join("package-lock.json");
-    let cause = fs::read(&lock).with_context(|| format!("reading {}", lock.display()))?;
-    let stamp = Stamp::new(root, "npm", cause);
-    if stamp.is_fresh() && folder.join("node_modules").is_dir() {
-        return Ok(());
+/// When npm fails.
+pub(crate) fn install(root: &Path) -> Result<Result<(), String>> {
+    let stamp = stamp(root)?;
+    if are_there(root, &stamp) {
+        return Ok(Ok(()));
     }
-    if !command::is_installed("npm") {
-        bail!(
-            "missing npm, which installs the payloads that tests read: install Node.js 20 or newer"
-        );
+    if let Some(reason) = languages::no_node() {
+        return Ok(Err(reason));
     }
     let mut npm = Command::new("npm");
-    npm.args(["ci", "--loglevel=error"]).current_dir(&folder);
+    npm.args(["ci", "--loglevel=error"]).current_dir(root.join(FOLDER));
     command::run("npm ci", &mut npm)?;
-    stamp.renew()
+    stamp.renew()?;
+    Ok(Ok(()))
+}
+
+/// Why they cannot be had, if they cannot.
+///
+/// # Errors
+///
+/// When the lock file cannot be read.
+pub(crate) fn missing(root: &Path) -> Result<Option<String>> {
+    // What was installed while there was Node can still be read.
+    Ok(if are_there(root, &stamp(root)?) { None } else { languages::no_node() })
+}
+
+fn stamp(root: &Path) -> Result<Stamp> {
+    let lock = root.join(FOLDER).join("package-lock.json");
+    let cause = fs::read(&lock).with_context(|| format!("reading {}", lock.display()))?;
+    Ok(Stamp::new(root, "npm", cause))
+}
+
+fn are_there(root: &Path, stamp: &Stamp) -> bool {
+    stamp.is_fresh() && root.join(FOLDER).join("node_modules").is_dir()
 }

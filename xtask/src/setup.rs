@@ -5,10 +5,12 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::guests::{self, Guests};
+use crate::left_out::LeftOut;
 use crate::toolchain::Toolchain;
 use crate::{command, debian, languages, packages, tool};
 
-/// What is installed on the way to the first build and the first test.
+/// What is installed on the way to the first build and the first test. Without Node or Python, what needs them is left
+/// out, and told.
 ///
 /// # Errors
 ///
@@ -16,9 +18,13 @@ use crate::{command, debian, languages, packages, tool};
 pub(crate) fn everything(root: &Path) -> Result<()> {
     let toolchain = toolchain(root)?;
     dependency_check(root)?;
-    packages::install(root)?;
-    languages::set_up(root)?;
-    eprintln!("== ready: {}, cargo-deny, npm packages", toolchain.name);
+    let packages = packages::install(root)?;
+    let mut left_out = languages::set_up(root)?;
+    if let Err(reason) = packages {
+        left_out.add(&format!("{}, browser tests", packages::TESTS), &reason);
+    }
+    let rest = if left_out.is_empty() { ", npm packages, Node and Python" } else { "" };
+    eprintln!("== ready: {}, cargo-deny{rest}", toolchain.name);
     Ok(())
 }
 
@@ -33,21 +39,32 @@ pub(crate) fn toolchain(root: &Path) -> Result<Toolchain> {
     Ok(toolchain)
 }
 
-/// Builds guests, after setting up what that takes.
+/// Builds guests, after setting up what that takes. Gives what of all guests, and of the tests that need more than
+/// guests, is left out on this machine.
 ///
 /// # Errors
 ///
 /// When the toolchain cannot be installed or a guest does not build.
-pub(crate) fn guests(root: &Path, what: Guests) -> Result<Toolchain> {
+pub(crate) fn guests(root: &Path, what: Guests) -> Result<LeftOut> {
     let toolchain = toolchain(root)?;
     let files =
         command::with_heartbeat("building guests", || guests::build(root, &toolchain, what))?;
-    let others = match what {
-        Guests::All => languages::build(root)?,
-        Guests::Plugins => Vec::new(),
+    let (others, left_out) = match what {
+        Guests::All => foreign_guests(root)?,
+        Guests::Plugins => (0, LeftOut::default()),
     };
-    eprintln!("== {} components are up to date", files.len() + others.len());
-    Ok(toolchain)
+    eprintln!("== {} components are up to date", files.len() + others);
+    Ok(left_out)
+}
+
+/// Builds the guests in other languages and counts them. Keeps for the tests what is left out.
+fn foreign_guests(root: &Path) -> Result<(usize, LeftOut)> {
+    let (files, mut left_out) = languages::build(root)?;
+    if let Some(reason) = packages::missing(root)? {
+        left_out.add(packages::TESTS, &reason);
+    }
+    left_out.keep(root)?;
+    Ok((files.len(), left_out))
 }
 
 /// cargo-deny.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use super::duration_of;
-use crate::figures::ms;
+use crate::figures::{mb, ms};
 use crate::host::{Folders, Host, Place};
 use crate::report::{Reach, Report};
 
@@ -15,7 +15,7 @@ const TASKS: usize = 100_000;
 /// Tasks side by side in a layer; each needs two of the layer before.
 const WIDTH: usize = 100;
 
-/// Memory that the host may have at the end, in MiB.
+/// Memory that the host may have at its peak, in MB.
 const MEMORY_MAX: f64 = 300.0;
 
 /// How much more a task of the large graph may cost than one of a graph of a tenth.
@@ -59,9 +59,9 @@ pub(crate) fn measure(place: &Place, report: &Report) -> Result<()> {
     );
     report.line("B6.run", (ratio, "ratio"), None, Reach::AtMost(LINEAR), ("full", note))?;
 
-    let memory = validator.max(host.memory_peak()?) as f64 / (1024.0 * 1024.0);
+    let memory = mb(validator.max(host.memory_peak()?));
     let note = "resident memory at its peak, of the validation and of the host from its start to the end of the run";
-    report.line("B6.memory", (memory, "MiB"), None, Reach::AtMost(MEMORY_MAX), ("full", note))
+    report.line("B6.memory", (memory, "MB"), None, Reach::AtMost(MEMORY_MAX), ("full", note))
 }
 
 /// How long it takes to check a text, and the memory for it in bytes.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::copies::renamed;
-use crate::figures::{ms, percentile};
+use crate::figures::{mb, ms, percentile};
 use crate::host::{Folders, Host, Place};
 use crate::report::{Reach, Report};
 
@@ -16,7 +16,7 @@ const STARTS: usize = 5;
 /// From the start of the process until the last plugin can be called, in milliseconds.
 const START_MAX: f64 = 1_000.0;
 
-/// Memory of an idle host, in MiB, as for 20 plugins.
+/// Memory of an idle host, in MB, as for 20 plugins.
 const IDLE_MAX: f64 = 60.0;
 
 pub(crate) fn measure(place: &Place, report: &Report) -> Result<()> {
@@ -37,9 +37,9 @@ pub(crate) fn measure(place: &Place, report: &Report) -> Result<()> {
     let value = ms(percentile(&took, 0.5));
     report.line(start, (value, "ms"), None, Reach::AtMost(START_MAX), ("full", note))?;
     thread::sleep(Duration::from_secs(2));
-    let value = host.memory()? as f64 / (1024.0 * 1024.0);
+    let value = mb(host.memory()?);
     let note = format!("resident memory, idle with {PLUGINS} plugins");
-    report.line(idle, (value, "MiB"), None, Reach::AtMost(IDLE_MAX), ("full", note))
+    report.line(idle, (value, "MB"), None, Reach::AtMost(IDLE_MAX), ("full", note))
 }
 
 fn folders(place: &Place) -> Result<Folders> {

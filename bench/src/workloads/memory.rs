@@ -7,15 +7,15 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use crate::copies::renamed;
+use crate::figures::mb;
 use crate::host::{Folders, Host, Place};
 use crate::report::{Reach, Report};
 
-const MIB: f64 = 1024.0 * 1024.0;
 const PLUGINS: usize = 20;
 const WAITING_RUNS: usize = 10_000;
 const PARKED: usize = 1_000;
 
-/// Memory an idle host may have, in MiB, and a busy one.
+/// Memory an idle host may have, in MB, and a busy one.
 const IDLE_MAX: f64 = 60.0;
 const BUSY_MAX: f64 = 300.0;
 
@@ -28,8 +28,8 @@ pub(crate) fn measure(place: &Place, report: &Report) -> Result<()> {
     let host = Host::start(place, folders(place, server)?)?;
     thread::sleep(Duration::from_secs(2));
     let line = |id: &str, max: f64, note: &str| {
-        let value = host.memory()? as f64 / MIB;
-        report.line(id, (value, "MiB"), None, Reach::AtMost(max), ("full", note))
+        let value = mb(host.memory()?);
+        report.line(id, (value, "MB"), None, Reach::AtMost(max), ("full", note))
     };
     line(idle, IDLE_MAX, "resident memory, idle with 20 plugins")?;
     for _ in 0..WAITING_RUNS {

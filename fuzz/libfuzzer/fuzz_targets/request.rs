@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| (taskloom_fuzz::target("request").read)(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    (taskloom_fuzz::target("request").read)(bytes);
+});

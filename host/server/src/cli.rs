@@ -15,7 +15,7 @@ mod doctor;
 mod embedded;
 mod input;
 mod install;
-mod kit;
+pub mod kit;
 mod logging;
 mod output;
 mod plugins;

@@ -22,10 +22,8 @@ const MAJOR: u32 = 20;
 ///
 /// When npm fails.
 pub(super) fn set_up(root: &Path) -> Result<Result<(), String>> {
-    let version = command::output(Command::new("node").arg("--version"));
-    let major = version.as_deref().and_then(major);
-    if major.is_none_or(|major| major < MAJOR) || !command::is_installed("npm") {
-        return Ok(Err(format!("there is no Node.js {MAJOR} or newer with npm")));
+    if let Some(reason) = missing() {
+        return Ok(Err(reason));
     }
     let folder = root.join(SDK);
     let lock = fs::read(folder.join("package-lock.json")).context("reading the SDK's lock file")?;
@@ -38,6 +36,19 @@ pub(super) fn set_up(root: &Path) -> Result<Result<(), String>> {
     command::run("npm ci of the SDK", &mut npm)?;
     stamp.renew()?;
     Ok(Ok(()))
+}
+
+/// Why Node cannot be used here, if it cannot.
+pub(crate) fn missing() -> Option<String> {
+    let version = command::output(Command::new("node").arg("--version"));
+    lacks(version.as_deref(), command::is_installed("npm"))
+}
+
+/// What is missing, by what Node said of its version and whether there is npm.
+fn lacks(version: Option<&str>, has_npm: bool) -> Option<String> {
+    let is_new_enough = version.and_then(major).is_some_and(|major| major >= MAJOR);
+    let reason = || format!("there is no Node.js {MAJOR} or newer with npm");
+    (!is_new_enough || !has_npm).then(reason)
 }
 
 /// The program that makes a component of the module it is given.
@@ -72,11 +83,23 @@ fn major(version: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::major;
+    use super::{lacks, major};
 
     #[test]
     fn versions_of_node_are_read() {
         assert_eq!(major("v20.20.2"), Some(20));
         assert_eq!(major("unknown"), None);
+    }
+
+    #[test]
+    fn without_node_or_npm_or_with_an_old_one_the_language_is_left_out() {
+        assert_eq!(lacks(Some("v20.20.2"), true), None);
+        assert_eq!(lacks(Some("v22.0.0"), true), None);
+        for (version, has_npm) in
+            [(None, false), (None, true), (Some("v20.20.2"), false), (Some("v18.1.0"), true)]
+        {
+            let reason = lacks(version, has_npm).expect("left out");
+            assert_eq!(reason, "there is no Node.js 20 or newer with npm");
+        }
     }
 }

@@ -26,8 +26,8 @@ const OLDEST: (u32, u32) = (3, 11);
 /// When a package cannot be installed.
 pub(super) fn set_up(root: &Path) -> Result<Result<(), String>> {
     let version = command::output(Command::new("python3").arg("--version")).unwrap_or_default();
-    if parse(&version).is_none_or(|version| version < OLDEST) {
-        return Ok(Err(format!("there is no Python {}.{} or newer", OLDEST.0, OLDEST.1)));
+    if let Some(reason) = lacks(&version) {
+        return Ok(Err(reason));
     }
     let mut cause = version.into_bytes();
     for file in REQUIREMENTS {
@@ -49,6 +49,12 @@ pub(super) fn set_up(root: &Path) -> Result<Result<(), String>> {
     command::run("pip install of the SDK", &mut pip)?;
     stamp.renew()?;
     Ok(Ok(()))
+}
+
+/// What is missing, by what Python said of its version: nothing at all when there is none.
+fn lacks(version: &str) -> Option<String> {
+    let is_new_enough = parse(version).is_some_and(|version| version >= OLDEST);
+    (!is_new_enough).then(|| format!("there is no Python {}.{} or newer", OLDEST.0, OLDEST.1))
 }
 
 /// Makes the environment anew; whether that worked.
@@ -94,12 +100,20 @@ fn parse(answer: &str) -> Option<(u32, u32)> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{lacks, parse};
 
     #[test]
     fn versions_of_python_are_read() {
         assert_eq!(parse("Python 3.11.7"), Some((3, 11)));
         assert_eq!(parse("Python 2.7.18"), Some((2, 7)));
         assert_eq!(parse(""), None);
+    }
+
+    #[test]
+    fn without_python_or_with_an_old_one_the_language_is_left_out() {
+        assert_eq!(lacks("Python 3.11.7"), None);
+        for version in ["", "Python 3.9.2"] {
+            assert_eq!(lacks(version).as_deref(), Some("there is no Python 3.11 or newer"));
+        }
     }
 }

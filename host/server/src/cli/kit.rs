@@ -22,11 +22,12 @@ mod used;
 mod verdict;
 mod witness;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::anyhow;
 use taskloom_connectors::egress::Egress;
+use taskloom_core::document::Problem;
 use taskloom_wasm::ports::Ports;
 use taskloom_wasm::{Plugin, Runtime, RuntimeConfig};
 
@@ -37,6 +38,14 @@ pub(super) use inspect::inspect;
 pub(super) use language::Language;
 pub(super) use new::new;
 pub(super) use test::test;
+
+/// Reads a `tests.toml` and calls nothing; gives how many cases it has. Files that it names lie relative to `path`.
+///
+/// # Errors
+/// Everything that is wrong in it, with positions.
+pub fn check_cases(path: &Path, source: &str) -> Result<usize, Vec<Problem>> {
+    cases::read(path, source).map(|cases| cases.len())
+}
 
 /// Calls at once in a runtime of the kit.
 const INSTANCES_MAX: u32 = 8;

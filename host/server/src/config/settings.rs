@@ -130,16 +130,8 @@ impl Settings {
     /// With everything that is wrong, in whichever source.
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
-        let settings = KEYS.iter().map(|key| (key.path, default(key))).collect();
         let file = sources.file();
-        let mut settings = Self {
-            settings,
-            secrets: Secrets::default(),
-            policies: Policies::new(),
-            file: file.clone(),
-            warnings: Vec::new(),
-            values: Arc::new(serde_json::json!({})),
-        };
+        let mut settings = Self::defaults(file.clone());
         if let Some(file) = file {
             settings.read_file(&file, &mut problems);
         }
@@ -153,6 +145,29 @@ impl Settings {
             settings.read_text(key, &flag, value, Source::Flag(flag.clone()), &mut problems);
         }
         if problems.is_empty() { Ok(settings) } else { Err(ConfigError { problems }) }
+    }
+
+    /// The settings that the text of a file gives by itself; `file` is its name in messages, and what paths in it are
+    /// relative to.
+    ///
+    /// # Errors
+    /// With everything that is wrong in it.
+    pub fn of_file(file: &Path, source: &str) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let mut settings = Self::defaults(Some(file.to_owned()));
+        settings.read_source(file, source, &mut problems);
+        if problems.is_empty() { Ok(settings) } else { Err(ConfigError { problems }) }
+    }
+
+    fn defaults(file: Option<PathBuf>) -> Self {
+        Self {
+            settings: KEYS.iter().map(|key| (key.path, default(key))).collect(),
+            secrets: Secrets::default(),
+            policies: Policies::new(),
+            file,
+            warnings: Vec::new(),
+            values: Arc::new(serde_json::json!({})),
+        }
     }
 
     /// The setting of a key.
@@ -208,18 +223,18 @@ impl Settings {
     }
 
     fn read_file(&mut self, file: &Path, problems: &mut Vec<String>) {
+        match std::fs::read_to_string(file) {
+            Ok(source) => self.read_source(file, &source, problems),
+            Err(error) => problems.push(format!(
+                "{}: the configuration file cannot be read: {error}; name another by `--config`, or make it",
+                file.display()
+            )),
+        }
+    }
+
+    fn read_source(&mut self, file: &Path, source: &str, problems: &mut Vec<String>) {
         let origin = file.display().to_string();
-        let source = match std::fs::read_to_string(file) {
-            Ok(source) => source,
-            Err(error) => {
-                problems.push(format!(
-                    "{origin}: the configuration file cannot be read: {error}; name another by \
-                     `--config`, or make it"
-                ));
-                return;
-            }
-        };
-        let document = Document::parse(&origin, &source);
+        let document = Document::parse(&origin, source);
         let folder = file.parent().unwrap_or(Path::new(""));
         let mut found =
             Found { origin: origin.clone(), values: Vec::new(), policies: Policies::new() };

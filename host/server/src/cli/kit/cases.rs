@@ -227,6 +227,8 @@ fn input(table: &mut Table<'_>, folder: &Path, files: &[File]) -> Option<Arc<str
                     "it has {} bytes; at most {INPUT_BYTES_MAX} are read",
                     metadata.len()
                 )),
+                // A pipe or a device might never end.
+                Ok(metadata) if !metadata.is_file() => Err("it is no file".to_owned()),
                 Ok(_) => std::fs::read_to_string(&path).map_err(|error| error.to_string()),
                 Err(error) => Err(error.to_string()),
             };

@@ -73,6 +73,9 @@ input_json = "{}"
     ] {
         assert!(text.contains(expected), "{expected}\nis not in\n{text}");
     }
+    let device = "[[cases]]\nname = \"one\"\ntask_type = \"x\"\ninput_file = \"/dev/null\"\n";
+    let found = read(Path::new("tests.toml"), device).expect_err("it might never end");
+    assert!(found[0].to_string().contains("it is no file"), "{found:?}");
     let twice = "[[cases]]\nname = \"one\"\ntask_type = \"x\"\n".repeat(2);
     let found = read(Path::new("tests.toml"), &twice).expect_err("something is wrong");
     assert!(found[0].to_string().contains("another case named `one`"), "{found:?}");
