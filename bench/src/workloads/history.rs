@@ -174,6 +174,7 @@ fn finished(number: u64) -> Result<Append> {
         events: Events::Run(entries),
         run_row: Some(row),
         attempts: vec![],
+        refusals: vec![],
     })
 }
 

@@ -42,12 +42,7 @@ mod linux {
         };
         // SAFETY: the structure is whole, says its own size, and outlives the call, which changes this thread alone.
         let result = unsafe {
-            libc::syscall(
-                libc::SYS_sched_setattr,
-                this_thread,
-                &raw mut attributes,
-                no_flags,
-            )
+            libc::syscall(libc::SYS_sched_setattr, this_thread, &raw mut attributes, no_flags)
         };
         result == 0
     }

@@ -228,10 +228,14 @@ fn a_decision_that_waits_can_be_skipped_and_cancelled() {
         (running)
     "#]]
     .assert_eq(&told(&world));
-    check("d decision asks", "rules d; cancel", expect![[r#"
+    check(
+        "d decision asks",
+        "rules d; cancel",
+        expect![[r#"
         0s d asks: no `when` of an option holds
         0s cancel-requested
         0s d cancelled
         0s run cancelled: enough
-    "#]]);
+    "#]],
+    );
 }

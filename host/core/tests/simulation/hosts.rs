@@ -57,7 +57,7 @@ pub(crate) fn child(world: &World, task: TaskIndex, luck: &mut fastrand::Rng) ->
 
 fn started(world: &World, task: TaskIndex, id: RunId) -> World {
     let spec = CHILDREN[usize::from(id.as_bytes()[0]) % CHILDREN.len()];
-    let parent = Parent { run: world.state.id, task: world.state.task(task).id.clone() };
+    let parent = Parent { run: world.state.id, task: world.state.task(task).id.clone(), depth: 1 };
     let beginning = Beginning { parent: Some(parent), ..Beginning::default() };
     let host = (Rc::clone(&world.store), world.epoch, world.now);
     match World::begin(workflow(spec), id, beginning, host) {

@@ -102,7 +102,8 @@ fn vendored(language: Language) -> Vec<(PathBuf, Content)> {
         let place = root.join(part);
         embedded::below(part).map(move |(path, content)| (place.join(path), Cow::from(content)))
     };
-    let mut files: Vec<(PathBuf, Content)> = part("wit").chain(part("docs")).chain(part(sdk)).collect();
+    let mut files: Vec<(PathBuf, Content)> =
+        part("wit").chain(part("docs")).chain(part(sdk)).collect();
     if language == Language::Python {
         // The interfaces of WASI, which its builder looks for where the checkout has them.
         files.extend(part("sdk/rust/wit"));

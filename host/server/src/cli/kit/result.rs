@@ -71,7 +71,8 @@ pub(super) fn told(tried: &Tried) -> String {
 /// end, and says nothing to authors.
 fn until_panic(lines: &[LogRecord]) -> &[LogRecord] {
     let is_panic = |line: &LogRecord| {
-        let fields = line.fields.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+        let fields =
+            line.fields.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
         fields.is_some_and(|fields| fields["code"] == "panic")
     };
     match lines.iter().position(is_panic) {

@@ -20,7 +20,11 @@ pub(in crate::cli::kit) enum Reply {
         /// What the provider charges, in millionths of a US dollar.
         usd_micros: u64,
     },
-    Failure { code: String, message: String, is_final: bool },
+    Failure {
+        code: String,
+        message: String,
+        is_final: bool,
+    },
 }
 
 /// The most tokens of an answer.

@@ -114,14 +114,22 @@ const WORDS: [(&str, [&str; 4]); 8] = [
     ),
     (
         "{writes}",
-        ["`effects: Writes`", "`effects: 'writes'`", "`effects=\"writes\"`", "the effects `writes`"],
+        [
+            "`effects: Writes`",
+            "`effects: 'writes'`",
+            "`effects=\"writes\"`",
+            "the effects `writes`",
+        ],
     ),
     ("{error}", ["an `Error` of the SDK", "a `TaskError`", "a `TaskError`", "an error of the SDK"]),
     ("{heap}", [", and `Vec` for what is large", "", "", ""]),
 ];
 
 /// What to do about a call that failed.
-pub(in crate::cli::kit) fn of_failure(failure: &Failure, language: Option<Language>) -> Vec<String> {
+pub(in crate::cli::kit) fn of_failure(
+    failure: &Failure,
+    language: Option<Language>,
+) -> Vec<String> {
     let text = format!("`{}` {} {}", failure.code, failure.code, failure.message);
     found(&FAILURES, &text).into_iter().take(1).map(|hint| in_words_of(language, hint)).collect()
 }
