@@ -1,7 +1,7 @@
 //! What each event of a run is called, and which task it is about.
 
-use super::{RunEvent, StreamEvent};
-use crate::id::TaskId;
+use super::{RunEvent, StreamEvent, texts};
+use crate::id::{Digest, TaskId};
 
 impl RunEvent {
     /// Every event's name, in the order of the definition.
@@ -174,5 +174,9 @@ impl RunEvent {
 impl StreamEvent for RunEvent {
     fn kind(&self) -> &'static str {
         Self::kind(self)
+    }
+
+    fn texts(&self) -> Vec<Digest> {
+        texts::of_run(self)
     }
 }

@@ -43,6 +43,14 @@ pub enum ApiError {
         /// That limit.
         limit: u64,
     },
+    /// The context of a run, or one that runs share, does not fit the limit of the format.
+    #[error("the context has {bytes} bytes, and the limit is {limit}; leave out what nobody reads")]
+    ContextTooLarge {
+        /// Its bytes of JSON.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// The body is of a type that is not read here.
     #[error("a body of type `{found}` is not read here; send `content-type: {expected}`")]
     UnsupportedMediaType {
@@ -278,6 +286,9 @@ impl ApiError {
             Self::NotGenuine => Kind(S::UNAUTHORIZED, "not-genuine", "Not signed"),
             Self::BodyTooLarge { .. } => {
                 Kind(S::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large")
+            }
+            Self::ContextTooLarge { .. } => {
+                Kind(S::PAYLOAD_TOO_LARGE, "context-too-large", "Context too large")
             }
             Self::UnsupportedMediaType { .. } => {
                 Kind(S::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type")

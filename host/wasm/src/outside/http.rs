@@ -9,6 +9,7 @@ use http_body_util::BodyExt;
 use taskloom_connectors::egress::{
     Budget, Incoming, Outgoing, Patience, ReceivedError, SendError, Target, TargetError,
 };
+use taskloom_core::failure::code;
 use taskloom_core::plugin::{Capability, Effects};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
@@ -202,11 +203,11 @@ fn unsent(error: SendError, notes: &Notes) -> Error {
     let message = error.to_string();
     match error {
         SendError::TooManyRequests { .. } => {
-            notes.deny(Capability::Http, Denial::Limit("requests-exceeded", message));
+            notes.deny(Capability::Http, Denial::Limit(code::REQUESTS_EXCEEDED, message));
             Error::HttpRequestDenied
         }
         SendError::ResponseTooLarge { limit } => {
-            notes.deny(Capability::Http, Denial::Limit("response-too-large", message));
+            notes.deny(Capability::Http, Denial::Limit(code::RESPONSE_TOO_LARGE, message));
             Error::HttpResponseBodySize(Some(limit))
         }
         SendError::AddressRefused(_) => {
@@ -233,7 +234,7 @@ fn unreceived(error: ReceivedError, notes: &Notes) -> Error {
     let message = error.to_string();
     match error {
         ReceivedError::TooLarge { limit } => {
-            notes.deny(Capability::Http, Denial::Limit("response-too-large", message));
+            notes.deny(Capability::Http, Denial::Limit(code::RESPONSE_TOO_LARGE, message));
             Error::HttpResponseBodySize(Some(limit))
         }
         ReceivedError::Timeout => Error::ConnectionReadTimeout,
