@@ -32,13 +32,15 @@ struct Case {
     /// What is done once a task waits: the task, the path behind the run's, the body.
     then: Option<(&'static str, &'static str, Value)>,
     outcome: &'static str,
+    /// How some of its tasks end.
+    tasks: &'static [(&'static str, &'static str)],
     /// The output, or a part of it.
     output: Value,
 }
 
 fn case(workflow: &'static str, input: Value, output: Value) -> Case {
     let start = json!({ "input": input });
-    Case { workflow, start, then: None, outcome: "succeeded", output }
+    Case { workflow, start, then: None, outcome: "succeeded", tasks: &[], output }
 }
 
 /// Every way to run them. `url` answers requests.
@@ -128,6 +130,20 @@ fn cases(url: &str) -> Vec<Case> {
             json!([{ "found": true, "value": 1 }, { "found": true, "value": 3 }]),
         ),
         Case { outcome: "failed", ..case("example-quorum", json!({ "first": 1 }), Value::Null) },
+        case(
+            "example-merge-strategies",
+            json!({ "there": 2 }),
+            json!({
+                "first": 2, "any": [2], "array": ["nothing", 2],
+                "object": { "here": "nothing", "there": 2 },
+            }),
+        ),
+        case("example-run-settings", json!({ "value": 1 }), json!("Done all the same.")),
+        Case {
+            outcome: "failed",
+            tasks: &[("look", "failed"), ("needs_it", "skipped"), ("beside", "succeeded")],
+            ..case("example-run-settings", json!({}), Value::Null)
+        },
         case("example-retry", json!({ "url": url }), json!(200)),
         case(
             "example-run-if-and-allow-failure",
@@ -141,6 +157,15 @@ fn cases(url: &str) -> Vec<Case> {
         ),
         case("example-secret", json!({ "url": url }), json!(200)),
         case("example-sub-workflow", json!({ "names": ["Ada"] }), json!(["Bonjour, Ada"])),
+        Case {
+            start: json!({ "context": { "team": "docs" } }),
+            ..case(
+                "example-sub-workflow-context",
+                json!({}),
+                json!("It begins with: Dear docs team"),
+            )
+        },
+        case("example-sub-workflow-detached", json!({}), json!({})),
         case("example-switch", json!({ "name": "Ada", "language": "de" }), json!("Guten Tag, Ada")),
         case("example-switch", json!({ "name": "Ada" }), json!("Hello, Ada")),
         case("example-trigger-cron", json!({}), json!("Started by a person")),
@@ -158,6 +183,52 @@ fn cases(url: &str) -> Vec<Case> {
         },
         case("example-wait-time", json!({ "at": "2026-01-01T00:00:00Z" }), json!("It is time.")),
     ]
+}
+
+/// Workflows that are run by themselves, since their runs meet, or cannot be started.
+const APART: [&str; 3] =
+    ["example-concurrency-cancel", "example-concurrency-reject", "example-switched-off"];
+
+fn a_detached_run_goes_on(host: &Host) {
+    let case = case("example-sub-workflow-detached", json!({}), json!({}));
+    let run = host.finished(&started(host, &case));
+    let beside = run["output"]["started"].as_str().expect("a run").to_owned();
+    let beside = host.finished(&beside);
+    assert_eq!(beside["output"], "Thank you. Is there a trace?", "{beside:#}");
+}
+
+fn paid(host: &Host, run: &str) -> Value {
+    let body = json!({ "name": "paid", "payload": 5 });
+    assert_eq!(host.post(&format!("/runs/{run}/signals"), &body, &[]).0, 202);
+    host.finished(run)
+}
+
+fn a_busy_key_is_rejected(host: &Host) {
+    let start = || case("example-concurrency-reject", json!({ "customer": "Ada" }), json!(5));
+    let first = started(host, &start());
+    let (status, problem) =
+        host.post("/workflows/example-concurrency-reject/runs", &start().start, &[]);
+    assert_eq!((status, &problem["run"]), (409, &json!(first)), "{problem:#}");
+    assert_eq!(paid(host, &first)["output"], 5);
+    let next = started(host, &start());
+    assert_eq!(paid(host, &next)["outcome"], "succeeded");
+}
+
+fn a_busy_key_is_taken_over(host: &Host) {
+    let start = || case("example-concurrency-cancel", json!({ "customer": "Ada" }), json!(5));
+    let first = started(host, &start());
+    let second = started(host, &start());
+    assert_eq!(host.finished(&first)["outcome"], "cancelled");
+    assert_eq!(paid(host, &second)["output"], 5);
+}
+
+fn what_is_switched_off_is_switched_on(host: &Host) {
+    let path = "/workflows/example-switched-off";
+    let (status, problem) = host.post(&format!("{path}/runs"), &json!({}), &[]);
+    assert_eq!((status, &problem["code"]), (409, &json!("workflow-disabled")), "{problem:#}");
+    assert_eq!(host.post(&format!("{path}/enable"), &json!({}), &[]).0, 200);
+    let run = host.finished(&started(host, &case("example-switched-off", json!({}), json!(""))));
+    assert_eq!(run["output"], "In use now.");
 }
 
 #[test]
@@ -186,6 +257,11 @@ fn every_workflow_that_ships_runs() {
         assert_eq!(run["outcome"], case.outcome, "{}: {run:#}", case.workflow);
         let (output, expected) = (&run["output"], &case.output);
         assert!(holds(output, expected), "{}: {output:#} lacks {expected:#}", case.workflow);
+        for (task, outcome) in case.tasks {
+            let ended =
+                run["tasks"].as_array().and_then(|all| all.iter().find(|one| one["id"] == *task));
+            assert!(ended.is_some_and(|one| one["outcome"] == *outcome), "{task}: {run:#}");
+        }
     }
     // What runs share is there for the next ones.
     let start = json!({ "title": "Persuasion" });
@@ -194,7 +270,11 @@ fn every_workflow_that_ships_runs() {
     assert_eq!(run["output"], next.output, "{run:#}");
     let shared = host.get("/contexts/reading-list");
     assert_eq!(shared["values"]["titles"]["value"], json!(["Emma", "Persuasion"]), "{shared:#}");
-    let run: BTreeSet<_> = cases.iter().map(|case| case.workflow).collect();
+    a_detached_run_goes_on(&host);
+    a_busy_key_is_rejected(&host);
+    a_busy_key_is_taken_over(&host);
+    what_is_switched_off_is_switched_on(&host);
+    let run: BTreeSet<_> = cases.iter().map(|case| case.workflow).chain(APART).collect();
     let listed = host.get("/workflows");
     let listed = listed["workflows"].as_array().expect("a list");
     let shipped: BTreeSet<_> = listed.iter().filter_map(|one| one["id"].as_str()).collect();

@@ -49,6 +49,23 @@ fn no_test_is_switched_off() {
     });
 }
 
+#[test]
+fn codes_of_failures_stand_in_one_place() {
+    // Put together, or this file would find itself.
+    let made = ["Failure", "::new("].concat();
+    check(|path, text| {
+        let is_ours =
+            path.starts_with("host") && path.components().any(|part| part.as_os_str() == "src");
+        let code =
+            text.split("#[cfg(test)]").next().filter(|_| is_ours && !path.ends_with("tests.rs"))?;
+        let calls = code.split(&made).skip(1);
+        let mut words =
+            calls.filter_map(|call| call.split_once(',')?.1.trim_start().split_once(','));
+        let (literal, _) = words.find(|(word, _)| word.starts_with('"'))?;
+        Some(format!("makes a failure of {literal}: declare it in host/core/src/failure/code.rs"))
+    });
+}
+
 /// Applies `rule` to every source file of ours and fails with everything it found.
 fn check(rule: impl Fn(&Path, &str) -> Option<String>) {
     let root = crate::root();

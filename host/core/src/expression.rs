@@ -42,7 +42,7 @@ use serde_json::Value;
 
 pub use budget::BUDGET;
 pub use compile::{COMPREHENSIONS_MAX, FUNCTIONS, TREE_DEPTH_MAX};
-pub use path::{Path, PathStep, RUN_END_FIELDS, RUN_FIELDS, Root};
+pub use path::{Path, PathStep, RUN_END_FIELDS, RUN_FIELDS, Root, write_steps};
 pub use references::References;
 pub use scan::NESTING_MAX;
 pub use scope::{Item, Scope, TaskScope};
@@ -81,10 +81,20 @@ enum Code {
     Program(Program),
 }
 
-/// An expression that failed: which, why, and what the values involved were.
+/// A value that could not be computed: where, which expression, why, and what the values were.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct EvaluationError(pub String);
+#[error("{}{why}", expression.as_ref().map(|text| format!("in `${{{text}}}`: ")).unwrap_or_default())]
+pub struct EvaluationError {
+    /// The way to the string that holds the expression; empty for a bare expression.
+    pub path: Vec<PathStep>,
+    /// The text of the expression, shortened to fit a message; `None` when a value without one is
+    /// too large.
+    pub expression: Option<String>,
+    /// What is wrong, for people.
+    pub why: String,
+    /// The plain paths in the expression, and the kind of what each leads to.
+    pub types: Vec<(String, &'static str)>,
+}
 
 /// A text that is no expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -110,6 +120,27 @@ impl SyntaxError {
 
     fn help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
+    }
+}
+
+impl EvaluationError {
+    /// An error of a value that is no expression.
+    fn without_expression(why: String) -> Self {
+        Self { path: Vec::new(), expression: None, why, types: Vec::new() }
+    }
+
+    /// The same error, seen from the list or object that has it at `step`.
+    fn inside(mut self, step: PathStep) -> Self {
+        // As often as values nest, and only when something is wrong.
+        self.path.insert(0, step);
+        self
+    }
+
+    /// Where it is, in words of the file: `key` is the one that holds the template or expression.
+    pub fn place(&self, key: &str) -> String {
+        let mut place = key.to_owned();
+        write_steps(&mut place, &self.path).expect("a text takes everything");
+        place
     }
 }
 
@@ -208,7 +239,23 @@ impl Expression {
             }),
             Code::Program(program) => program.evaluate(scope, room),
         };
-        result.map_err(|why| EvaluationError(format!("in `${{{}}}`: {why}", self.shown())))
+        result.map_err(|why| EvaluationError {
+            path: Vec::new(),
+            expression: Some(self.shown()),
+            why,
+            types: self.types(scope),
+        })
+    }
+
+    /// What the plain paths in it lead to.
+    fn types(&self, scope: &Scope) -> Vec<(String, &'static str)> {
+        let kind =
+            |path: &Path| path.look_up(scope).map_or("nothing", |value| path::kind_of(&value));
+        let mut types: Vec<_> =
+            self.paths().into_iter().map(|path| (path.to_string(), kind(path))).collect();
+        types.sort_unstable();
+        types.dedup();
+        types
     }
 
     /// The text, shortened to fit a message.

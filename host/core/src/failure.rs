@@ -1,5 +1,7 @@
 //! Why an attempt, a task or a run did not succeed. Failures are data: they go into the journal.
 
+pub mod code;
+
 use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;

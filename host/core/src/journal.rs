@@ -11,6 +11,7 @@ mod kind;
 mod plugin;
 mod registry;
 mod start;
+mod texts;
 mod trigger;
 
 use std::fmt;
@@ -19,7 +20,7 @@ use std::str::FromStr;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ContextName, PluginName, RunId, TemplateId, TriggerName, WorkflowId};
+use crate::id::{ContextName, Digest, PluginName, RunId, TemplateId, TriggerName, WorkflowId};
 use crate::time::Timestamp;
 
 pub use context::{Author, ContextEvent, ContextSource};
@@ -51,6 +52,11 @@ pub enum StreamId {
 pub trait StreamEvent: Serialize + DeserializeOwned {
     /// The event's name in kebab case, as in the store and the API.
     fn kind(&self) -> &'static str;
+
+    /// The texts that the event refers to and does not hold itself: the store keeps them.
+    fn texts(&self) -> Vec<Digest> {
+        Vec::new()
+    }
 }
 
 impl fmt::Display for StreamId {

@@ -29,6 +29,8 @@ pub use kind::{
 };
 pub use layout::Parts;
 
+pub(crate) use kind::by_value;
+
 /// One version of a workflow.
 #[derive(Debug)]
 pub struct Workflow {

@@ -42,6 +42,17 @@ pub struct Shared {
     pub sources: BTreeMap<String, ContextSource>,
 }
 
+/// What a value has too much of for a shared context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Excess {
+    /// Bytes of JSON.
+    #[error("would have {0} bytes, and the limit is {SHARED_BYTES_MAX}")]
+    Bytes(usize),
+    /// Names.
+    #[error("would have {0} names, and the limit is {SHARED_NAMES_MAX}")]
+    Names(usize),
+}
+
 /// Why a context was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
@@ -57,8 +68,8 @@ pub enum WriteError {
         found: u64,
     },
     /// The value does not fit.
-    #[error("{0}")]
-    TooLarge(String),
+    #[error("it {0}")]
+    TooLarge(Excess),
     /// The value in the store cannot be read.
     #[error("{0}")]
     Unreadable(String),
@@ -186,8 +197,8 @@ impl Contexts {
         by: Author,
         sources: BTreeMap<String, ContextSource>,
     ) -> Result<Written, WriteError> {
-        if let Some(why) = too_large(values) {
-            return Err(WriteError::TooLarge(format!("it {why}")));
+        if let Some(excess) = too_large(values) {
+            return Err(WriteError::TooLarge(excess));
         }
         let text = serde_json::to_string(values).expect("JSON prints as JSON");
         let (value, kept) = self.payloads.keep(text).expect("JSON prints as JSON");
@@ -239,13 +250,12 @@ impl Shared {
     }
 }
 
-/// Why values are too large for a shared context, if they are.
-fn too_large(values: &Map<String, Value>) -> Option<String> {
+/// What values have too much of for a shared context, if they have.
+fn too_large(values: &Map<String, Value>) -> Option<Excess> {
     let bytes: usize = values.iter().map(|(name, value)| entry_bytes(name, value)).sum();
     if bytes > SHARED_BYTES_MAX {
-        return Some(format!("would have {bytes} bytes, and the limit is {SHARED_BYTES_MAX}"));
+        return Some(Excess::Bytes(bytes));
     }
     let names = values.len();
-    (names > SHARED_NAMES_MAX)
-        .then(|| format!("would have {names} names, and the limit is {SHARED_NAMES_MAX}"))
+    (names > SHARED_NAMES_MAX).then_some(Excess::Names(names))
 }

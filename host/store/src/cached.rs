@@ -61,3 +61,15 @@ pub(crate) fn get(
         })
         .optional()
 }
+
+/// The output of every result, by its key.
+pub(crate) fn outputs(connection: &Connection) -> Result<Vec<(Digest, PayloadRef)>> {
+    connection
+        .prepare("SELECT key, output FROM cached_result ORDER BY key")?
+        .query_map([], |row| {
+            let kept: Kept = serde_json::from_str(row.get_ref(1)?.as_str()?)
+                .map_err(|error| column::unreadable(1, error))?;
+            Ok((column::digest(row, 0)?, kept.payload))
+        })?
+        .collect()
+}

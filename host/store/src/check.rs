@@ -13,11 +13,16 @@ use taskloom_core::journal::{
 };
 use taskloom_core::time::Timestamp;
 
+use crate::check::definitions::Definitions;
 use crate::check::run::RunCheck;
 use crate::error::Error;
 use crate::{column, journal, schema};
 
+mod attempts;
+mod definitions;
+mod refusals;
 mod run;
+mod texts;
 
 /// How long a start may take to look at the file. Small databases are looked at as a whole, large
 /// ones as far as this leads; [`all`] has no such bound.
@@ -64,6 +69,9 @@ pub(crate) fn all(connection: &Connection) -> Result<Vec<String>> {
     let mut problems = Problems::default();
     file(&transaction, &mut problems)?;
     payloads(&transaction, &mut problems)?;
+    if views == Views::Compared {
+        texts::of_kept_results(&transaction, &mut problems)?;
+    }
     streams(&transaction, views, &mut problems)?;
     if views == Views::Compared {
         orphans(&transaction, &mut problems)?;
@@ -120,12 +128,13 @@ fn streams(connection: &Connection, views: Views, problems: &mut Problems) -> Re
     let mut statement = connection
         .prepare("SELECT id, name FROM stream WHERE typeof(name) <> 'integer' ORDER BY id")?;
     let mut rows = statement.query([])?;
+    let mut definitions = Definitions::default();
     while let Some(row) = rows.next()? {
         let id = row.get(0)?;
         match column::stream(row, 1) {
             Ok(StreamId::Run(run)) => {
                 let check = RunCheck::new(connection, id, run, views);
-                run_stream(connection, id, check, problems)?;
+                run_stream(connection, id, (check, &mut definitions), problems)?;
             }
             Ok(stream) => plain_stream(connection, id, &stream, problems)?,
             Err(error) => problems.add(format!("stream {id} has no readable name: {error}")),
@@ -137,12 +146,12 @@ fn streams(connection: &Connection, views: Views, problems: &mut Problems) -> Re
 fn run_stream(
     connection: &Connection,
     id: i64,
-    mut check: RunCheck<'_>,
+    (mut check, definitions): (RunCheck<'_>, &mut Definitions),
     problems: &mut Problems,
 ) -> Result<()> {
     events(connection, id, |seq, at, kind, body| {
         match journal::parse(body) {
-            Ok(event) => check.event(seq, kind, &Entry { at, event }, problems)?,
+            Ok(event) => check.event((seq, kind), Entry { at, event }, definitions, problems)?,
             Err(error) => check.unreadable(seq, &error, problems),
         }
         Ok(())
@@ -162,26 +171,40 @@ fn plain_stream(
         let place = || format!("{stream}: event {seq}");
         problems.expect(seq == last + 1, || format!("{} follows event {last}", place()));
         last = seq;
-        match kind_of(stream, body) {
-            Ok(found) => problems.expect(found == kind, || format!("{} is no `{kind}`", place())),
-            Err(error) => problems.add(format!("{} is unreadable: {error}", place())),
-        }
+        let kind_found = match stream {
+            StreamId::Run(_) => plain_event::<RunEvent>(connection, body, place, problems)?,
+            StreamId::Plugin(_) => plain_event::<PluginEvent>(connection, body, place, problems)?,
+            StreamId::Workflow(_) => {
+                plain_event::<WorkflowEvent>(connection, body, place, problems)?
+            }
+            StreamId::Template(_) => {
+                plain_event::<TemplateEvent>(connection, body, place, problems)?
+            }
+            StreamId::Trigger(_) => plain_event::<TriggerEvent>(connection, body, place, problems)?,
+            StreamId::Context(_) => plain_event::<ContextEvent>(connection, body, place, problems)?,
+        };
+        let fits = kind_found.is_none_or(|found| found == kind);
+        problems.expect(fits, || format!("{} is no `{kind}`", place()));
         Ok(())
     })
 }
 
-/// The kind of an event by its body.
-fn kind_of(stream: &StreamId, body: &str) -> Result<&'static str> {
-    fn kind<E: StreamEvent>(body: &str) -> Result<&'static str> {
-        journal::parse::<E>(body).map(|event| event.kind())
-    }
-    match stream {
-        StreamId::Run(_) => kind::<RunEvent>(body),
-        StreamId::Plugin(_) => kind::<PluginEvent>(body),
-        StreamId::Workflow(_) => kind::<WorkflowEvent>(body),
-        StreamId::Template(_) => kind::<TemplateEvent>(body),
-        StreamId::Trigger(_) => kind::<TriggerEvent>(body),
-        StreamId::Context(_) => kind::<ContextEvent>(body),
+/// The kind of an event by its body, whose texts are looked for; `None` when it cannot be read.
+fn plain_event<E: StreamEvent>(
+    connection: &Connection,
+    body: &str,
+    place: impl Fn() -> String,
+    problems: &mut Problems,
+) -> Result<Option<&'static str>> {
+    match journal::parse::<E>(body) {
+        Ok(event) => {
+            texts::of_event(connection, &event, place, problems)?;
+            Ok(Some(event.kind()))
+        }
+        Err(error) => {
+            problems.add(format!("{} is unreadable: {error}", place()));
+            Ok(None)
+        }
     }
 }
 

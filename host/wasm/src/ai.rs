@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use taskloom_core::attempt::AiUse;
+use taskloom_core::failure::code;
 use taskloom_core::plugin::{Capability, Effects};
 use taskloom_core::schema::join;
 
@@ -37,24 +38,25 @@ impl Host for Guest {
 impl Guest {
     async fn ask(&mut self, request: &str) -> Result<String, TaskError> {
         let parts = Arc::clone(self.parts());
-        let grant = granted(&parts).map_err(|message| self.refused_ai("not-granted", message))?;
+        let grant =
+            granted(&parts).map_err(|message| self.refused_ai(code::NOT_GRANTED, message))?;
         let request = match self.held.scrubber() {
             Some(scrubber) => &scrubber.named(request),
             None => request,
         };
         let asked = Asked::read(request).map_err(|message| {
-            permanent("ai-request-invalid", &format!("the request {message}"))
+            permanent(code::AI_REQUEST_INVALID, &format!("the request {message}"))
         })?;
         let limit = self.call.limits.ai_requests;
         if self.account(&parts).used().requests >= limit {
             let message = format!("an attempt may ask models {limit} times");
-            return Err(self.refused_ai("too-many-ai-requests", message));
+            return Err(self.refused_ai(code::TOO_MANY_AI_REQUESTS, message));
         }
         let (input_tokens, wanted) = (asked.input_tokens(), asked.output_tokens_wanted());
         let share = self.account(&parts).share(&grant, input_tokens, wanted).await;
         let share = share.map_err(|message| {
             let origin = parts.policy.get().origin().to_owned();
-            self.refused_ai("ai-budget-exceeded", format!("{message} ({origin})"))
+            self.refused_ai(code::AI_BUDGET_EXCEEDED, format!("{message} ({origin})"))
         })?;
         let schema = asked.schema.clone();
         let request = asked.for_model(&self.call.identity, &share);
@@ -73,7 +75,7 @@ impl Guest {
                 usage.input_tokens.saturating_add(usage.output_tokens),
                 grant.tokens_per_call
             );
-            return Err(self.refused_ai("ai-budget-exceeded", message));
+            return Err(self.refused_ai(code::AI_BUDGET_EXCEEDED, message));
         }
         text_of(answer, schema.as_ref())
     }
@@ -123,7 +125,7 @@ fn text_of(answer: ModelAnswer, schema: Option<&request::Wanted>) -> Result<Stri
     if let Some(wanted) = schema {
         let invalid = |why: String| {
             let message = format!("what `{model}` answered does not fit the schema: {why}");
-            TaskError::Retryable(failure("ai-answer-invalid", &message))
+            TaskError::Retryable(failure(code::AI_ANSWER_INVALID, &message))
         };
         let value: Value = serde_json::from_str(&text)
             .map_err(|error| invalid(format!("it is no JSON: {error}")))?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use taskloom_core::artefact::{self, Artefact};
+use taskloom_core::failure::code;
 use taskloom_core::id::Digest;
 use taskloom_core::plugin::Capability;
 
@@ -30,12 +31,12 @@ impl Artefacts {
         if bytes > limits.artefact_bytes {
             let most = limits.artefact_bytes;
             let message = format!("`{name}` has {bytes} bytes; an artefact may have {most}");
-            return Err(failure("artefact-too-large", message));
+            return Err(failure(code::ARTEFACT_TOO_LARGE, message));
         }
         let others = || self.left.iter().filter(|other| other.name != name);
         if others().count() as u64 >= limits.artefacts {
             let message = format!("an attempt may leave {} artefacts", limits.artefacts);
-            return Err(failure("too-many-artefacts", message));
+            return Err(failure(code::TOO_MANY_ARTEFACTS, message));
         }
         let total = others().map(|other| other.bytes).sum::<u64>() + bytes;
         if total > limits.artefacts_bytes {
@@ -43,7 +44,7 @@ impl Artefacts {
             let message = format!(
                 "with `{name}` the artefacts of the attempt have {total} bytes; they may have {most}"
             );
-            return Err(failure("artefacts-too-large", message));
+            return Err(failure(code::ARTEFACTS_TOO_LARGE, message));
         }
         Ok(())
     }
@@ -65,7 +66,7 @@ impl Host for Guest {
         let bytes = content.len() as u64;
         let words = artefact::check_name(&name).and(artefact::check_media_type(&media_type));
         if let Err(message) = words {
-            return Ok(Err(failure("invalid-artefact", message)));
+            return Ok(Err(failure(code::INVALID_ARTEFACT, message)));
         }
         if let Err(failure) = self.artefacts.check(&name, bytes, &self.call.limits) {
             self.notes.refuse(Capability::Artefacts, &failure.message);
@@ -74,7 +75,7 @@ impl Host for Guest {
         if self.held.scrubber().is_some_and(|scrubber| scrubber.finds(&content)) {
             let message = format!("`{name}` contains the value of a secret, and is not kept");
             self.notes.refuse(Capability::Secrets, &message);
-            return Ok(Err(failure("invalid-artefact", message)));
+            return Ok(Err(failure(code::INVALID_ARTEFACT, message)));
         }
         let digest = match blocking(Arc::clone(&self.call.observer), move |observer| {
             observer.put_artefact(&content)
@@ -82,7 +83,7 @@ impl Host for Guest {
         .await
         {
             Ok(digest) => digest,
-            Err(message) => return Ok(Err(failure("artefact-not-kept", message))),
+            Err(message) => return Ok(Err(failure(code::ARTEFACT_NOT_KEPT, message))),
         };
         self.artefacts.leave(Artefact {
             name: name.clone(),
@@ -97,7 +98,7 @@ impl Host for Guest {
         self.count()?;
         let unknown = || {
             let shown: String = digest.chars().take(80).collect();
-            failure("unknown-artefact", format!("the input refers to no artefact `{shown}`"))
+            failure(code::UNKNOWN_ARTEFACT, format!("the input refers to no artefact `{shown}`"))
         };
         let Ok(digest) = digest.parse::<Digest>() else { return Ok(Err(unknown())) };
         let input: Value = serde_json::from_str(&self.call.input).unwrap_or_default();
@@ -112,10 +113,10 @@ impl Host for Guest {
         Ok(match read {
             Ok(Some(content)) => Ok(content),
             Ok(None) => Err(failure(
-                "unreadable-artefact",
+                code::UNREADABLE_ARTEFACT,
                 format!("{digest} is not kept any more, or has more than {most} bytes"),
             )),
-            Err(message) => Err(failure("unreadable-artefact", message)),
+            Err(message) => Err(failure(code::UNREADABLE_ARTEFACT, message)),
         })
     }
 }

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 use taskloom_core::context::{CONTEXT_BYTES_MAX, CONTEXT_NAMES_MAX, Values, entry_bytes};
+use taskloom_core::failure::code;
 use taskloom_core::plugin::{Capability, Effects};
 
 use crate::bindings::taskloom::plugin::context::Host;
@@ -80,13 +81,13 @@ impl Host for Guest {
             let message = format!(
                 "a name of the context has 1 to {NAME_BYTES_MAX} bytes and no control characters"
             );
-            return Ok(Err(failure("invalid-name", message)));
+            return Ok(Err(failure(code::INVALID_NAME, message)));
         }
         let mut value: Value = match serde_json::from_str(&value) {
             Ok(value) => value,
             Err(error) => {
                 let message = format!("the value of `{name}` is no JSON: {error}");
-                return Ok(Err(failure("invalid-json", message)));
+                return Ok(Err(failure(code::INVALID_JSON, message)));
             }
         };
         if let Some(scrubber) = self.held.scrubber() {
@@ -94,7 +95,7 @@ impl Host for Guest {
         }
         if let Err(message) = self.writes.set(&name, value) {
             self.notes.refuse(Capability::Context, &message);
-            return Ok(Err(failure("context-too-large", message)));
+            return Ok(Err(failure(code::CONTEXT_TOO_LARGE, message)));
         }
         self.notes.use_by(|uses| uses.context_writes += 1);
         Ok(Ok(()))
@@ -137,7 +138,7 @@ impl Guest {
             return Ok(());
         };
         self.notes.refuse(Capability::Context, &refusal);
-        Err(failure("not-granted", refusal))
+        Err(failure(code::NOT_GRANTED, refusal))
     }
 }
 

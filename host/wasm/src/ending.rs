@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use taskloom_core::attempt::ReleaseReason;
-use taskloom_core::failure::{Failure, FailureClass};
+use taskloom_core::failure::{Failure, FailureClass, code};
 use taskloom_core::schema::{Schema, join};
 use wasmtime::{PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
@@ -13,9 +13,6 @@ use crate::guest::{Guest, HostCallsExceeded, Panic, cut};
 use crate::memory::Refused;
 use crate::notes::{Denial, Denied};
 use crate::watched::Stop;
-
-/// The code of a failure for want of a sign of life.
-const HEARTBEAT_MISSED: &str = "heartbeat-missed";
 
 /// The code by which the SDKs say that a request was refused.
 pub(crate) const DENIED: &str = "http-denied";
@@ -43,13 +40,13 @@ pub(crate) fn of(outcome: Outcome, guest: &Guest, output_schema: &Schema) -> End
         Ok(Err(error)) => beside_denial(trapped(&error, guest), guest),
         Err(Stop::TimedOut) => {
             let message = format!("the attempt took longer than {:?}", guest.call.limits.timeout);
-            Failure::new(FailureClass::Timeout, "timeout", message).into()
+            Failure::new(FailureClass::Timeout, code::TIMEOUT, message).into()
         }
         Err(Stop::HeartbeatMissed(longest)) => {
             let message = format!(
                 "the handler said nothing of its progress for {longest:?}, its `heartbeat`"
             );
-            Failure::new(FailureClass::Timeout, HEARTBEAT_MISSED, message).into()
+            Failure::new(FailureClass::Timeout, code::HEARTBEAT_MISSED, message).into()
         }
         Err(Stop::Cancelled(reason)) => cancelled(&reason),
     }
@@ -67,7 +64,7 @@ pub(crate) fn of_text(outcome: Outcome, guest: &Guest) -> Result<String, Option<
 
 /// The ending of a call that was cancelled.
 pub(crate) fn cancelled(reason: &str) -> Ending {
-    Ending::Cancelled(Failure::new(FailureClass::Cancelled, "cancelled", reason))
+    Ending::Cancelled(Failure::new(FailureClass::Cancelled, code::CANCELLED, reason))
 }
 
 /// A failure because of a limit.
@@ -79,11 +76,11 @@ fn returned(output: String, guest: &Guest, schema: &Schema) -> Ending {
     let most = guest.call.limits.output_bytes;
     if output.len() as u64 > most {
         let message = format!("the output has {} bytes; at most {most} are allowed", output.len());
-        return limit("output-too-large", message);
+        return limit(code::OUTPUT_TOO_LARGE, message);
     }
     let invalid = |message: String| {
         let message = format!("the handler's output is wrong: {message}");
-        Ending::from(Failure::new(FailureClass::Permanent, "invalid-output", message))
+        Ending::from(Failure::new(FailureClass::Permanent, code::INVALID_OUTPUT, message))
     };
     let mut value: Value = match serde_json::from_str(&output) {
         Ok(value) => value,
@@ -109,7 +106,7 @@ fn failed(error: types::TaskError, guest: &Guest) -> Ending {
                 Some(reason) => cancelled(reason),
                 None => Failure::new(
                     FailureClass::Permanent,
-                    "cancelled-by-itself",
+                    code::CANCELLED_BY_ITSELF,
                     "the handler says that it was cancelled, but nobody cancelled it",
                 )
                 .into(),
@@ -117,7 +114,7 @@ fn failed(error: types::TaskError, guest: &Guest) -> Ending {
         }
     };
     let code = match cut(failure.code.trim(), CODE_BYTES_MAX) {
-        "" => "unspecified",
+        "" => code::UNSPECIFIED,
         code => code,
     };
     let details = failure.details.map(|text| {
@@ -142,11 +139,11 @@ fn trapped(error: &wasmtime::Error, guest: &Guest) -> Ending {
         return Ending::Waiting(ReleaseReason::HostBusy);
     }
     if let Some(exceeded) = error.downcast_ref::<HostCallsExceeded>() {
-        return limit("host-calls-exceeded", exceeded.to_string());
+        return limit(code::HOST_CALLS_EXCEEDED, exceeded.to_string());
     }
     if error.downcast_ref::<Trap>() == Some(&Trap::OutOfFuel) {
         let message = format!("the call used up its {} units of fuel", limits.fuel);
-        return limit("out-of-fuel", message);
+        return limit(code::OUT_OF_FUEL, message);
     }
     match guest.memory.refused() {
         Some(Refused::Host) => return Ending::Waiting(ReleaseReason::HostBusy),
@@ -156,14 +153,14 @@ fn trapped(error: &wasmtime::Error, guest: &Guest) -> Ending {
                 limits.memory_bytes,
                 place(error)
             );
-            return limit("out-of-memory", message);
+            return limit(code::OUT_OF_MEMORY, message);
         }
         None => {}
     }
     // Without a type of its own in the library.
     if format!("{error:#}").contains("fuel allocated for hostcalls") {
         let message = "the call handed more to the host at once than it may".to_owned();
-        return limit("output-too-large", message);
+        return limit(code::OUTPUT_TOO_LARGE, message);
     }
     crashed(error, guest)
 }
@@ -174,18 +171,19 @@ fn crashed(error: &wasmtime::Error, guest: &Guest) -> Ending {
         let message = format!("the handler panicked: {message}");
         let details = Some(serde_json::json!({ "stack": stack }));
         let message = cut(&message, MESSAGE_BYTES_MAX);
-        return Failure { details, ..Failure::new(FailureClass::Crash, "panic", message) }.into();
+        return Failure { details, ..Failure::new(FailureClass::Crash, code::PANIC, message) }
+            .into();
     }
     let (code, what) = if let Some(panic) = &guest.panic {
-        ("panic", format!("the handler panicked: {}", panic.message))
+        (code::PANIC, format!("the handler panicked: {}", panic.message))
     } else if let Some(exit) = error.downcast_ref::<I32Exit>() {
-        ("exited", format!("the handler exited with status {}", exit.0))
+        (code::EXITED, format!("the handler exited with status {}", exit.0))
     } else if let Some(trap) = error.downcast_ref::<Trap>() {
-        let code = if *trap == Trap::StackOverflow { "stack-overflow" } else { "trap" };
+        let code = if *trap == Trap::StackOverflow { code::STACK_OVERFLOW } else { code::TRAP };
         let trap = trap.to_string();
         (code, format!("the handler crashed: {}", trap.trim_start_matches("wasm trap: ")))
     } else {
-        ("trap", format!("the handler crashed: {}", error.root_cause()))
+        (code::TRAP, format!("the handler crashed: {}", error.root_cause()))
     };
     let message = format!("{}{}", cut(&what, MESSAGE_BYTES_MAX), place(error));
     Failure::new(FailureClass::Crash, code, message).into()
@@ -232,7 +230,7 @@ fn after_denial(ending: Ending, guest: &Guest) -> Ending {
         Denial::NotGranted(why) => {
             failure.message = format!("{why} (the handler: {own})");
             if failure.class == FailureClass::Retryable {
-                failure.code = "not-granted".to_owned();
+                failure.code = code::NOT_GRANTED.to_owned();
             }
         }
         Denial::Limit(code, why) => {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use taskloom_core::attempt::AttemptUse;
-use taskloom_core::failure::{Failure, FailureClass};
+use taskloom_core::failure::{Failure, FailureClass, code};
 use taskloom_core::schema::{Schema, join};
 use tokio::runtime::Handle;
 use wasmtime::{Engine, Store, UpdateDeadline};
@@ -46,7 +46,7 @@ pub(crate) async fn perform(stage: &Stage, plugin: &Plugin, call: Call) -> CallR
     usage.input_bytes = call.input.len() as u64;
     let Some(offer) = plugin.offers.get(&call.task_type) else {
         let message = format!("plugin `{}` offers no `{}`", plugin.name(), call.task_type);
-        let failure = Failure::new(FailureClass::Permanent, "unknown-task-type", message);
+        let failure = Failure::new(FailureClass::Permanent, code::UNKNOWN_TASK_TYPE, message);
         return CallReport::new(failure.into(), usage);
     };
     if let Err(ending) = check_input(&call, &offer.schemas.input) {
@@ -186,11 +186,11 @@ fn check_input(call: &Call, schema: &Schema) -> Result<(), Ending> {
     let (bytes, most) = (call.input.len() as u64, call.limits.input_bytes);
     if bytes > most {
         let message = format!("the input has {bytes} bytes; at most {most} are allowed");
-        return Err(ending::limit("input-too-large", message));
+        return Err(ending::limit(code::INPUT_TOO_LARGE, message));
     }
     let invalid = |message: String| {
         let message = format!("the input is wrong: {message}");
-        Err(Failure::new(FailureClass::Permanent, "invalid-input", message).into())
+        Err(Failure::new(FailureClass::Permanent, code::INVALID_INPUT, message).into())
     };
     let value: Value = match serde_json::from_str(&call.input) {
         Ok(value) => value,

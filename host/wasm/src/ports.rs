@@ -10,6 +10,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::call::CallIdentity;
+use taskloom_core::failure::code;
 
 /// Where secrets and models are. The default has neither.
 #[derive(Clone)]
@@ -175,7 +176,7 @@ impl Models for Nothing {
     fn complete(&self, _request: ModelRequest) -> ModelFuture<'_> {
         Box::pin(std::future::ready(Err(ModelFailure {
             retry: ModelRetry::Never,
-            code: "ai-not-configured".to_owned(),
+            code: code::AI_NOT_CONFIGURED.to_owned(),
             message: "no model is configured on this host; task types that ask models cannot run \
                       on it"
                 .to_owned(),

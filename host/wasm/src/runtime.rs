@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use taskloom_connectors::egress::{Bounds, Egress, EgressError};
 use taskloom_core::attempt::{AttemptUse, ReleaseReason};
-use taskloom_core::failure::{Failure, FailureClass};
+use taskloom_core::failure::{Failure, FailureClass, code};
 use taskloom_core::id::{PluginName, TaskType};
 use taskloom_core::plugin::{LimitsWish, ResourceClass};
 use tokio::runtime::Handle;
@@ -222,7 +222,7 @@ impl Runtime {
             Ok(report) => report,
             Err(error) if error.is_panic() => {
                 let message = "the host itself failed during the call; its log says where";
-                let failure = Failure::new(FailureClass::Crash, "host-failure", message);
+                let failure = Failure::new(FailureClass::Crash, code::HOST_FAILURE, message);
                 CallReport::new(failure.into(), AttemptUse::default())
             }
             Err(_) => {

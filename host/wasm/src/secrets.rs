@@ -13,6 +13,7 @@ mod scrub;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use taskloom_core::failure::code;
 use taskloom_core::plugin::{Capability, Effects};
 
 use crate::bindings::taskloom::plugin::secrets::Host;
@@ -127,27 +128,29 @@ impl Host for Guest {
         let parts = Arc::clone(self.parts());
         if let Err(message) = may_hold(&parts, &name) {
             self.notes.refuse(Capability::Secrets, &message);
-            return Ok(Err(failure("not-granted", message)));
+            return Ok(Err(failure(code::NOT_GRANTED, message)));
         }
         let most = self.call.limits.secrets;
         if self.held.count() as u64 >= most {
             let message = format!("an attempt may use {most} secrets");
             self.notes.refuse(Capability::Secrets, &message);
-            return Ok(Err(failure("too-many-secrets", message)));
+            return Ok(Err(failure(code::TOO_MANY_SECRETS, message)));
         }
         // Asked for now, so that a secret that is not there is told before a request is made.
         match read(&parts, &name).await {
             Ok(_) => {}
             Err(problem) => {
                 let code = match problem {
-                    SecretProblem::Unknown(_) => "unknown-secret",
-                    SecretProblem::Unreadable(_) => "secret-unreadable",
+                    SecretProblem::Unknown(_) => code::UNKNOWN_SECRET,
+                    SecretProblem::Unreadable(_) => code::SECRET_UNREADABLE,
                 };
                 return Ok(Err(failure(code, problem.to_string())));
             }
         }
         let held = self.held.hold(&name);
-        Ok(held.map_err(|error| failure("secret-unreadable", format!("no random number: {error}"))))
+        Ok(held.map_err(|error| {
+            failure(code::SECRET_UNREADABLE, format!("no random number: {error}"))
+        }))
     }
 }
 

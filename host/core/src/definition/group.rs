@@ -9,7 +9,7 @@ use super::site::List;
 use super::task::{Role, TaskReader};
 use crate::document::{Step, Table};
 use crate::workflow::{
-    BlockIndex, BodyIndex, Case, Conflicts, Members, Merge, NodeIndex, TaskKind,
+    BlockIndex, BodyIndex, Case, Conflicts, Members, Merge, NodeIndex, TaskKind, by_value,
 };
 
 impl TaskReader<'_> {
@@ -73,14 +73,15 @@ impl TaskReader<'_> {
     ) -> Option<Case> {
         table.require(&["equals", "tasks"]);
         let equals = table.json("equals");
-        let first = equals.as_ref().map(|equals| *known.entry(equals.to_string()).or_insert(place));
+        let key = equals.as_ref().map(|equals| by_value(equals).to_string());
+        let first = key.map(|key| *known.entry(key).or_insert(place));
         if let Some(first) = first.filter(|first| *first != place) {
             let help = Some(format!("cases[{first}] has the same value, and goes first"));
             table.report(&[Step::Key("equals")], "duplicate-case", "it never runs", help);
         }
         let block = self.read_block(table, "tasks", Some(node), List::Case(place), Role::Once);
         self.read_output(table, node, block, ("output", Some(place)));
-        Some(Case { equals: equals?, block })
+        Some(Case::new(&equals?, block))
     }
 
     pub(super) fn read_group(

@@ -176,7 +176,7 @@ fn reads_params_alone(expression: &Expression) -> bool {
 
 fn evaluate(expression: &Expression, params: &Value) -> Result<Value, SyntaxError> {
     let scope = Scope { params: params.clone(), ..Scope::default() };
-    expression.evaluate(&scope).map_err(|error| SyntaxError::new(0, error.0))
+    expression.evaluate(&scope).map_err(|error| SyntaxError::new(0, error.to_string()))
 }
 
 /// The value with every `${` in its texts escaped.

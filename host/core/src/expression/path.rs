@@ -285,15 +285,23 @@ impl fmt::Display for Path {
             Root::Event => f.write_str("event")?,
             Root::Params => f.write_str("params")?,
         }
-        for step in &self.steps {
-            match step {
-                PathStep::Item(place) => write!(f, "[{place}]")?,
-                PathStep::Key(key) if is_word(key) => write!(f, ".{key}")?,
-                PathStep::Key(key) => write!(f, "[{key:?}]")?,
-            }
-        }
-        Ok(())
+        write_steps(f, &self.steps)
     }
+}
+
+/// Writes steps as they follow a name: `.key`, `["odd key"]`, `[3]`.
+///
+/// # Errors
+/// When nothing can be written.
+pub fn write_steps(to: &mut impl fmt::Write, steps: &[PathStep]) -> fmt::Result {
+    for step in steps {
+        match step {
+            PathStep::Item(place) => write!(to, "[{place}]")?,
+            PathStep::Key(key) if is_word(key) => write!(to, ".{key}")?,
+            PathStep::Key(key) => write!(to, "[{key:?}]")?,
+        }
+    }
+    Ok(())
 }
 
 /// What kind of value it is, with its article.

@@ -91,7 +91,8 @@ impl Template {
     /// Its value.
     ///
     /// # Errors
-    /// When an expression fails, or the value exceeds [`RESULT_BYTES_MAX`].
+    /// When an expression fails, or the value exceeds [`RESULT_BYTES_MAX`]; the error says where in
+    /// the template.
     pub fn evaluate(&self, scope: &Scope) -> Result<Value, EvaluationError> {
         let mut room = RESULT_BYTES_MAX;
         self.0.node.evaluate(scope, &mut room)
@@ -114,7 +115,7 @@ impl Node {
     fn evaluate(&self, scope: &Scope, room: &mut u64) -> Result<Value, EvaluationError> {
         match self {
             Self::Constant(value) => {
-                value::pay_json(value, room).map_err(EvaluationError)?;
+                value::pay_json(value, room).map_err(EvaluationError::without_expression)?;
                 Ok(value.clone())
             }
             Self::Whole(expression) => expression.evaluate_within(scope, room),
@@ -130,11 +131,20 @@ impl Node {
                 }
                 Ok(Value::String(text))
             }
-            Self::List(nodes) => nodes.iter().map(|node| node.evaluate(scope, room)).collect(),
+            Self::List(nodes) => {
+                let mut list = Vec::with_capacity(nodes.len());
+                for (place, node) in nodes.iter().enumerate() {
+                    let value = node.evaluate(scope, room);
+                    list.push(value.map_err(|error| error.inside(PathStep::Item(place)))?);
+                }
+                Ok(Value::Array(list))
+            }
             Self::Object(entries) => {
                 let mut object = Map::new();
                 for (key, node) in entries {
-                    object.insert(key.clone(), node.evaluate(scope, room)?);
+                    let value = node.evaluate(scope, room);
+                    let value = value.map_err(|error| error.inside(PathStep::Key(key.clone())))?;
+                    object.insert(key.clone(), value);
                 }
                 Ok(Value::Object(object))
             }

@@ -539,3 +539,18 @@ proptest! {
         let _ = Template::parse(&Value::from(format!("a ${{{text}}} b")));
     }
 }
+
+#[test]
+fn a_failure_tells_its_place_and_the_types_of_the_values() {
+    let value = json!({ "values": { "odd key": ["x", "n=${input.n + input.text}"] } });
+    let template = Template::parse(&value).expect("a template");
+    let error = template.evaluate(&scope()).expect_err("it cannot be added");
+    assert_eq!(error.place("input"), r#"input.values["odd key"][1]"#);
+    assert_eq!(error.expression.as_deref(), Some("input.n + input.text"));
+    let types = [("input.n", "a number"), ("input.text", "a string")];
+    assert_eq!(error.types, types.map(|(path, kind)| (path.to_owned(), kind)));
+    let bare = Expression::parse("tasks.skipped.output.x").expect("an expression");
+    let error = bare.evaluate(&scope()).expect_err("it is not there");
+    assert_eq!(error.place("run_if"), "run_if");
+    assert_eq!(error.types, [("tasks.skipped.output.x".to_owned(), "nothing")]);
+}

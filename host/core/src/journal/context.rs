@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::StreamEvent;
-use crate::id::{RunId, TaskId};
+use crate::id::{Digest, RunId, TaskId};
 use crate::payload::PayloadRef;
 use crate::time::Timestamp;
 
@@ -65,6 +65,12 @@ impl StreamEvent for ContextEvent {
         match self {
             Self::ContextSet { .. } => "context-set",
             Self::ContextDeleted { .. } => "context-deleted",
+        }
+    }
+    fn texts(&self) -> Vec<Digest> {
+        match self {
+            Self::ContextSet { value, .. } if value.inline.is_none() => vec![value.digest],
+            Self::ContextSet { .. } | Self::ContextDeleted { .. } => Vec::new(),
         }
     }
 }

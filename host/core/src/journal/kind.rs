@@ -1,8 +1,8 @@
 //! What each event of a run is called, which task it is about, and which attempt ended with it.
 
-use super::{RunEvent, StreamEvent};
+use super::{RunEvent, StreamEvent, texts};
 use crate::attempt::AttemptUse;
-use crate::id::TaskId;
+use crate::id::{Digest, TaskId};
 
 impl RunEvent {
     /// Every event's name, in the order of the definition.
@@ -189,5 +189,9 @@ impl RunEvent {
 impl StreamEvent for RunEvent {
     fn kind(&self) -> &'static str {
         Self::kind(self)
+    }
+
+    fn texts(&self) -> Vec<Digest> {
+        texts::of_run(self)
     }
 }

@@ -67,6 +67,13 @@ impl StreamEvent for WorkflowEvent {
             Self::WorkflowSwitched { .. } => "workflow-switched",
         }
     }
+
+    fn texts(&self) -> Vec<Digest> {
+        match self {
+            Self::WorkflowPut { source, .. } => vec![*source],
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl StreamEvent for TemplateEvent {
@@ -74,6 +81,13 @@ impl StreamEvent for TemplateEvent {
         match self {
             Self::TemplatePut { .. } => "template-put",
             Self::TemplateDeleted => "template-deleted",
+        }
+    }
+
+    fn texts(&self) -> Vec<Digest> {
+        match self {
+            Self::TemplatePut { source, .. } => vec![*source],
+            _ => Vec::new(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Answer, ITEMS_MAX, Question, Refusal, RunState, TaskIndex, decision};
 use crate::context::Values;
-use crate::failure::{Failure, FailureClass, Outcome};
+use crate::failure::{Failure, FailureClass, Outcome, code};
 use crate::id::TaskId;
 use crate::journal::{Branch, RunEvent};
 use crate::payload::PayloadRef;
@@ -114,5 +114,5 @@ fn too_many(count: u32) -> Failure {
         "the list has {count} items, and a `for_each` takes at most {ITEMS_MAX}; group them into \
          larger pieces"
     );
-    Failure::new(FailureClass::Limit, "too-many-items", message)
+    Failure::new(FailureClass::Limit, code::TOO_MANY_ITEMS, message)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::apply::elsewhere;
 use super::closing::Phase;
 use super::{Finish, FrameIndex, Role, RunState, SectionIndex, Stop, TaskStatus};
-use crate::failure::{Failure, FailureClass, Outcome};
+use crate::failure::{Failure, FailureClass, Outcome, code};
 use crate::id::TaskId;
 use crate::journal::{Reused, RunEvent};
 use crate::time::Timestamp;
@@ -23,13 +23,13 @@ impl RunState {
                 _ => return Err(format!("it does not keep version {from} of `{plugin}`")),
             },
             RunEvent::CancelRequested { reason } => {
-                let failure = Failure::new(FailureClass::Cancelled, "run-cancelled", reason);
+                let failure = Failure::new(FailureClass::Cancelled, code::RUN_CANCELLED, reason);
                 self.stop_all(Outcome::Cancelled, failure);
             }
             RunEvent::RunTimedOut => {
                 let limit = self.workflow.config.timeout.unwrap_or_default();
                 let message = format!("the run took longer than its timeout of {limit:?}");
-                let failure = Failure::new(FailureClass::Timeout, "run-timeout", message);
+                let failure = Failure::new(FailureClass::Timeout, code::RUN_TIMEOUT, message);
                 self.stop_all(Outcome::TimedOut, failure);
             }
             RunEvent::ReuseOffered { task, reused, writes } => {

@@ -8,7 +8,7 @@ use super::{
     GroupState, Halt, Question, Role, RunState, TaskIndex, TaskResult, TaskStatus, TaskStop,
     WaitFor,
 };
-use crate::failure::{Failure, FailureClass, Outcome};
+use crate::failure::{Failure, FailureClass, Outcome, code};
 use crate::journal::{Reused, RunEvent};
 use crate::payload::PayloadRef;
 use crate::time::Timestamp;
@@ -270,16 +270,16 @@ impl RunState {
     pub(super) fn task_failed(&self, index: TaskIndex, failure: Option<&Failure>) -> Failure {
         let id = &self.task(index).id;
         match failure {
-            Some(failure) if failure.code == TASK_FAILED => failure.clone(),
+            Some(failure) if failure.code == code::TASK_FAILED => failure.clone(),
             Some(failure) => Failure {
-                code: TASK_FAILED.to_owned(),
+                code: code::TASK_FAILED.to_owned(),
                 message: format!("task `{id}` failed: {}: {}", failure.code, failure.message),
                 class: failure.class,
                 details: Some(serde_json::json!({ "task": id.as_str(), "code": failure.code })),
             },
             None => {
                 let message = format!("task `{id}` was cancelled");
-                Failure::new(FailureClass::Cancelled, TASK_FAILED, message)
+                Failure::new(FailureClass::Cancelled, code::TASK_FAILED, message)
             }
         }
     }
@@ -289,9 +289,6 @@ impl RunState {
 fn is_done(status: TaskStatus) -> bool {
     matches!(status, TaskStatus::Waiting(WaitFor::Child) | TaskStatus::Asked(Question::Writes))
 }
-
-/// The code of a failure that is another task's.
-const TASK_FAILED: &str = "task-failed";
 
 struct TaskPlace {
     node: crate::workflow::NodeIndex,

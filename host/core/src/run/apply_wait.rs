@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::apply::elsewhere;
 use super::{Child, Question, RunState, TaskIndex, TaskStatus, WaitFor};
-use crate::failure::{Failure, FailureClass, Outcome};
+use crate::failure::{Failure, FailureClass, Outcome, code};
 use crate::id::TaskId;
 use crate::journal::RunEvent;
 use crate::payload::PayloadRef;
@@ -128,7 +128,7 @@ impl RunState {
         } else {
             let said = said.unwrap_or("nobody answered in time");
             let message = format!("it was rejected: {said}");
-            self.set_failure(index, Failure::new(FailureClass::Permanent, "rejected", message));
+            self.set_failure(index, Failure::new(FailureClass::Permanent, code::REJECTED, message));
             self.end_task(index, Outcome::Failed, at);
         }
         Ok(())
@@ -155,7 +155,7 @@ impl RunState {
         let message = format!("run `{run}` ended as {}: {why}", outcome.as_str());
         let class = failure.map_or(FailureClass::Permanent, |failure| failure.class);
         let details = failure.and_then(|failure| serde_json::to_value(failure).ok());
-        let failure = Failure { details, ..Failure::new(class, "child-failed", message) };
+        let failure = Failure { details, ..Failure::new(class, code::CHILD_FAILED, message) };
         self.set_failure(index, failure);
         self.end_task(index, Outcome::Failed, at);
     }

@@ -5,16 +5,13 @@ use std::time::Duration;
 use super::command::{AttemptResult, LossLimits};
 use super::{Halt, Refusal, RunState, TaskIndex, TaskStatus};
 use crate::attempt::{AttemptEnd, ReleaseReason};
-use crate::failure::{Failure, FailureClass, Next};
+use crate::failure::{Failure, FailureClass, Next, code};
 use crate::journal::RunEvent;
 use crate::retry::Failed;
 use crate::time::Timestamp;
 
 /// How long a task waits that the host had no room for.
 const BUSY_WAIT: Duration = Duration::from_millis(100);
-
-/// The code of a failure that ends a task which waited for a slot too long: it is not tried again.
-pub(super) const QUEUE_TIMEOUT: &str = "queue-timeout";
 
 /// What the result of an attempt means.
 pub(super) fn attempt_ended(
@@ -80,7 +77,7 @@ fn next_after(
     now: Timestamp,
     random: f64,
 ) -> Next {
-    if !may_go_on(state, index) || failure.code == QUEUE_TIMEOUT {
+    if !may_go_on(state, index) || failure.code == code::QUEUE_TIMEOUT {
         return Next::GiveUp;
     }
     let task = state.task(index);
@@ -141,7 +138,7 @@ fn lost(
         "the host died while it owned the attempt ({losses} of at most {limit} times{})",
         if was_started { "" } else { " before the handler was started" }
     );
-    let failure = Failure::new(FailureClass::Lost, "host-lost", message);
+    let failure = Failure::new(FailureClass::Lost, code::HOST_LOST, message);
     let next = if losses > limit || !may_go_on(state, index) {
         Next::GiveUp
     } else if was_started && losses > 1 {
@@ -173,6 +170,6 @@ fn stop_reason(state: &RunState, index: TaskIndex) -> Option<Failure> {
     }
     let own = state.task(index).stop.as_ref().map(|stop| stop.failure.clone());
     let of_run = || state.stop.as_ref().map(|stop| stop.failure.clone());
-    let cancelled = || Failure::new(FailureClass::Cancelled, "stopped", "it was stopped");
+    let cancelled = || Failure::new(FailureClass::Cancelled, code::STOPPED, "it was stopped");
     Some(own.or_else(of_run).unwrap_or_else(cancelled))
 }

@@ -7,7 +7,7 @@
 //! ```
 
 use super::{RunState, SectionIndex, TaskIndex};
-use crate::failure::{Failure, FailureClass, Outcome};
+use crate::failure::{Failure, FailureClass, Outcome, code};
 use crate::id::TaskId;
 use crate::time::Timestamp;
 
@@ -91,7 +91,7 @@ impl RunState {
             let message = format!("`finally` failed: {}", first.message);
             let details = first.details.clone();
             let failure =
-                Failure { details, ..Failure::new(first.class, "finally-failed", message) };
+                Failure { details, ..Failure::new(first.class, code::FINALLY_FAILED, message) };
             return Some((Outcome::Failed, failure));
         };
         if !later.is_empty() {
@@ -127,7 +127,7 @@ impl RunState {
         if self.closing.overdue {
             let limit = self.workflow.config.finally_timeout;
             let message = format!("compensation and `finally` took longer than {limit:?}");
-            let failure = Failure::new(FailureClass::Timeout, "finally-timeout", message);
+            let failure = Failure::new(FailureClass::Timeout, code::FINALLY_TIMEOUT, message);
             failures.push(("finally".to_owned(), failure));
         }
         failures

@@ -13,7 +13,7 @@ use super::{RunState, TaskIndex, TaskStatus, WaitFor};
 use crate::context::{
     CONTEXT_BYTES_MAX, CONTEXT_NAMES_MAX, ContextMerge, Values, WRITTEN_BYTES_MAX, entry_bytes,
 };
-use crate::failure::{Failure, FailureClass};
+use crate::failure::{Failure, FailureClass, code};
 use crate::id::{ContextName, TaskId};
 use crate::journal::RunEvent;
 use crate::payload::PayloadRef;
@@ -139,7 +139,7 @@ impl ContextState {
             return None;
         };
         let message = format!("{what}; set what other tasks read, and return the rest as output");
-        Some(Failure::new(FailureClass::Limit, "context-too-large", message))
+        Some(Failure::new(FailureClass::Limit, code::CONTEXT_TOO_LARGE, message))
     }
 
     fn conflict(&self, name: &str) -> Failure {
@@ -150,7 +150,7 @@ impl ContextState {
              another `context_merge` in `[config]`"
         );
         let details = serde_json::json!({ "name": name, "task": before });
-        let failure = Failure::new(FailureClass::Permanent, "context-conflict", message);
+        let failure = Failure::new(FailureClass::Permanent, code::CONTEXT_CONFLICT, message);
         Failure { details: Some(details), ..failure }
     }
 

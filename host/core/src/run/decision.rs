@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Refusal, RunState, TaskIndex, TaskStatus, WaitFor};
 use crate::document::clip;
-use crate::failure::{Failure, FailureClass};
+use crate::failure::{Failure, FailureClass, code};
 use crate::id::{OptionId, TaskId};
 use crate::journal::{DecidedBy, RunEvent};
 use crate::payload::PayloadRef;
@@ -163,7 +163,7 @@ pub(super) fn late(task: TaskId, decision: &Decision) -> RunEvent {
         }
         Fallback::Person { late: None, .. } | Fallback::Option(_) => {
             let message = "nobody chose in time";
-            let failure = Failure::new(FailureClass::Timeout, "approval-timeout", message);
+            let failure = Failure::new(FailureClass::Timeout, code::APPROVAL_TIMEOUT, message);
             RunEvent::TaskTimedOut { task, failure }
         }
     }

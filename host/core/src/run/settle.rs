@@ -3,7 +3,7 @@
 
 use super::planner::Ledger;
 use super::{IllegalEvent, Phase, Role, SectionIndex, TaskIndex, TaskStatus, WaitFor};
-use crate::failure::{Failure, FailureClass, Outcome};
+use crate::failure::{Failure, FailureClass, Outcome, code};
 use crate::journal::{Reused, RunEvent};
 use crate::workflow::{TaskKind, WaitUntil};
 
@@ -113,7 +113,7 @@ impl Ledger<'_> {
                 _ if run_stops || state.stop.is_some() => {}
                 _ => {
                     let message = "what it is in goes on without it";
-                    let failure = Failure::new(FailureClass::Cancelled, "not-needed", message);
+                    let failure = Failure::new(FailureClass::Cancelled, code::NOT_NEEDED, message);
                     let (task, outcome) = (state.id.clone(), Outcome::Cancelled);
                     self.push(RunEvent::TaskStopRequested { task, outcome, failure })?;
                 }

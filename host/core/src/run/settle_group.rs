@@ -3,7 +3,7 @@
 
 use super::planner::Ledger;
 use super::{GroupState, IllegalEvent, Question, Role, SectionIndex, TaskIndex, TaskStatus};
-use crate::failure::{Failure, FailureClass, Outcome};
+use crate::failure::{Failure, FailureClass, Outcome, code};
 use crate::journal::{Branch, RunEvent};
 use crate::payload::PayloadRef;
 use crate::workflow::{BlockIndex, Members, Merge, TaskKind};
@@ -205,7 +205,11 @@ impl Ledger<'_> {
                     }
                     (failure, _) => {
                         let lost = || {
-                            Failure::new(FailureClass::Permanent, "not-reduced", "it has no output")
+                            Failure::new(
+                                FailureClass::Permanent,
+                                code::NOT_REDUCED,
+                                "it has no output",
+                            )
                         };
                         RunEvent::TaskFailed { task, failure: failure.unwrap_or_else(lost) }
                     }
@@ -230,7 +234,8 @@ impl Ledger<'_> {
 
 fn failed_parallel(group: &GroupState, merge: &Merge) -> Failure {
     let (Some(needed), first) = (merge.needed(), group.failure.clone()) else {
-        let unknown = || Failure::new(FailureClass::Permanent, "member-failed", "a member failed");
+        let unknown =
+            || Failure::new(FailureClass::Permanent, code::MEMBER_FAILED, "a member failed");
         return group.failure.clone().unwrap_or_else(unknown);
     };
     let why = first.as_ref().map(|f| format!("; the first failure: {}", f.message));
@@ -241,5 +246,5 @@ fn failed_parallel(group: &GroupState, merge: &Merge) -> Failure {
         why.unwrap_or_default()
     );
     let class = first.map_or(FailureClass::Permanent, |failure| failure.class);
-    Failure::new(class, "too-few-succeeded", message)
+    Failure::new(class, code::TOO_FEW_SUCCEEDED, message)
 }

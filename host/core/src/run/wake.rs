@@ -1,11 +1,10 @@
 //! Decides what happens to a task when one of its times has come.
 
-use super::attempts::QUEUE_TIMEOUT;
 use super::steer::approval_output;
 use super::{
     Command, Effect, Refusal, RunState, StopReason, TaskIndex, TaskStatus, Timer, WaitFor, decision,
 };
-use crate::failure::{Failure, FailureClass, Outcome};
+use crate::failure::{Failure, FailureClass, Outcome, code};
 use crate::journal::RunEvent;
 use crate::payload::PayloadRef;
 use crate::time::Timestamp;
@@ -26,7 +25,7 @@ pub(super) fn wake(
     match timer {
         Timer::Backoff => Ok(vec![RunEvent::BackoffElapsed { task }]),
         Timer::Queue if state.task(index).status == TaskStatus::Ready => {
-            let failure = late(state, index, QUEUE_TIMEOUT, "queue_timeout");
+            let failure = late(state, index, code::QUEUE_TIMEOUT, "queue_timeout");
             Ok(vec![RunEvent::TaskTimedOut { task, failure }])
         }
         // The host knows whether the handler was started; see `effect_at_once`.
@@ -55,7 +54,7 @@ fn total(state: &RunState, index: TaskIndex) -> Result<Vec<RunEvent>, Refusal> {
     if state.is_stopped(index) {
         return Err(state.not_now(index));
     }
-    let failure = late(state, index, "total-timeout", "total_timeout");
+    let failure = late(state, index, code::TOTAL_TIMEOUT, "total_timeout");
     let quiet = state.task(index).group.as_ref().is_some_and(|group| group.is_quiet());
     if state.task(index).status.is_idle() || quiet {
         return Ok(vec![RunEvent::TaskTimedOut { task, failure }]);
@@ -66,7 +65,7 @@ fn total(state: &RunState, index: TaskIndex) -> Result<Vec<RunEvent>, Refusal> {
 
 fn late(state: &RunState, index: TaskIndex, code: &str, key: &str) -> Failure {
     let timeouts = state.definition(index).timeouts;
-    let limit = if code == QUEUE_TIMEOUT { timeouts.queue } else { timeouts.total };
+    let limit = if code == code::QUEUE_TIMEOUT { timeouts.queue } else { timeouts.total };
     let message = format!("it took longer than its {key} of {:?}", limit.unwrap_or_default());
     Failure::new(FailureClass::Timeout, code, message)
 }
@@ -85,7 +84,7 @@ fn waited(state: &RunState, index: TaskIndex) -> RunEvent {
             OnTimeout::Fail => {
                 let limit = wait.timeout.unwrap_or_default();
                 let message = format!("signal `{name}` did not come within {limit:?}");
-                let failure = Failure::new(FailureClass::Timeout, "signal-timeout", message);
+                let failure = Failure::new(FailureClass::Timeout, code::SIGNAL_TIMEOUT, message);
                 RunEvent::TaskTimedOut { task, failure }
             }
         },
@@ -107,7 +106,7 @@ fn unanswered(state: &RunState, index: TaskIndex) -> RunEvent {
         TaskKind::Decision(decision) => decision::late(task, decision),
         _ => {
             let message = "nobody answered in time";
-            let failure = Failure::new(FailureClass::Timeout, "approval-timeout", message);
+            let failure = Failure::new(FailureClass::Timeout, code::APPROVAL_TIMEOUT, message);
             RunEvent::TaskTimedOut { task, failure }
         }
     }

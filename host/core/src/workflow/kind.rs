@@ -60,10 +60,52 @@ pub enum TaskKind {
 /// One case of a `switch`.
 #[derive(Debug)]
 pub struct Case {
-    /// The value that chooses it.
-    pub equals: Value,
+    /// The value that chooses it, with whole numbers as integers.
+    equals: Value,
     /// What runs then.
     pub block: BlockIndex,
+}
+
+impl Case {
+    /// A case for a value.
+    pub fn new(equals: &Value, block: BlockIndex) -> Self {
+        Self { equals: by_value(equals), block }
+    }
+
+    /// The first of some cases that a value chooses. Numbers are equal by value: `1` is `1.0`.
+    pub fn chosen_by(value: &Value, cases: &[Self]) -> Option<usize> {
+        let value = by_value(value);
+        cases.iter().position(|case| case.equals == value)
+    }
+}
+
+/// The same value with each whole number as an integer, however it was written.
+pub(crate) fn by_value(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => whole(number).unwrap_or_else(|| value.clone()),
+        Value::Array(items) => items.iter().map(by_value).collect(),
+        Value::Object(entries) => {
+            let entries = entries.iter().map(|(key, value)| (key.clone(), by_value(value)));
+            Value::Object(entries.collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// A floating-point number as the integer that it is, if it is one of 64 bits.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the range is checked, and the result is whole"
+)]
+fn whole(number: &serde_json::Number) -> Option<Value> {
+    let float = number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0)?;
+    // The first one beyond each range is a power of two, which is exact.
+    let (signed, unsigned) = (9_223_372_036_854_775_808.0, 18_446_744_073_709_551_616.0);
+    match float {
+        _ if float >= -signed && float < signed => Some((float as i64).into()),
+        _ if float >= signed && float < unsigned => Some((float as u64).into()),
+        _ => None,
+    }
 }
 
 /// The most items of one `for_each`. Items are taken up a few at a time, so the list costs only its
@@ -122,7 +164,7 @@ pub enum Conflicts {
     First,
     /// The last one wins.
     Last,
-    /// The merge fails, and names the key and both sources.
+    /// The merge fails, and names the key and the member that differs from those before it.
     Fail,
 }
 
@@ -252,5 +294,33 @@ impl TaskKind {
             | Self::Approval(_)
             | Self::Workflow(_) => Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn numbers_choose_a_case_by_their_value() {
+        let cases = [json!(1), json!({ "n": [2.0, 0.5] }), json!(u64::MAX), json!("1")];
+        let cases = cases.map(|equals| Case::new(&equals, BlockIndex::ROOT));
+        let chosen = |value: Value| Case::chosen_by(&value, &cases);
+        assert_eq!(
+            (chosen(json!(1)), chosen(json!(1.0)), chosen(json!(1.5))),
+            (Some(0), Some(0), None)
+        );
+        assert_eq!(chosen(json!({ "n": [2, 0.5] })), Some(1));
+        assert_eq!((chosen(json!(u64::MAX)), chosen(json!(u64::MAX - 1))), (Some(2), None));
+        // The nearest floating-point number is another one.
+        assert_eq!(chosen(json!(18_446_744_073_709_551_615.0)), None);
+        assert_eq!(
+            (chosen(json!("1")), chosen(json!(true)), chosen(json!(null))),
+            (Some(3), None, None)
+        );
+        assert_eq!(by_value(&json!(-0.0)), json!(0));
+        assert_eq!(by_value(&json!(1e300)), json!(1e300));
     }
 }

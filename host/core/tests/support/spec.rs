@@ -297,7 +297,7 @@ fn switch(words: &Words, blocks: &[BlockIndex]) -> TaskKind {
         Some((last, cases)) if words.has("default") => (cases, Some(*last)),
         _ => (blocks, None),
     };
-    let case = |(n, block): (usize, &BlockIndex)| Case { equals: n.into(), block: *block };
+    let case = |(n, block): (usize, &BlockIndex)| Case::new(&n.into(), *block);
     TaskKind::Switch { on: truth(), cases: cases.iter().enumerate().map(case).collect(), default }
 }
 

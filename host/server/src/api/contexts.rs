@@ -7,6 +7,7 @@ use axum::extract::{Path, Request, State};
 use http::header::{ETAG, IF_MATCH};
 use http::{HeaderMap, HeaderName, StatusCode};
 use serde::Deserialize;
+use taskloom_core::context::SHARED_BYTES_MAX;
 use taskloom_core::id::ContextName;
 use taskloom_core::journal::ContextEvent;
 use utoipa::IntoParams;
@@ -18,7 +19,7 @@ use super::types::{
     ProblemDetails, SetContext, SharedChange, SharedContext, SharedContextPage,
     SharedContextSummary, SharedHistory,
 };
-use crate::contexts::{Contexts, Shared, WriteError};
+use crate::contexts::{Contexts, Excess, Shared, WriteError};
 
 /// Changes of a page of a history when the caller does not say; each comes with its value.
 const CHANGES: usize = 20;
@@ -165,6 +166,7 @@ pub(crate) async fn history(
     responses(
         (status = 200, body = SharedContext),
         (status = 412, description = "Somebody has changed it", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 413, description = "The body, or the context, is too large", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 422, description = "A name or values that do not fit", body = ProblemDetails, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn set(
@@ -271,7 +273,12 @@ fn of_write(name: &str, error: WriteError) -> ApiError {
             "shared context `{name}` is at \"{found}\" by now, since somebody else has changed it; read it, \
              and send `if-match: \"{found}\"` if you still want to change it"
         )),
-        WriteError::TooLarge(why) => ApiError::InvalidBody(format!("values: {why}")),
+        WriteError::TooLarge(Excess::Bytes(bytes)) => {
+            ApiError::ContextTooLarge { bytes, limit: SHARED_BYTES_MAX }
+        }
+        error @ WriteError::TooLarge(Excess::Names(_)) => {
+            ApiError::InvalidBody(format!("values: {error}"))
+        }
         WriteError::Unreadable(why) => ApiError::Internal(format!("context {name}: {why}")),
     }
 }

@@ -49,6 +49,14 @@ pub enum ApiError {
         /// How long it may take.
         longest: Duration,
     },
+    /// The context of a run, or one that runs share, does not fit the limit of the format.
+    #[error("the context has {bytes} bytes, and the limit is {limit}; leave out what nobody reads")]
+    ContextTooLarge {
+        /// Its bytes of JSON.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// The body is of a type that is not read here.
     #[error("a body of type `{found}` is not read here; send `content-type: {expected}`")]
     UnsupportedMediaType {
@@ -286,6 +294,9 @@ impl ApiError {
                 Kind(S::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large")
             }
             Self::BodyTimeout { .. } => Kind(S::REQUEST_TIMEOUT, "body-timeout", "Body too slow"),
+            Self::ContextTooLarge { .. } => {
+                Kind(S::PAYLOAD_TOO_LARGE, "context-too-large", "Context too large")
+            }
             Self::UnsupportedMediaType { .. } => {
                 Kind(S::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type")
             }

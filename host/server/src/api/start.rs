@@ -48,7 +48,7 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
         (status = 400, description = "Malformed JSON or header", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 404, description = "Unknown workflow", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 409, description = "The workflow cannot run with the plugins that are loaded, or its concurrency key is busy and refuses", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 413, description = "The body, or the context, is too large", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 415, description = "The body is not JSON", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 422, description = "The input does not fit, gives no concurrency key, or the idempotency key belongs to another request", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 429, description = "The host is full", body = ProblemDetails, content_type = "application/problem+json"),
@@ -184,6 +184,10 @@ fn context_text(body: &types::StartRun) -> Option<Arc<str>> {
 }
 
 fn check_context(text: Option<&str>) -> Result<(), ApiError> {
+    let (bytes, limit) = (text.map_or(0, str::len), context::CONTEXT_BYTES_MAX);
+    if bytes > limit {
+        return Err(ApiError::ContextTooLarge { bytes, limit });
+    }
     let violations = text.map(context::violations).unwrap_or_default();
     if violations.is_empty() {
         return Ok(());

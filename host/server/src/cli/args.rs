@@ -11,6 +11,7 @@ mod triggers;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use taskloom_core::document::parse_size;
 
 use crate::config::Sources;
 pub(super) use contexts::*;
@@ -185,6 +186,14 @@ pub(super) struct Doctor {
     /// Print what was found as JSON
     #[arg(long)]
     pub(super) json: bool,
+    /// With less room than this on the disk it is an error, such as `500MiB`
+    #[arg(long, value_name = "SIZE", default_value = "100MiB", value_parser = size)]
+    pub(super) min_free: u64,
+}
+
+/// Reads a size as files have it.
+fn size(text: &str) -> Result<u64, &'static str> {
+    parse_size(text).ok_or("a size is a whole number and a unit, such as `64MiB`")
 }
 
 #[derive(Debug, Args)]

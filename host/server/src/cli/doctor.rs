@@ -13,9 +13,6 @@ use super::output::{print, print_json};
 use super::{Done, Failed};
 use crate::config::Settings;
 
-/// With less free room than this a host is about to stop.
-const FREE_BYTES_MIN: u64 = 100 << 20;
-
 /// With less free room than this somebody should look.
 const FREE_BYTES_LOW: u64 = 1 << 30;
 
@@ -26,7 +23,7 @@ pub(super) fn check(arguments: &Doctor) -> Result<Done, Failed> {
     let folder = config.data.folder;
     let mut found = examine(&folder).map_err(Failed::invalid)?;
     look_at_versions(&config.plugins.folder, &mut found);
-    look_at_disk(&folder, &mut found)?;
+    look_at_disk(&folder, arguments.min_free, &mut found)?;
     if arguments.json {
         print_json(&as_json(&folder, &found))?;
     } else {
@@ -52,17 +49,25 @@ fn look_at_versions(plugins: &Path, found: &mut Examination) {
     }
 }
 
-fn look_at_disk(folder: &Path, found: &mut Examination) -> Result<(), Failed> {
+/// Notes that there is little room, if there is: an error below `min` bytes.
+fn look_at_disk(folder: &Path, min: u64, found: &mut Examination) -> Result<(), Failed> {
     let disk = rustix::fs::statvfs(folder).map_err(std::io::Error::from)?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    if free >= FREE_BYTES_LOW {
-        return Ok(());
+    if let Some(severity) = severity_of(free, min) {
+        let what = format!("the disk has {:.0} MiB left", free as f64 / MIB);
+        let help = "free some space, or lower `retention.bytes_max`";
+        found.add(severity, what, &folder.display().to_string(), help);
     }
-    let severity = if free < FREE_BYTES_MIN { Severity::Error } else { Severity::Warning };
-    let what = format!("the disk has {:.0} MiB left", free as f64 / MIB);
-    let help = "free some space, or lower `retention.bytes_max`";
-    found.add(severity, what, &folder.display().to_string(), help);
     Ok(())
+}
+
+/// How bad it is that the disk has `free` bytes left.
+fn severity_of(free: u64, min: u64) -> Option<Severity> {
+    match free {
+        _ if free < min => Some(Severity::Error),
+        _ if free < FREE_BYTES_LOW => Some(Severity::Warning),
+        _ => None,
+    }
 }
 
 fn as_json(folder: &Path, found: &Examination) -> serde_json::Value {
@@ -100,4 +105,31 @@ fn as_text(folder: &Path, found: &Examination) -> String {
         let _ = writeln!(text, "  {:>10.2} MiB  {name}", *bytes as f64 / MIB);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn little_room_is_a_warning_and_less_an_error() {
+        let min = 100 << 20;
+        assert_eq!(severity_of(FREE_BYTES_LOW, min), None);
+        assert_eq!(severity_of(FREE_BYTES_LOW - 1, min), Some(Severity::Warning));
+        assert_eq!(severity_of(min, min), Some(Severity::Warning));
+        assert_eq!(severity_of(min - 1, min), Some(Severity::Error));
+        assert_eq!(severity_of(0, 0), Some(Severity::Warning));
+        assert_eq!(severity_of(2 << 30, 3 << 30), Some(Severity::Error), "asked for");
+    }
+
+    #[test]
+    fn a_disk_without_room_is_told_with_what_to_do() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut found = Examination::default();
+        assert!(look_at_disk(folder.path(), u64::MAX, &mut found).is_ok());
+        let [finding] = &found.findings[..] else { panic!("{found:?}") };
+        assert_eq!(finding.severity, Severity::Error);
+        assert!(finding.what.starts_with("the disk has ") && finding.what.ends_with(" MiB left"));
+        assert!(!found.is_sound());
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 use taskloom_core::context::{ContextMerge, conflicts};
-use taskloom_core::failure::{Failure, FailureClass};
+use taskloom_core::failure::{Failure, FailureClass, code};
 use taskloom_core::id::{ContextName, RunId};
 use taskloom_core::journal::{Author, ContextEvent};
 use taskloom_core::run::Published;
@@ -108,7 +108,7 @@ impl Contexts {
             }
         }
         let message = format!("shared context `{name}` was changed again and again by others");
-        Err(Failure::new(FailureClass::Retryable, "context-busy", message))
+        Err(Failure::new(FailureClass::Retryable, code::CONTEXT_BUSY, message))
     }
 
     /// The event by which a run has set a context, if it has.
@@ -162,7 +162,7 @@ impl Contexts {
         match too_large(&merged) {
             Some(why) => {
                 let message = format!("shared context `{name}` {why}");
-                Err(Failure::new(FailureClass::Limit, "context-too-large", message))
+                Err(Failure::new(FailureClass::Limit, code::CONTEXT_TOO_LARGE, message))
             }
             None => Ok(merged),
         }
@@ -199,16 +199,16 @@ fn refuse_conflicts(
          in `[context]`",
         conflicts.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
     );
-    Err(Failure::new(FailureClass::Permanent, "context-conflict", message))
+    Err(Failure::new(FailureClass::Permanent, code::CONTEXT_CONFLICT, message))
 }
 
 fn unmerged(name: &ContextName, key: &str, why: &Failure) -> Failure {
     let Failure { code, message, .. } = why;
     let message = format!("`{key}` of shared context `{name}` was not merged: {code}: {message}");
-    Failure::new(why.class, "context-not-merged", message)
+    Failure::new(why.class, code::CONTEXT_NOT_MERGED, message)
 }
 
 fn unwritten(name: &ContextName, error: &WriteError) -> Failure {
     let message = format!("shared context `{name}` cannot be written: {error}");
-    Failure::new(FailureClass::Retryable, "context-unwritten", message)
+    Failure::new(FailureClass::Retryable, code::CONTEXT_UNWRITTEN, message)
 }

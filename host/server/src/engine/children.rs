@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use taskloom_core::context::Values;
-use taskloom_core::failure::{Failure, FailureClass, Outcome};
+use taskloom_core::failure::{Failure, FailureClass, Outcome, code};
 use taskloom_core::id::{RunId, TaskId, WorkflowId};
 use taskloom_core::journal::{Parent, Trigger};
 use taskloom_core::payload::PayloadRef;
@@ -17,8 +17,8 @@ use tokio::sync::oneshot;
 
 use super::concurrency;
 use super::handle::{StartError, StartRun};
-use super::inquiry;
 use super::names::Handed;
+use super::outputs;
 use super::perform::Performer;
 use super::service::{Input, Service};
 use crate::payloads::Kept;
@@ -76,7 +76,8 @@ impl Service {
             let _ = self.command(run, Command::Cancel { reason });
             return;
         }
-        let failure = Failure::new(FailureClass::Cancelled, "cancelled", "it was not under way");
+        let failure =
+            Failure::new(FailureClass::Cancelled, code::CANCELLED, "it was not under way");
         let end = ChildEnd { outcome: Outcome::Cancelled, output: None, failure: Some(failure) };
         self.tell_parent(ChildNews { parent, task, run, end: Some(end), writes: None, kept: None });
     }
@@ -129,9 +130,9 @@ impl ChildNews {
 
     fn refused(child: &ChildStart, error: &StartError) -> Self {
         let code = match error {
-            StartError::KeyBusy { .. } | StartError::KeyOfAncestor(_) => "concurrency-key-busy",
-            StartError::TooDeep => "too-deep",
-            _ => "child-not-started",
+            StartError::KeyBusy { .. } | StartError::KeyOfAncestor(_) => code::CONCURRENCY_KEY_BUSY,
+            StartError::TooDeep => code::TOO_DEEP,
+            _ => code::CHILD_NOT_STARTED,
         };
         Self::failed(child, code, error.to_string())
     }
@@ -163,21 +164,21 @@ impl Performer {
             // It is live and was just started: its end will be told.
             Ok(Some(_)) => return Some(ChildNews::started(child)),
             Err(error) => {
-                return Some(ChildNews::failed(child, "child-unreadable", error.to_string()));
+                return Some(ChildNews::failed(child, code::CHILD_UNREADABLE, error.to_string()));
             }
         }
         let text = match self.payloads().text(&child.input).await {
             Ok(text) => text,
             Err(error) => {
                 let message = error.to_string();
-                return Some(ChildNews::failed(child, "payload-unreadable", message));
+                return Some(ChildNews::failed(child, code::PAYLOAD_UNREADABLE, message));
             }
         };
         let context = match child.context.text(self.payloads()).await {
             Ok(context) => context,
             Err(error) => {
                 let message = error.to_string();
-                return Some(ChildNews::failed(child, "payload-unreadable", message));
+                return Some(ChildNews::failed(child, code::PAYLOAD_UNREADABLE, message));
             }
         };
         let request = match request(child, text, context, workflows) {
@@ -218,8 +219,8 @@ impl Performer {
             failure: finish.failure.clone(),
         };
         if end.outcome == Outcome::Succeeded && end.output.is_none() {
-            let leaves = inquiry::leaves(state, BlockIndex::ROOT, FrameIndex::ROOT);
-            match inquiry::object(&leaves, self.payloads()).await {
+            let leaves = outputs::leaves(state, BlockIndex::ROOT, FrameIndex::ROOT);
+            match outputs::object(&leaves, self.payloads()).await {
                 Ok(object) => {
                     let text = Value::Object(object).to_string();
                     let (output, text) =
@@ -246,22 +247,22 @@ fn request(
 ) -> Result<StartRun, (&'static str, String)> {
     let id = &child.workflow;
     let Some(registered) = workflows.get(id) else {
-        return Err(("unknown-workflow", format!("there is no workflow `{id}`")));
+        return Err((code::UNKNOWN_WORKFLOW, format!("there is no workflow `{id}`")));
     };
     if !registered.enabled() {
-        return Err(("workflow-disabled", format!("workflow `{id}` is switched off")));
+        return Err((code::WORKFLOW_DISABLED, format!("workflow `{id}` is switched off")));
     }
     if let Availability::Unavailable(problems) = workflows.availability(&registered) {
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let message = format!("workflow `{id}` cannot run: {}", problems.join("; "));
-        return Err(("workflow-unavailable", message));
+        return Err((code::WORKFLOW_UNAVAILABLE, message));
     }
     let value: Value = serde_json::from_str(&input).unwrap_or(Value::Null);
     let violations = registered.input_schema.violations(&value);
     if !violations.is_empty() {
         let reasons: Vec<String> = violations.iter().map(ToString::to_string).collect();
         let message = format!("the input does not fit workflow `{id}`: {}", reasons.join("; "));
-        return Err(("invalid-input", message));
+        return Err((code::INVALID_INPUT, message));
     }
     Ok(StartRun {
         definition: Arc::clone(&registered.definition),

@@ -19,18 +19,20 @@ pub(super) fn references_of(decision: &Decision, input: &Template) -> References
     found
 }
 
-/// Whether each option of a decision is open. A rule looks at no more than it needs.
+/// Whether each option of a decision is open; `value_of` is told the place of each expression. A rule looks
+/// at no more than it needs.
 pub(super) fn open(
     decision: &Decision,
-    value_of: impl Fn(&Expression) -> Result<Value, Failure>,
+    value_of: impl Fn(&str, &Expression) -> Result<Value, Failure>,
 ) -> Result<Vec<bool>, Failure> {
     let is_rule = decision.recommend == Recommend::Rule;
     let mut open = Vec::with_capacity(decision.options.len());
     let mut is_found = false;
-    for option in &decision.options {
+    for (place, option) in decision.options.iter().enumerate() {
+        let place = format!("options[{place}].when");
         let holds = match &option.when {
             _ if is_found => false,
-            Some(when) => truth(when, &value_of(when)?)?,
+            Some(when) => truth((&place, when), &value_of(&place, when)?)?,
             None => true,
         };
         is_found |= is_rule && holds && option.when.is_some();

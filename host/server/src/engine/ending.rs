@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use taskloom_core::expression::Template;
-use taskloom_core::failure::{Failure, FailureClass};
+use taskloom_core::expression::{PathStep, Template, write_steps};
+use taskloom_core::failure::{Failure, FailureClass, code};
 use taskloom_core::id::{ContextName, RunId};
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::run::{FrameIndex, Published, RunState};
 use taskloom_core::workflow::{SharedMerge, Workflow};
 
-use super::inquiry::expression_failed;
+use super::fault::expression_failed;
 use super::merging::{MergeTools, TypeMerger, is_stopping};
 use super::names::{Known, Names};
 use crate::contexts::{Contexts, Merger, Publication};
@@ -98,7 +98,7 @@ impl RunEnding {
         let (Some(template), Some(names)) = (&self.workflow.output, &self.output) else {
             return Ok(None);
         };
-        let value = computed(template, names, payloads, known).await?;
+        let value = computed(("output", template), names, payloads, known).await?;
         Ok(Some(payloads.keep(value.to_string()).expect("a JSON value prints as JSON")))
     }
 
@@ -110,12 +110,14 @@ impl RunEnding {
         let mut publications = Vec::with_capacity(self.publishes.len());
         let plans = self.workflow.config.sharing.publishes.iter().zip(&self.publishes);
         for ((name, template), (names, since)) in plans {
-            let Value::Object(values) = computed(template, names, payloads, known).await? else {
+            let key = place_of(name);
+            let computed = computed((&key, template), names, payloads, known).await?;
+            let Value::Object(values) = computed else {
                 let message = format!(
                     "what is published to shared context `{name}` is no object; write \
                      `{{ name = \"${{…}}\" }}`"
                 );
-                return Err(Failure::new(FailureClass::Permanent, "not-an-object", message));
+                return Err(Failure::new(FailureClass::Permanent, code::NOT_AN_OBJECT, message));
             };
             publications.push(Publication { name: name.clone(), since: *since, values });
         }
@@ -133,12 +135,20 @@ async fn publish(
     tokio::task::spawn_blocking(work).await.expect("publishing does not panic")
 }
 
+/// The key of the file that says what is set in a context that runs share.
+fn place_of(name: &ContextName) -> String {
+    let mut key = "context.publish".to_owned();
+    let name = [PathStep::Key(name.to_string())];
+    write_steps(&mut key, &name).expect("a text takes everything");
+    key
+}
+
 async fn computed(
-    template: &Template,
+    (key, template): (&str, &Template),
     names: &Names,
     payloads: &Payloads,
     known: &Known,
 ) -> Result<Value, Failure> {
     let scope = names.read(payloads, known).await?;
-    template.evaluate(&scope).map_err(expression_failed)
+    template.evaluate(&scope).map_err(|error| expression_failed(key, &error))
 }

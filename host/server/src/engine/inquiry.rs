@@ -3,21 +3,22 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use taskloom_core::context::Values;
 use taskloom_core::expression::{Expression, References, Scope, Template};
-use taskloom_core::failure::{Failure, FailureClass};
+use taskloom_core::failure::{Failure, FailureClass, code};
 use taskloom_core::id::RunId;
-use taskloom_core::payload::PayloadRef;
-use taskloom_core::run::{Answer, FrameIndex, Question, Recommended, RunState, TaskIndex};
+use taskloom_core::run::{Answer, Question, Recommended, RunState, TaskIndex};
 use taskloom_core::time::Timestamp;
 use taskloom_core::workflow::{
-    BlockIndex, Conflicts, Members, Merge, NodeIndex, TaskKind, WaitUntil, Workflow,
+    BlockIndex, Case, Members, NodeIndex, TaskKind, WaitUntil, Workflow,
 };
 use uuid::Uuid;
 
 use super::deciding;
-use super::names::{Known, Names, lost_payload};
+use super::fault::{expression_failed, key_of, type_of, wrong_type};
+use super::names::{Known, Names};
+use super::outputs::{Part, leaves, members, merged, object};
 use crate::payloads::{Kept, Payloads};
 
 /// A question with all that is needed to answer it.
@@ -38,12 +39,6 @@ pub(super) struct Answered {
     pub(super) question: Question,
     pub(super) answer: Result<Answer, Failure>,
     pub(super) payloads: Vec<Kept>,
-}
-
-/// A named output: of a task of a block, or of a member of a parallel.
-pub(super) struct Part {
-    name: String,
-    output: Option<PayloadRef>,
 }
 
 impl Inquiry {
@@ -91,31 +86,35 @@ impl Inquiry {
             payload
         };
         let scope = self.names.read(payloads, known).await?;
-        let of = |expression: &Expression| expression.evaluate(&scope).map_err(expression_failed);
-        let value_of = |template: &Template| template.evaluate(&scope).map_err(expression_failed);
+        let key = key_of(task, self.question);
+        let failed = |error| expression_failed(&key, &error);
+        let of = |expression: &Expression| expression.evaluate(&scope).map_err(failed);
+        let value_of = |template: &Template| template.evaluate(&scope).map_err(failed);
         match (self.question, &task.kind) {
             (Question::RunIf, _) => {
                 let expression = task.run_if.as_ref().ok_or_else(|| self.misplaced())?;
-                Ok(Answer::Truth(truth(expression, &of(expression)?)?))
+                Ok(Answer::Truth(truth((&key, expression), &of(expression)?)?))
             }
             (Question::Condition, TaskKind::Branch { condition, .. }) => {
-                Ok(Answer::Truth(truth(condition, &of(condition)?)?))
+                Ok(Answer::Truth(truth((&key, condition), &of(condition)?)?))
             }
             (Question::Selector, TaskKind::Switch { on, cases, .. }) => {
                 let value = of(on)?;
-                let place = cases.iter().position(|case| case.equals == value);
+                let place = Case::chosen_by(&value, cases);
                 Ok(Answer::Case(place.and_then(|place| u32::try_from(place).ok())))
             }
             (Question::Items, TaskKind::Parallel { members: Members::Items { items, .. }, .. }) => {
                 let list = of(items)?;
                 let count = match &list {
                     Value::Array(items) => u32::try_from(items.len()).unwrap_or(u32::MAX),
-                    other => return Err(wrong_type("not-a-list", items, "a list", other)),
+                    other => {
+                        return Err(wrong_type(code::NOT_A_LIST, (&key, items), ("a list", other)));
+                    }
                 };
                 Ok(Answer::Items { items: keep(&list), count })
             }
             (Question::Until, TaskKind::Wait(wait)) => match &wait.until {
-                WaitUntil::Time(expression) => time(expression, &of(expression)?),
+                WaitUntil::Time(expression) => time((&key, expression), &of(expression)?),
                 _ => Err(self.misplaced()),
             },
             (Question::BlockValue { .. } | Question::ItemValue { .. }, _) => {
@@ -136,7 +135,9 @@ impl Inquiry {
                 Ok(Answer::Child { run: RunId::new(Uuid::now_v7()), input })
             }
             (Question::Recommendation, TaskKind::Decision(decision)) => {
-                let open = deciding::open(decision, of)?;
+                let open = deciding::open(decision, |place, when| {
+                    when.evaluate(&scope).map_err(|error| expression_failed(place, &error))
+                })?;
                 let said = decision.recommendation(&open, deciding::output_in(decision, &scope));
                 let input = keep(&value_of(&task.input)?);
                 Ok(Answer::Recommended(Box::new(Recommended { said, open, input })))
@@ -153,7 +154,7 @@ impl Inquiry {
     fn misplaced(&self) -> Failure {
         let id = &self.workflow.task(self.node).id;
         let message = format!("{} was asked of task `{id}`, which has none", self.question);
-        Failure::new(FailureClass::Permanent, "planner-contradiction", message)
+        Failure::new(FailureClass::Permanent, code::PLANNER_CONTRADICTION, message)
     }
 }
 
@@ -193,205 +194,33 @@ fn block_of(workflow: &Workflow, node: NodeIndex, question: Question) -> Option<
     }
 }
 
-/// The outputs of the tasks that nothing in the block depends on.
-pub(super) fn leaves(state: &RunState, block: BlockIndex, frame: FrameIndex) -> Vec<Part> {
-    let workflow = &state.workflow;
-    let nodes = workflow.block(block).tasks.iter();
-    let leaves = nodes.filter(|node| workflow.graph.dependents(**node).is_empty());
-    leaves
-        .map(|node| Part {
-            name: workflow.task(*node).id.to_string(),
-            output: state.task(state.place(frame, *node)).output().cloned(),
-        })
-        .collect()
-}
-
-/// The outputs of the members of a parallel, in their order.
-pub(super) fn members(state: &RunState, group: TaskIndex) -> Vec<Part> {
-    let members = state.members(group).into_iter().enumerate();
-    members
-        .map(|(place, member)| Part {
-            name: match member.task {
-                Some(task) => state.definition(task).id.to_string(),
-                None => format!("item {place}"),
-            },
-            output: member.output.cloned(),
-        })
-        .collect()
-}
-
-/// The object of the outputs that are there, by name.
-pub(super) async fn object(
-    parts: &[Part],
-    payloads: &Payloads,
-) -> Result<Map<String, Value>, Failure> {
-    let mut object = Map::new();
-    for part in parts {
-        if let Some(output) = &part.output {
-            let value = payloads.value(output).await.map_err(lost_payload)?;
-            object.insert(part.name.clone(), value);
-        }
-    }
-    Ok(object)
-}
-
-/// The list of the outputs; `null` for one that is not there, if `all` are asked for.
-pub(super) async fn list(
-    parts: &[Part],
-    all: bool,
-    payloads: &Payloads,
-) -> Result<Vec<Value>, Failure> {
-    let mut list = Vec::with_capacity(parts.len());
-    for part in parts {
-        match &part.output {
-            Some(output) => list.push(payloads.value(output).await.map_err(lost_payload)?),
-            None if all => list.push(Value::Null),
-            None => {}
-        }
-    }
-    Ok(list)
-}
-
-async fn merged(merge: &Merge, parts: &[Part], payloads: &Payloads) -> Result<Value, Failure> {
-    Ok(match merge {
-        Merge::Array | Merge::Reduce { .. } => Value::Array(list(parts, true, payloads).await?),
-        Merge::Object => Value::Object(object(parts, payloads).await?),
-        Merge::Any => Value::Array(list(parts, false, payloads).await?),
-        Merge::Quorum { count } => {
-            let mut outputs = list(parts, false, payloads).await?;
-            outputs.truncate(*count as usize);
-            Value::Array(outputs)
-        }
-        Merge::First => {
-            let outputs = list(parts, false, payloads).await?;
-            outputs.into_iter().next().unwrap_or(Value::Null)
-        }
-        Merge::Deep { conflicts } => {
-            let mut whole = Map::new();
-            for part in parts {
-                let Some(output) = &part.output else { continue };
-                match payloads.value(output).await.map_err(lost_payload)? {
-                    Value::Object(object) => {
-                        merge_into(&mut whole, object, *conflicts, &mut Vec::new(), &part.name)?;
-                    }
-                    other => return Err(no_object(&part.name, &other)),
-                }
-            }
-            Value::Object(whole)
-        }
-    })
-}
-
-/// Merges `from` into `into`, key by key; objects are merged, anything else is replaced or kept.
-fn merge_into(
-    into: &mut Map<String, Value>,
-    from: Map<String, Value>,
-    conflicts: Conflicts,
-    path: &mut Vec<String>,
-    source: &str,
-) -> Result<(), Failure> {
-    for (key, value) in from {
-        path.push(key.clone());
-        match (into.get_mut(&key), value) {
-            (None, value) => {
-                into.insert(key, value);
-            }
-            (Some(Value::Object(before)), Value::Object(object)) => {
-                merge_into(before, object, conflicts, path, source)?;
-            }
-            (Some(before), value) if *before == value => {}
-            (Some(before), value) => match conflicts {
-                Conflicts::First => {}
-                Conflicts::Last => *before = value,
-                Conflicts::Fail => {
-                    let message = format!(
-                        "`{source}` gives another value to `{}` than a member before it; choose \
-                         `conflicts = \"first\"` or `\"last\"`, or give them names of their own",
-                        path.join(".")
-                    );
-                    return Err(Failure::new(FailureClass::Permanent, "merge-conflict", message));
-                }
-            },
-        }
-        path.pop();
-    }
-    Ok(())
-}
-
 /// What a task sets in the context.
 pub(super) fn values_set(set: &Template, scope: &Scope) -> Result<Values, Failure> {
-    match set.evaluate(scope).map_err(expression_failed)? {
+    match set.evaluate(scope).map_err(|error| expression_failed("set", &error))? {
         Value::Object(values) => Ok(Arc::new(values)),
         other => {
             let message =
                 format!("`set` gives {}, and names with values are needed", type_of(&other));
-            Err(Failure::new(FailureClass::Permanent, "not-an-object", message))
+            Err(Failure::new(FailureClass::Permanent, code::NOT_AN_OBJECT, message))
         }
     }
 }
 
-pub(super) fn truth(expression: &Expression, value: &Value) -> Result<bool, Failure> {
+/// Whether a value holds that must be true or false.
+pub(super) fn truth(at: (&str, &Expression), value: &Value) -> Result<bool, Failure> {
     match value {
         Value::Bool(holds) => Ok(*holds),
-        other => Err(wrong_type("not-a-boolean", expression, "true or false", other)),
+        other => Err(wrong_type(code::NOT_A_BOOLEAN, at, ("true or false", other))),
     }
 }
 
-fn time(expression: &Expression, value: &Value) -> Result<Answer, Failure> {
-    let at = match value {
+fn time(at: (&str, &Expression), value: &Value) -> Result<Answer, Failure> {
+    let time = match value {
         Value::Number(ms) => ms.as_i64(),
         Value::String(text) => text.parse::<jiff::Timestamp>().ok().map(|at| at.as_millisecond()),
         _ => None,
     };
     let expected = "a time: an RFC 3339 text or milliseconds since 1970";
-    let at = at.ok_or_else(|| wrong_type("not-a-time", expression, expected, value))?;
-    Ok(Answer::Time(Timestamp::from_ms(at)))
-}
-
-fn wrong_type(code: &str, expression: &Expression, expected: &str, value: &Value) -> Failure {
-    let found = type_of(value);
-    let text = expression.text();
-    let message = format!("`{text}` should be {expected}, and is {found}");
-    let mut failure = Failure::new(FailureClass::Permanent, code, message);
-    failure.details = Some(json!({ "expression": text, "type": found }));
-    failure
-}
-
-fn no_object(source: &str, value: &Value) -> Failure {
-    let message =
-        format!("the output of `{source}` is {}, and a deep merge takes objects", type_of(value));
-    Failure::new(FailureClass::Permanent, "merge-not-an-object", message)
-}
-
-const fn type_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a truth value",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
-}
-
-pub(super) fn expression_failed(error: taskloom_core::expression::EvaluationError) -> Failure {
-    Failure::new(FailureClass::Permanent, "expression-failed", error.to_string())
-}
-
-/// The members of the group that a host-made task reduces, if `task` is such a task.
-pub(super) fn reduced(state: &RunState, task: TaskIndex) -> Option<Vec<Part>> {
-    let owner = state.section_of(task)?.owner?;
-    match &state.definition(owner).kind {
-        TaskKind::Parallel { merge: Merge::Reduce { task: node }, .. }
-            if *node == state.task(task).node =>
-        {
-            Some(members(state, owner))
-        }
-        _ => None,
-    }
-}
-
-/// The input of a task that reduces: `{ items }`.
-pub(super) async fn items_of(parts: &[Part], payloads: &Payloads) -> Result<Value, Failure> {
-    Ok(json!({ "items": list(parts, true, payloads).await? }))
+    let time = time.ok_or_else(|| wrong_type(code::NOT_A_TIME, at, (expected, value)))?;
+    Ok(Answer::Time(Timestamp::from_ms(time)))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use taskloom_core::attempt::AiSpent;
 use taskloom_core::context::Values;
-use taskloom_core::failure::{Failure, FailureClass};
+use taskloom_core::failure::{Failure, FailureClass, code};
 use taskloom_core::id::{RunId, TaskId, WorkflowId};
 use taskloom_core::plugin::{LimitsWish, ResourceClass};
 use taskloom_core::run::RunState;
@@ -99,7 +99,7 @@ impl TypeMerger {
             }
         }
         let message = format!("the host had no room to call `{}`", self.merge.task_type);
-        Err(Failure::new(FailureClass::Retryable, "no-room", message))
+        Err(Failure::new(FailureClass::Retryable, code::NO_ROOM, message))
     }
 
     fn value_of(&self, output: &str) -> Result<Value, Failure> {
@@ -108,7 +108,7 @@ impl TypeMerger {
         value.ok_or_else(|| {
             let (called, key) = (&self.merge.task_type, TypeMerge::VALUE);
             let message = format!("the output of `{called}` has no `{key}`");
-            Failure::new(FailureClass::Permanent, "invalid-output", message)
+            Failure::new(FailureClass::Permanent, code::INVALID_OUTPUT, message)
         })
     }
 
@@ -150,7 +150,7 @@ pub(super) fn is_stopping(failure: &Failure) -> bool {
 }
 
 fn stopping() -> Failure {
-    Failure::new(FailureClass::Cancelled, "shutdown", "the host is stopping")
+    Failure::new(FailureClass::Cancelled, code::SHUTDOWN, "the host is stopping")
 }
 
 /// Puts what a handler says while it merges into the host's log: it belongs to no task.

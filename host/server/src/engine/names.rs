@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Value, json};
 use taskloom_core::context::Values;
 use taskloom_core::expression::{Item, References, Scope, TaskScope};
-use taskloom_core::failure::{Failure, FailureClass, Outcome};
+use taskloom_core::failure::{Failure, FailureClass, Outcome, code};
 use taskloom_core::id::{ContextName, Digest, TaskId};
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::run::{FrameIndex, Phase, RunState, TaskIndex};
@@ -315,5 +315,5 @@ impl Known {
 }
 
 pub(super) fn lost_payload(error: PayloadError) -> Failure {
-    Failure::new(FailureClass::Permanent, "payload-unreadable", error.to_string())
+    Failure::new(FailureClass::Permanent, code::PAYLOAD_UNREADABLE, error.to_string())
 }

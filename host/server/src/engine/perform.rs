@@ -10,7 +10,7 @@ use serde_json::Value;
 use taskloom_core::attempt::{AiSpent, AttemptEnd, AttemptUse, Refused, ReleaseReason};
 use taskloom_core::context::Values;
 use taskloom_core::expression::Template;
-use taskloom_core::failure::{Failure, FailureClass};
+use taskloom_core::failure::{Failure, FailureClass, code};
 use taskloom_core::id::{Digest, RunId, TaskId};
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::plugin::{Capability, ResourceClass};
@@ -26,9 +26,11 @@ use tokio::sync::Semaphore;
 use super::clock::Clock;
 use super::desk::Desk;
 use super::ending::RunEnding;
-use super::inquiry::{self, Inquiry, Part};
+use super::fault::expression_failed;
+use super::inquiry::{self, Inquiry};
 use super::merging::{MergeTools, TypeMerger};
 use super::names::{Handed, Known, Names, lost_payload};
+use super::outputs::{self, Part};
 use super::progress::Progresses;
 use super::resident::Resident;
 use super::reuse;
@@ -129,7 +131,7 @@ pub(super) fn job(
     let task_state = state.task(task);
     let input = match &task_state.input {
         Some(input) => InputSource::Known(input.clone()),
-        None => match inquiry::reduced(state, task) {
+        None => match outputs::reduced(state, task) {
             Some(members) => InputSource::Members(members),
             None => {
                 let references = state.definition(task).input.references();
@@ -418,7 +420,7 @@ impl Shared {
         match &job.input {
             InputSource::Known(payload) => self.payloads.text(payload).await.map_err(lost_payload),
             InputSource::Members(members) => {
-                let items = inquiry::items_of(members, &self.payloads).await?.to_string();
+                let items = outputs::items_of(members, &self.payloads).await?.to_string();
                 let (payload, kept) =
                     self.payloads.keep(items.clone()).expect("a JSON value prints as JSON");
                 *resolved = Some(payload);
@@ -442,14 +444,15 @@ impl Shared {
         }
     }
 
-    /// Computes a template and refers to its value.
+    /// Computes the input of a task and refers to its value.
     async fn compute(
         &self,
         template: &Template,
         names: &Names,
     ) -> Result<(PayloadRef, Option<Kept>), Failure> {
         let scope = names.read(&self.payloads, &self.known).await?;
-        let value = template.evaluate(&scope).map_err(inquiry::expression_failed)?;
+        let value = template.evaluate(&scope);
+        let value = value.map_err(|error| expression_failed("input", &error))?;
         Ok(self.payloads.keep(value.to_string()).expect("a JSON value prints as JSON"))
     }
 
@@ -493,7 +496,8 @@ impl Shared {
                 }
                 Err(error) => {
                     let message = format!("the handler's output is not JSON: {error}");
-                    let failure = Failure::new(FailureClass::Permanent, "invalid-output", message);
+                    let failure =
+                        Failure::new(FailureClass::Permanent, code::INVALID_OUTPUT, message);
                     AttemptEnd::Failed { failure, retry_after_ms: None }
                 }
             },
@@ -598,9 +602,9 @@ impl CallObserver for Observer {
 
 fn cancelled(reason: &str) -> AttemptEnd {
     let failure = if reason == QUEUE_TIMEOUT_REASON {
-        Failure::new(FailureClass::Timeout, "queue-timeout", reason)
+        Failure::new(FailureClass::Timeout, code::QUEUE_TIMEOUT, reason)
     } else {
-        Failure::new(FailureClass::Cancelled, "cancelled", reason)
+        Failure::new(FailureClass::Cancelled, code::CANCELLED, reason)
     };
     AttemptEnd::Failed { failure, retry_after_ms: None }
 }

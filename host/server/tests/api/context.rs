@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::host::{get, post, until};
+use crate::own::Place;
 
 const WAIT: (&str, &str) = ("prefer", "wait=60");
 
@@ -86,6 +87,28 @@ fn what_is_no_context_is_refused() {
         (0..257).map(|n| (format!("n{n}"), Value::Null)).collect();
     let problem = post(path, &[], &json!({ "context": names })).expect(422);
     assert!(problem["detail"].as_str().is_some_and(|why| why.contains("257 names")));
+}
+
+#[test]
+fn a_context_of_too_many_bytes_is_refused_with_the_limit() {
+    let waits =
+        "id = \"w\"\nversion = \"1.0.0\"\n[[tasks]]\nid = \"a\"\nkind = \"wait\"\nfor = \"1ms\"\n";
+    let place = Place::new(&[], &[("w.toml", waits)], &[]);
+    let host = place.start();
+    let of = |bytes: usize| json!({ "n": "x".repeat(bytes - r#"{"n":""}"#.len()) });
+    let limit = 64 * 1024;
+    host.post("/workflows/w/runs", &json!({ "context": of(limit) })).expect(201);
+    let problem = host.post("/workflows/w/runs", &json!({ "context": of(limit + 1) })).expect(413);
+    assert_eq!(problem["code"], "context-too-large");
+    let detail = problem["detail"].as_str().expect("a text");
+    assert!(detail.contains("65537 bytes, and the limit is 65536"), "{detail}");
+    let set = |bytes| host.ask("PUT /contexts/notes", &[], &json!({ "values": of(bytes) }));
+    let limit = 256 * 1024;
+    set(limit - 1).expect(200);
+    let problem = set(limit + 1_000).expect(413);
+    assert_eq!(problem["code"], "context-too-large");
+    assert!(problem["detail"].as_str().is_some_and(|text| text.contains("262144")), "{problem:#}");
+    host.stop();
 }
 
 #[test]

@@ -314,6 +314,13 @@ pub fn post(path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
     ask(&format!("POST {path}"), &all, body.to_string())
 }
 
+/// Puts a workflow.
+pub fn put_workflow(id: &str, text: String) {
+    let answer =
+        ask(&format!("PUT /workflows/{id}"), &[("content-type", "application/toml")], text);
+    assert!(matches!(answer.status, 200 | 201), "{}", answer.text);
+}
+
 /// Starts a run and gives its id.
 pub fn started(workflow: &str, input: Value) -> String {
     let answer = post(&format!("/workflows/{workflow}/runs"), &[], &json!({ "input": input }));

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use serde_json::Value;
+use serde_json::{Value, json};
 use taskloom::api;
 use taskloom::app::App;
 use taskloom::config::{Config, Sources};
+use taskloom::triggers::{Fired, Occurrence};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -112,6 +113,15 @@ impl Host {
     pub fn listen(&self) {
         let _inside = self.runtime.enter();
         self.app.triggers.listen();
+    }
+
+    /// Lets a trigger know of something, as its source would, not a person.
+    pub fn occur(&self, trigger: &str, key: &str) -> Fired {
+        let bound = self.app.triggers.index().get(trigger).expect("the trigger");
+        let key = key.to_owned();
+        let occurrence = Occurrence { key, due: None, event: json!({}), by_hand: false };
+        let fired = self.runtime.block_on(self.app.triggers.occur(&bound, occurrence));
+        fired.expect("the host has room")
     }
 
     /// Has it delete now and then what the policy lets go.

@@ -6,7 +6,8 @@ use taskloom_core::attempt::{AttemptUse, CapabilityUse, Refused};
 use taskloom_core::failure::{Failure, FailureClass, Next, Outcome};
 use taskloom_core::id::{Digest, PluginName, RunId, TaskId, TaskType, WorkflowId};
 use taskloom_core::journal::{
-    Entry, IdempotencyKey, PluginEvent, RunEvent, RunStarted, StreamId, Trigger,
+    Entry, IdempotencyKey, Parent, PluginEvent, RerunFrom, RerunOf, RunEvent, RunStarted, StreamId,
+    Trigger,
 };
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::plugin::{Capability, ResourceClass};
@@ -51,6 +52,10 @@ pub(crate) fn sqlite_without_sync() -> Place {
 /// The source of every made-up run's definition.
 const DEFINITION: &str = "id = \"made-up\"\n";
 
+/// A definition that can be read.
+pub(crate) const ONE_TASK: &str = "id = \"one-task\"\nversion = \"1.0.0\"\n[[tasks]]\nid = \"fetch\"\n\
+                                   type = \"text.render\"\n";
+
 /// A run that is being made up.
 #[derive(Debug, Clone)]
 pub(crate) struct Script {
@@ -87,6 +92,14 @@ impl Script {
         Self { row, input: json("{}"), seq: 0, now: at }
     }
 
+    /// A run of [`ONE_TASK`].
+    pub(crate) fn of_one_task(number: u64) -> Self {
+        let mut script = Self::new(number, "one-task");
+        script.row.definition = Digest::of(ONE_TASK.as_bytes());
+        script.row.tasks_total = 1;
+        script
+    }
+
     pub(crate) fn with_key(mut self, key: &str, request: &str) -> Self {
         let request = Digest::of(request.as_bytes());
         self.row.idempotency = Some(IdempotencyKey { key: key.to_owned(), request });
@@ -112,8 +125,12 @@ impl Script {
             deadline: None,
             not_before: None,
             concurrency: None,
-            parent: None,
-            rerun: None,
+            parent: self.row.parent.map(|run| Parent { run, task: task_id("child"), depth: 1 }),
+            rerun: self.row.rerun_of.map(|run| RerunOf {
+                run,
+                origin: run,
+                from: RerunFrom::Start,
+            }),
             traceparent: None,
             no_cache: false,
         };
@@ -196,7 +213,12 @@ impl Script {
 
     /// The run's events so far and one more that changes nothing else.
     pub(crate) fn cancel(&mut self) -> Append {
-        self.append(vec![RunEvent::CancelRequested { reason: "made up".to_owned() }])
+        self.tell(RunEvent::CancelRequested { reason: "made up".to_owned() })
+    }
+
+    /// An event of any kind.
+    pub(crate) fn tell(&mut self, event: RunEvent) -> Append {
+        self.append(vec![event])
     }
 
     fn ended(&mut self, task: &str, number: u32, outcome: &str, event: RunEvent) -> Append {
@@ -299,7 +321,11 @@ pub(crate) fn log_line(run: RunId, task: &str, attempt: u32, seq: u32) -> LogLin
 fn usage() -> Box<AttemptUse> {
     Box::new(AttemptUse {
         cpu_ms: 7,
+        host_wait_ms: 5,
         fuel_used: 1_000_000,
+        memory_peak_bytes: 65_536,
+        input_bytes: 2,
+        output_bytes: 4,
         plugin_digest: Some(Digest::of(b"plugin")),
         ..AttemptUse::default()
     })

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use taskloom_core::id::{Digest, WorkflowId};
+use taskloom_core::id::WorkflowId;
 use taskloom_core::journal::{
     Author, ContextEvent, Entry, Origin, PluginEvent, StreamId, TemplateEvent, TriggerEvent,
     WorkflowEvent,
 };
 use taskloom_core::payload::PayloadRef;
 use taskloom_core::time::Timestamp;
-use taskloom_store::{Append, Events};
+use taskloom_store::{Append, Batch, Events};
 
 use crate::conformance::assert_healthy;
-use crate::script::{Opener, plugin, plugin_removed, put, run_id};
+use crate::script::{Opener, plugin, plugin_removed, put, run_id, text};
 
 fn entry<E>(event: E) -> Vec<Entry<E>> {
     vec![Entry { at: Timestamp::from_ms(1), event }]
@@ -30,7 +30,9 @@ fn switched(name: &str, after: u64, enabled: bool) -> Append {
 pub(crate) fn streams_are_kept_apart_by_kind_and_name(open: Opener) {
     let place = open();
     let store = place.open();
-    let source = Digest::of(b"x");
+    let (source, kept) = text("x");
+    let payloads = vec![(source, kept)];
+    store.commit_and_wait(Batch { payloads, ..Batch::default() }).expect("commits");
     let template =
         TemplateEvent::TemplatePut { source, version: "1.0.0".to_owned(), origin: Origin::Api };
     let key = "2026-01-01T00:00:00Z".to_owned();

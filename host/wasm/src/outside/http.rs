@@ -9,6 +9,7 @@ use http_body_util::BodyExt;
 use taskloom_connectors::egress::{
     Budget, Incoming, Outgoing, Patience, ReceivedError, SendError, Target, TargetError,
 };
+use taskloom_core::failure::code;
 use taskloom_core::plugin::{Capability, Effects};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
@@ -204,7 +205,7 @@ async fn gather(mut body: WasiBody, notes: &Notes) -> Result<Bytes, Error> {
             if gathered.len() + data.len() > REQUEST_BYTES_MAX {
                 let message = format!("the request's body has more than {REQUEST_BYTES_MAX} bytes");
                 let told = Error::HttpRequestBodySize(Some(REQUEST_BYTES_MAX as u64));
-                return Err(over_limit("request-too-large", message, notes, told));
+                return Err(over_limit(code::REQUEST_TOO_LARGE, message, notes, told));
             }
             gathered.extend_from_slice(&data);
         }
@@ -217,11 +218,11 @@ fn unsent(error: SendError, notes: &Notes) -> Error {
     let message = error.to_string();
     match error {
         SendError::TooManyRequests { .. } => {
-            over_limit("requests-exceeded", message, notes, Error::HttpRequestDenied)
+            over_limit(code::REQUESTS_EXCEEDED, message, notes, Error::HttpRequestDenied)
         }
         SendError::ResponseTooLarge { limit } => {
             let told = Error::HttpResponseBodySize(Some(limit));
-            over_limit("response-too-large", message, notes, told)
+            over_limit(code::RESPONSE_TOO_LARGE, message, notes, told)
         }
         SendError::AddressRefused(_) => {
             let denial = Denial::NotGranted(message);
@@ -249,7 +250,7 @@ fn unreceived(error: ReceivedError, notes: &Notes) -> Error {
     match error {
         ReceivedError::TooLarge { limit } => {
             let told = Error::HttpResponseBodySize(Some(limit));
-            over_limit("response-too-large", message, notes, told)
+            over_limit(code::RESPONSE_TOO_LARGE, message, notes, told)
         }
         ReceivedError::Timeout => {
             notes.unanswered(message);

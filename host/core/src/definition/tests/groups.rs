@@ -278,7 +278,7 @@ detached = 1
 id = "f"
 kind = "switch"
 on = "input.x"
-cases = [{ equals = 1, tasks = [] }, { equals = 1, tasks = [{ id = "g", type = "a.b" }] }, { output = 3 }]
+cases = [{ equals = 1, tasks = [] }, { equals = 1.0, tasks = [{ id = "g", type = "a.b" }] }, { output = 3 }]
 else_output = 3
 default_output = 3
 "#,
@@ -295,8 +295,8 @@ default_output = 3
             [wrong-type] w.toml:27:12: tasks[4].detached: true or false is expected, not a whole number
             [no-tasks] w.toml:32:32: tasks[5].cases[0].tasks: the list has no task; leave the key out, or add a task
             [duplicate-case] w.toml:32:49: tasks[5].cases[1].equals: it never runs; cases[0] has the same value, and goes first
-            [missing-key] w.toml:32:92: tasks[5].cases[2].equals: is missing
-            [missing-key] w.toml:32:92: tasks[5].cases[2].tasks: is missing
+            [missing-key] w.toml:32:94: tasks[5].cases[2].equals: is missing
+            [missing-key] w.toml:32:94: tasks[5].cases[2].tasks: is missing
             [wrong-kind] w.toml:33:1: tasks[5].else_output: `else_output` belongs to kind `branch`; this is of kind `switch`
             [missing-key] w.toml:34:18: tasks[5].default_output: there is no `default` whose output it could be
         "#]],
