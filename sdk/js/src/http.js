@@ -7,8 +7,8 @@ import { host } from './host.js';
 const BODY_CHARACTERS_MAX = 500;
 
 /**
- * As the global `fetch`, but a request that brings no answer is a `TaskError`: retryable, `http-failed`. If
- * the operator did not grant it and the call fails with this error, the host makes it permanent.
+ * As the global `fetch`, but a request that brings no answer is a `TaskError`: retryable, `http-failed`. What the
+ * operator did not grant ends the call as permanent, whatever the handler makes of it.
  */
 export async function fetch(resource, init) {
   try {

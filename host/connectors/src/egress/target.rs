@@ -49,7 +49,7 @@ pub enum TargetError {
     /// It is no URL with a host.
     #[error("`{url}` is no URL that can be requested: {reason}")]
     Invalid {
-        /// The text, shortened.
+        /// The text, shortened, without its query and user information, which may hold secrets.
         url: String,
         /// Why.
         reason: String,
@@ -68,10 +68,7 @@ impl Target {
     /// # Errors
     /// When it is no absolute HTTP URL.
     pub fn of(method: Method, url: &str) -> Result<Self, TargetError> {
-        let invalid = |reason: String| {
-            let url = url.chars().take(100).collect();
-            TargetError::Invalid { url, reason }
-        };
+        let invalid = |reason: String| TargetError::Invalid { url: shown(url), reason };
         if url.len() > URL_BYTES_MAX {
             return Err(invalid(format!("it is longer than {URL_BYTES_MAX} bytes")));
         }
@@ -150,6 +147,13 @@ impl Target {
     }
 }
 
+/// What messages say of a text that is no target.
+fn shown(url: &str) -> String {
+    let open = url.split(['?', '#']).next().unwrap_or_default();
+    let open = open.rsplit_once('@').map_or(open, |(_, behind)| behind);
+    open.chars().take(100).collect()
+}
+
 impl std::fmt::Display for Target {
     /// `GET https://example.org/a`, without the query, which may hold secrets.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -187,6 +191,15 @@ mod tests {
         for bad in ["", "a.test/x", "ftp://a.test", "http://", "https://u:p@a.test/", "file:///etc"]
         {
             assert!(Target::of(Method::GET, bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused_is_told_without_what_may_be_secret() {
+        for bad in ["https://me:pass@a b.test/?token=1", "https://a b.test/x?token=1#pass"] {
+            let told = Target::of(Method::GET, bad).expect_err("no host").to_string();
+            assert!(told.contains("b.test/"), "{told}");
+            assert!(!told.contains("pass") && !told.contains("token"), "{told}");
         }
     }
 }

@@ -11,8 +11,8 @@ fn failure_of(id: &str, head: &str, tasks: &str) -> Value {
     let tasks = get(&format!("/runs/{}/tasks", run["id"].as_str().expect("an id")));
     let tasks = tasks["tasks"].as_array().expect("tasks");
     let failures = tasks.iter().map(|task| &task["failure"]).chain([&run["failure"]]);
-    let placed = failures.filter(|failure| failure["details"]["place"].is_string());
-    placed.last().unwrap_or_else(|| panic!("nothing says where: {run:#}")).clone()
+    let mut placed = failures.filter(|failure| failure["details"]["place"].is_string());
+    placed.next_back().unwrap_or_else(|| panic!("nothing says where: {run:#}")).clone()
 }
 
 /// A task whose key cannot be computed says which key that is.

@@ -138,7 +138,7 @@ fn in_text(language: Language, text: &str) -> Vec<(usize, String)> {
 /// quotation marks.
 fn stands_in(line: &str, piece: &str) -> bool {
     let mut places = line.match_indices(piece).map(|(place, _)| place);
-    places.any(|place| line[..place].matches('"').count() % 2 == 0)
+    places.any(|place| line[..place].matches('"').count().is_multiple_of(2))
 }
 
 fn collect(folder: &Path, endings: &[&str], files: &mut Vec<PathBuf>) {
