@@ -12,8 +12,8 @@ const GIANT_BYTES: usize = 64 * 1024 * 1024 + 1;
 const IMPORTS: usize = 5_000;
 
 /// How long a function the component has that is costly to compile, in additions and multiplications:
-/// seconds for the compiler.
-pub const COSTLY_TURNS: usize = 300_000;
+/// a while for the compiler.
+pub const COSTLY_TURNS: usize = 50_000;
 
 /// A file that is refused.
 pub struct Refused {
@@ -177,12 +177,12 @@ fn many_parts() -> Vec<Refused> {
 /// A plugin in every other respect that wants thousands of functions.
 fn imports_and_handler() -> Refused {
     let each = |text: &dyn Fn(usize) -> String| (0..IMPORTS).map(text).collect::<String>();
-    let wanted = each(&|n| format!("import f{n}: func();\n"));
+    let wanted = each(&|n| format!("import want{n}: func();\n"));
     let package = format!(
         "package evil:many;\nworld plugin {{ include taskloom:plugin/plugin@1.0.0;\n{wanted}}}"
     );
-    let functions = each(&|n| format!("(import \"$root\" \"f{n}\" (func))"));
-    by_hand("imports", "it does not fit this host: component imports function `f", |module| {
+    let functions = each(&|n| format!("(import \"$root\" \"want{n}\" (func))"));
+    by_hand("imports", "it does not fit this host: component imports function `want", |module| {
         module.packages = vec![package];
         module.head = format!("{functions}{MEMORY}");
     })

@@ -2,7 +2,7 @@
 //! call may.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use taskloom_core::id::TaskType;
 use taskloom_core::plugin::LimitsWish;
@@ -226,7 +226,6 @@ async fn memory_that_is_filled_without_end_holds_up_nobody() {
             ),
         ),
     ] {
-        let begun = Instant::now();
         let timeout = Duration::from_millis(300);
         let said = ending_under(&module, "{}", |limits| {
             (limits.fuel, limits.timeout) = (u64::MAX, timeout);
@@ -234,8 +233,6 @@ async fn memory_that_is_filled_without_end_holds_up_nobody() {
         let (said, echoed) = tokio::join!(said, echo_when_loaded());
         assert_eq!(said, "timeout timeout: the attempt took longer than 300ms", "{what}");
         assert_eq!(echoed, "succeeded 1");
-        // Compiling it is in this time as well.
-        assert!(begun.elapsed() < Duration::from_secs(10), "{what}: {:?}", begun.elapsed());
     }
 }
 
