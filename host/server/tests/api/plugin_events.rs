@@ -37,7 +37,12 @@ fn every_step_of_a_file_is_an_event() {
 
     // After a start nobody has seen the file, but what happened to it is known.
     let host = place.start();
-    assert_eq!(host.get("/plugins/noop/events")["events"].as_array().expect("events").len(), 3);
+    let page = host.get("/plugins/noop/events");
+    // The bytes of the version that nobody needs any more may be gone by now, or not.
+    let known = page["events"].as_array().expect("events").iter();
+    let known: Vec<_> =
+        known.map(|event| &event["kind"]).filter(|kind| *kind != "plugin-version-dropped").collect();
+    assert_eq!(known, ["plugin-removed", "plugin-refused", "plugin-loaded"]);
     host.ask("GET /plugins/nope/events", &[], &Value::Null).expect(404);
     host.ask("GET /plugins/noop/events?cursor=x", &[], &Value::Null).expect(400);
     host.stop();
