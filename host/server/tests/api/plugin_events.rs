@@ -40,8 +40,10 @@ fn every_step_of_a_file_is_an_event() {
     let page = host.get("/plugins/noop/events");
     // The bytes of the version that nobody needs any more may be gone by now, or not.
     let known = page["events"].as_array().expect("events").iter();
-    let known: Vec<_> =
-        known.map(|event| &event["kind"]).filter(|kind| *kind != "plugin-version-dropped").collect();
+    let known: Vec<_> = known
+        .map(|event| &event["kind"])
+        .filter(|kind| *kind != "plugin-version-dropped")
+        .collect();
     assert_eq!(known, ["plugin-removed", "plugin-refused", "plugin-loaded"]);
     host.ask("GET /plugins/nope/events", &[], &Value::Null).expect(404);
     host.ask("GET /plugins/noop/events?cursor=x", &[], &Value::Null).expect(400);

@@ -63,11 +63,11 @@ fn mistakes_in_python_are_explained_before_anything_is_made() {
 
 /// Task types of the plugin `mistakes`, and what is said when a case expects that they work.
 const MISTAKES: [(&str, &[&str]); 18] = [
-    ("throws", &["`panic` (crash): ValueError: this cannot be", "plugin.py:", "help: a panic"]),
-    ("undefined", &["`panic` (crash): AttributeError", "plugin.py:", "a `TaskError` says"]),
+    ("throws", &["`panic` (crash)", "ValueError: this cannot be", "plugin.py:", "help: a panic"]),
+    ("undefined", &["`panic` (crash)", "AttributeError", "plugin.py:", "a `TaskError` says"]),
     ("nothing", &["`invalid-output` (permanent)", "null is not of type"]),
     ("number", &["`invalid-output` (permanent)", "is not of type"]),
-    ("environment", &["`panic` (crash): KeyError: 'TOKEN'", "help: "]),
+    ("environment", &["`panic` (crash)", "KeyError: 'TOKEN'", "help: "]),
     ("file", &["FileNotFoundError", "help: a plugin has no files"]),
     ("thread", &["can't start new thread", "help: a plugin has no threads"]),
     ("prints", &["/text: expected \"something\", got \"printed\"", "log info  somebody sees this"]),
