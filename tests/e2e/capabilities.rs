@@ -206,7 +206,7 @@ fn with_secret(name: &str, port: u16, leak: bool) -> serde_json::Value {
 /// Puts a value into the encrypted store, as an operator does.
 fn set_stored(folders: &Folders, value: &str) {
     let mut command = taskloom();
-    command.args(["secrets", "set", "spare", "--data"]).arg(folders.data());
+    command.args(["secrets", "--data"]).arg(folders.data()).args(["set", "spare"]);
     let done = run(&mut command, &format!("{value}\n"));
     assert_eq!(done.code, 0, "{}", done.err);
 }

@@ -1,26 +1,24 @@
 //! Performs claimed attempts: waits for a slot, computes the input, calls the handler, and brings
 //! the result back to the engine. Nothing in here changes a run.
 
-use std::io::Read as _;
+mod observer;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use serde_json::Value;
-use taskloom_core::attempt::{AiSpent, AttemptEnd, AttemptUse, Refused, ReleaseReason};
+use taskloom_core::attempt::{AiSpent, AttemptEnd, AttemptUse, ReleaseReason};
 use taskloom_core::context::Values;
 use taskloom_core::expression::Template;
 use taskloom_core::failure::{Failure, FailureClass, code};
 use taskloom_core::id::{Digest, RunId, TaskId};
 use taskloom_core::payload::PayloadRef;
-use taskloom_core::plugin::{Capability, ResourceClass};
+use taskloom_core::plugin::ResourceClass;
 use taskloom_core::run::{AttemptResult, RunState, TaskIndex};
-use taskloom_core::time::Timestamp;
 use taskloom_core::workflow::{NodeIndex, Workflow};
-use taskloom_store::{CachedRow, LogLine, Store};
-use taskloom_wasm::{
-    Call, CallIdentity, CallObserver, CallReport, CancelToken, Ending, LogRecord, Plugin, Runtime,
-};
+use taskloom_store::{CachedRow, Store};
+use taskloom_wasm::{Call, CallIdentity, CallReport, CancelToken, Ending, Plugin, Runtime};
 use tokio::sync::Semaphore;
 
 use super::clock::Clock;
@@ -35,12 +33,13 @@ use super::progress::Progresses;
 use super::resident::Resident;
 use super::reuse;
 use super::service::Input;
-use super::starts::{Start, Starts};
+use super::starts::Starts;
 use crate::audit::Audit;
 use crate::contexts::Contexts;
 use crate::crashes::CrashWatch;
 use crate::payloads::{Kept, Payloads};
 use crate::reader::Reader;
+use observer::Observer;
 
 /// Why an attempt is stopped that waited too long for its start.
 pub(super) const QUEUE_TIMEOUT_REASON: &str = "the task waited longer than its `queue_timeout`";
@@ -539,65 +538,6 @@ fn overlaid(handler: Option<Values>, workflow: Values) -> Values {
     let all = Arc::make_mut(&mut values);
     all.extend(workflow.iter().map(|(name, value)| (name.clone(), value.clone())));
     values
-}
-
-/// Hears what a handler says while it runs.
-struct Observer {
-    shared: Arc<Shared>,
-    plugin: Arc<Plugin>,
-    run: RunId,
-    task: TaskIndex,
-    task_id: TaskId,
-    number: u32,
-}
-
-impl CallObserver for Observer {
-    fn started(&self) -> Timestamp {
-        let at = self.shared.clock.now();
-        self.shared.starts.note(self.run, self.task, Start { number: self.number, at });
-        at
-    }
-
-    fn log(&self, record: LogRecord) {
-        let line = LogLine {
-            run: self.run,
-            task: self.task_id.clone(),
-            attempt: self.number,
-            seq: record.seq,
-            at: self.shared.clock.now(),
-            level: record.level.to_owned(),
-            message: record.message,
-            fields: record.fields,
-        };
-        self.shared.store.append_logs(vec![line]);
-    }
-
-    fn refused(&self, refused: &Refused) {
-        self.shared.audit.refused(self.plugin.name(), refused);
-    }
-
-    fn refused_more(&self, capability: Capability, count: u64) {
-        self.shared.audit.refused_more(self.plugin.name(), capability, count);
-    }
-
-    fn put_artefact(&self, content: &[u8]) -> Result<Digest, String> {
-        self.shared.store.put_artefact(content).map_err(|error| error.to_string())
-    }
-
-    fn read_artefact(&self, digest: &Digest, most: u64) -> Result<Option<Vec<u8>>, String> {
-        let file = self.shared.store.open_artefact(digest).map_err(|error| error.to_string())?;
-        let Some(mut file) = file else { return Ok(None) };
-        let mut content = Vec::new();
-        // One byte more tells what is too long from what just fits.
-        let read = file.by_ref().take(most.saturating_add(1)).read_to_end(&mut content);
-        let read = read.map_err(|error| error.to_string())?;
-        Ok((read as u64 <= most).then_some(content))
-    }
-
-    fn progress(&self, fraction: f64, note: &str) {
-        let at = self.shared.clock.now();
-        self.shared.progresses.note(self.run, self.task, fraction, note, at);
-    }
 }
 
 fn cancelled(reason: &str) -> AttemptEnd {

@@ -89,7 +89,8 @@ impl Script {
             concurrency_key: None,
             trigger_name: None,
         };
-        Self { row, input: json("{}"), seq: 0, now: at }
+        // The first event is of the time at which the run was accepted.
+        Self { row, input: json("{}"), seq: 0, now: at - 1 }
     }
 
     /// A run of [`ONE_TASK`].
