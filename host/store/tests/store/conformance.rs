@@ -80,7 +80,7 @@ mod suite {
             .collect();
         assert_eq!(
             seen,
-            [(1, 2, "run-started"), (2, 3, "attempt-claimed"), (3, 4, "attempt-failed")]
+            [(1, 1, "run-started"), (2, 2, "attempt-claimed"), (3, 3, "attempt-failed")]
         );
         assert!(events.is_sorted_by(|a, b| a.cursor < b.cursor));
         let RunEvent::AttemptFailed { failure, .. } = &events[2].entry.event else {

@@ -6,7 +6,9 @@ use rusqlite::Connection;
 use taskloom_core::failure::Outcome;
 use taskloom_core::id::{TaskType, WorkflowId};
 use taskloom_core::journal::{PluginEvent, StreamId};
-use taskloom_store::{LogFilter, Options, RunFilter, SCHEMA_VERSION, Store, examine};
+use taskloom_store::{
+    Finding, LogFilter, Options, RunFilter, SCHEMA_VERSION, Severity, Store, examine,
+};
 
 use crate::conformance::{assert_healthy, pages};
 use crate::refusals::refusals;
@@ -45,7 +47,10 @@ fn a_database_of_every_version_opens() {
             .and_then(|connection| connection.execute_batch(&sql))
             .expect("is a dump");
         let before = examine(folder.path()).expect("reads a database of every version");
-        assert!(before.is_sound() && before.schema_version == version, "{before:?}");
+        let is_fine =
+            |finding: &Finding| finding.severity == Severity::Info || is_known(&finding.what);
+        assert!(before.findings.iter().all(is_fine), "{before:?}");
+        assert_eq!(before.schema_version, version);
         let store = Store::open(folder.path(), Options::default()).expect("opens");
         assert_content(&store);
         let refused = refusals(&store, "text", 10);
@@ -53,8 +58,16 @@ fn a_database_of_every_version_opens() {
     }
 }
 
+/// What is said of the rows in these files: they were made up, before the check compared the start of a run
+/// and the use of an attempt with their events. A fixture is never changed.
+fn is_known(problem: &str) -> bool {
+    problem.ends_with("its row has another start")
+        || problem.contains("has another row than its event")
+}
+
 fn assert_content(store: &Store) {
-    assert_healthy(store);
+    let problems = store.check().expect("reads");
+    assert!(problems.iter().all(|problem| is_known(problem)), "{problems:#?}");
     assert_eq!(store.epoch(), 2);
     let runs = pages(store, &RunFilter::default(), 10);
     assert_eq!(runs.iter().map(|run| run.id).collect::<Vec<_>>(), [run_id(2), run_id(1)]);

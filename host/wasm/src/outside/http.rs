@@ -109,7 +109,15 @@ impl WasiHttpHooks for Hooks {
         let (head, body) = request.into_parts();
         let target = match self.check(&head.method, &head.uri) {
             Ok(target) => target,
-            Err(error) => return Box::new(std::future::ready(Err(error))),
+            Err(error) => {
+                let notes = self.notes.clone();
+                return Box::new(async move {
+                    // A guest that is still writing would find its stream closed, which the engine of a language
+                    // takes for its own end; the refusal comes where an answer would.
+                    let _ = gather(body, &notes).await;
+                    Err(error)
+                });
+            }
         };
         let patience = patience(options);
         let (parts, budget) = (Arc::clone(&self.parts), Arc::clone(&self.budget));
