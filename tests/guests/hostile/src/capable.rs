@@ -61,7 +61,9 @@ pub(crate) fn send_secret(input: SendSecret) -> Result<Sent> {
     }
     request = request.body(with_placeholders(&input.body.unwrap_or_default())?);
     let mut response = request.send()?;
-    if input.follow && let Some(next) = response.header("location") {
+    if input.follow
+        && let Some(next) = response.header("location")
+    {
         response = Request::get(next).send()?;
     }
     let (status, headers) = (response.status(), response.headers().to_vec());
