@@ -98,8 +98,10 @@ impl Guest {
 
     /// Takes over what the instance of an earlier call holds. Everything else is this call's own.
     pub(crate) fn go_on_from(&mut self, last: Self) {
-        let Self { memory, notes, outside, .. } = last;
+        let Self { memory, notes, held, outside, .. } = last;
         self.memory = memory.again(self.call.limits.memory_bytes);
+        // Empty, since only a tidy call is followed by another; the notes look into it.
+        self.held = held;
         self.notes = notes.again();
         let (call, parts) = (&self.call, &self.parts);
         let (notes, held) = (&self.notes, &self.held);
@@ -381,4 +383,43 @@ impl Log {
 /// The beginning of `text`, at most `bytes` long.
 pub(crate) fn cut(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
+}
+
+#[cfg(test)]
+mod tests {
+    use taskloom_connectors::egress::Egress;
+    use taskloom_core::id::PluginName;
+    use taskloom_core::plugin::Capability;
+
+    use super::*;
+    use crate::ai::Accounts;
+    use crate::load::describe_call;
+    use crate::policy::{Policy, PolicyInForce};
+    use crate::ports::Ports;
+
+    fn guest() -> Guest {
+        let plugin = PluginName::new("test").expect("valid");
+        let call = describe_call(&plugin);
+        let parts = OutsideParts {
+            plugin,
+            effects: Effects::Writes,
+            asked: Arc::default(),
+            policy: Arc::new(PolicyInForce::new(Policy::default())),
+            egress: Egress::new().expect("a client"),
+            ports: Ports::default(),
+            accounts: Accounts::default(),
+        };
+        let budget = Arc::new(MemoryBudget::new(u64::MAX));
+        Guest::new(call, Instant::now(), budget, Arc::new(parts))
+    }
+
+    #[test]
+    fn a_refusal_in_a_later_call_of_an_instance_does_not_repeat_the_value_of_a_secret() {
+        let mut later = guest();
+        later.go_on_from(guest());
+        later.held.spend("token", "hunter2-value");
+        later.notes.refuse(Capability::Context, "to read `context.hunter2-value` was refused");
+        let told = format!("{:?} {:?}", later.notes.take_lines(), later.notes.uses());
+        assert!(!told.contains("hunter2-value") && told.contains("token"), "{told}");
+    }
 }

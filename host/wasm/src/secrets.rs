@@ -106,10 +106,15 @@ impl Held {
     /// Those of a call with one secret, which went out in a request.
     pub(crate) fn with_spent(name: &str, value: &str) -> Self {
         let held = Self::default();
+        held.spend(name, value);
+        held
+    }
+
+    /// A secret went out in a request.
+    pub(crate) fn spend(&self, name: &str, value: &str) {
         let placeholder = Placeholder { name: name.into(), text: PREFIX.into() };
         let forms = vec![SecretValue::new(value.as_bytes().to_vec())];
-        held.with(|state| state.spent.push(Spent { placeholder, forms }));
-        held
+        self.with(|state| state.spent.push(Spent { placeholder, forms }));
     }
 }
 
