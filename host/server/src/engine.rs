@@ -37,6 +37,7 @@ mod service;
 mod start;
 mod starts;
 mod steer;
+mod successor;
 mod timers;
 mod waits;
 mod watch;

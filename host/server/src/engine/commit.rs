@@ -12,6 +12,7 @@ use super::handle::{CommandError, StartError, Started};
 use super::inquiry::Inquiry;
 use super::perform::QUEUE_TIMEOUT_REASON;
 use super::service::{Input, Service};
+use super::successor::Successor;
 
 /// Tasks of a run after whose end memory is given back: it has had about a kilobyte for each.
 const LARGE_RUN: usize = 10_000;
@@ -25,6 +26,12 @@ impl Service {
             return false;
         }
         let batch = std::mem::take(&mut self.batch);
+        // What is on disk does not wait for the next commit.
+        if matches!(self.successor, Successor::Found(_))
+            && let Some(job) = self.successor.take()
+        {
+            self.performer.perform(job);
+        }
         let (runs, behind) = (&mut self.runs, &mut self.rows_behind);
         let (mut batch, parts) = batch.close(|run, must| {
             let row = runs.get_mut(&run)?.row_if_due(must);
@@ -85,7 +92,9 @@ impl Service {
                 Release::Perform(job) => {
                     self.under_way += 1;
                     self.expect_catch_up();
-                    self.performer.perform(job);
+                    if let Some(job) = self.successor.keep(job) {
+                        self.performer.perform(job);
+                    }
                 }
                 Release::StopAttempt { task, number, reason } => {
                     self.stop_attempt(run, task, number, reason);

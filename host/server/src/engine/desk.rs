@@ -3,16 +3,20 @@
 //! A thread that hands a result to another and sleeps, which wakes up, writes and hands the next
 //! attempt back, pays for two wake-ups a task; they cost more than the task. So the engine's state lies
 //! behind one lock, and a performer that comes back while nothing else is under way takes the lock, handles its
-//! result as the engine's thread would, and goes on with the attempt that follows from it. As soon
-//! as there is more to do everything goes through the mailbox, where results meet in one commit.
+//! result as the engine's thread would, and goes on with the attempt that follows from it, without handing that
+//! to a queue that others are woken for. As soon as there is more to do everything goes through the mailbox,
+//! where results meet in one commit.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
-use super::clock::Clock;
-use super::service::{Fatal, Input, Service};
+use taskloom_core::plugin::ResourceClass;
 use taskloom_core::time::Timestamp;
+
+use super::clock::Clock;
+use super::perform::Job;
+use super::service::{Fatal, Input, Service};
 
 /// The engine's state, and who may change it.
 pub(super) struct Desk {
@@ -49,18 +53,21 @@ impl Desk {
         }
     }
 
-    /// Brings a result to the engine.
-    pub(super) fn deliver(&self, input: Input) {
+    /// Brings a result to the engine. Whoever brings one and can perform an attempt of `class` is given the one
+    /// that follows, if there is one.
+    pub(super) fn deliver(&self, input: Input, class: Option<ResourceClass>) -> Option<Box<Job>> {
         let _look = LookAfterPanic(self);
-        if let Some(mut service) = self.try_lock() {
-            service.turn(std::iter::once(input));
-            let is_earlier = |at: Timestamp| service.alarm.is_none_or(|alarm| at < alarm);
-            if service.is_done() || service.timers.next().is_some_and(is_earlier) {
-                self.send(Input::Look);
-            }
-        } else {
+        let Some(mut service) = self.try_lock() else {
             self.send(input);
+            return None;
+        };
+        service.successor.wait_for(class);
+        service.turn(std::iter::once(input));
+        let is_earlier = |at: Timestamp| service.alarm.is_none_or(|alarm| at < alarm);
+        if service.is_done() || service.timers.next().is_some_and(is_earlier) {
+            self.send(Input::Look);
         }
+        service.successor.take()
     }
 
     /// Puts something into the mailbox. An engine that is gone has left it to the next start.

@@ -195,13 +195,18 @@ impl Performer {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Performs an attempt; its result comes to the mailbox, whatever happens.
+    /// Performs an attempt, and those that follow from it as long as nothing else is under way; the results come
+    /// to the engine, whatever happens.
     pub(super) fn perform(&self, job: Box<Job>) {
         let shared = Arc::clone(&self.shared);
         let threads = self.shared.runtime.threads(job.class);
+        let mut next = Some(job);
         threads.spawn(async move {
-            let performed = shared.perform(*job).await;
-            shared.deliver(Input::AttemptEnded(Box::new(performed)));
+            while let Some(job) = next.take() {
+                let class = job.class;
+                let ended = Input::AttemptEnded(Box::new(shared.perform(*job).await));
+                next = shared.desk().and_then(|desk| desk.deliver(ended, Some(class)));
+            }
         });
     }
 
@@ -276,7 +281,8 @@ impl Shared {
 
     fn deliver(&self, input: Input) {
         if let Some(desk) = self.desk() {
-            desk.deliver(input);
+            // Nobody waits for an attempt, so that none comes back.
+            let _ = desk.deliver(input, None);
         }
     }
 

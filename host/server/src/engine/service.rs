@@ -28,6 +28,7 @@ use super::progress::Progresses;
 use super::resident::Resident;
 use super::starts::{Start, Starts};
 use super::steer::Prepared;
+use super::successor::Successor;
 use super::timers::{Timer, Timers};
 use super::waits::Waits;
 use super::watch::Watchers;
@@ -132,6 +133,8 @@ pub(super) struct Service {
     pub(super) catch_up_timer: bool,
     /// Attempts that were handed to the performer and have not come back.
     pub(super) under_way: usize,
+    /// The one of them that goes to whoever brought the result it follows from.
+    pub(super) successor: Successor,
     /// The definitions that runs keep.
     pub(super) definitions: Definitions,
     /// Whether the mailbox was empty when it was last looked at.

@@ -32,6 +32,7 @@ use super::progress::Progresses;
 use super::resident::Resident;
 use super::service::{Fatal, Service, Settings};
 use super::starts::Starts;
+use super::successor::Successor;
 use super::timers::Timers;
 use super::watch::Watchers;
 use crate::audit::Audit;
@@ -132,6 +133,7 @@ pub fn launch(parts: Parts, settings: Settings, clock: Clock) -> Result<Launched
         rows_behind: HashSet::new(),
         catch_up_timer: false,
         under_way: 0,
+        successor: Successor::default(),
         definitions,
         drained: false,
         draining: None,
