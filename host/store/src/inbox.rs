@@ -74,6 +74,8 @@ struct Queue {
     logs_due: Option<Instant>,
     checkpoint: bool,
     jobs: VecDeque<Job>,
+    /// Callers that wait for room.
+    want_room: usize,
     /// Why nothing more is taken.
     closed: Option<String>,
     /// Whether the writer's thread waits for work.
@@ -89,7 +91,9 @@ impl Inbox {
         let mut queue = self.lock();
         let has_turn = queue.turn == Some(thread::current().id());
         while queue.commits.len() >= COMMITS_MAX && queue.closed.is_none() && !has_turn {
+            queue.want_room += 1;
             queue = self.room.wait(queue).expect(NO_PANIC);
+            queue.want_room -= 1;
         }
         if let Some(reason) = &queue.closed {
             let error = Error::stopped(reason);
@@ -245,7 +249,9 @@ impl Inbox {
         let logs: Vec<_> = queue.logs.drain(..lines).collect();
         queue.log_bytes -= logs.iter().map(size).sum::<usize>();
         queue.logs_due = (!queue.logs.is_empty()).then(Instant::now);
-        self.room.notify_all();
+        if queue.want_room > 0 {
+            self.room.notify_all();
+        }
         let checkpoint = std::mem::take(&mut queue.checkpoint);
         Group { commits, logs, checkpoint, job: None }
     }
