@@ -13,63 +13,87 @@ use crate::plugin::{Capability, ResourceClass};
 use crate::time::Timestamp;
 
 /// What an attempt used, each beside its limit. Recorded with the result, whatever the result is:
-/// history cannot be made up later.
+/// history cannot be made up later. What it did not use at all is not written down: most attempts send no
+/// request and log nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct AttemptUse {
     /// When the handler was started; `None` if it never was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
     /// Processor time in milliseconds, as the epochs counted it.
+    #[serde(skip_serializing_if = "is_zero")]
     pub cpu_ms: u64,
     /// Time spent waiting inside host calls, in milliseconds.
+    #[serde(skip_serializing_if = "is_zero")]
     pub host_wait_ms: u64,
     /// Fuel used.
+    #[serde(skip_serializing_if = "is_zero")]
     pub fuel_used: u64,
     /// Fuel granted.
+    #[serde(skip_serializing_if = "is_zero")]
     pub fuel_limit: u64,
     /// The most memory held at once, in bytes.
+    #[serde(skip_serializing_if = "is_zero")]
     pub memory_peak_bytes: u64,
     /// Memory granted, in bytes.
+    #[serde(skip_serializing_if = "is_zero")]
     pub memory_limit_bytes: u64,
     /// Length of the input in bytes.
+    #[serde(skip_serializing_if = "is_zero")]
     pub input_bytes: u64,
     /// Length of the output in bytes.
+    #[serde(skip_serializing_if = "is_zero")]
     pub output_bytes: u64,
     /// Output bytes granted.
+    #[serde(skip_serializing_if = "is_zero")]
     pub output_limit_bytes: u64,
     /// Log lines kept.
+    #[serde(skip_serializing_if = "is_zero")]
     pub log_lines: u64,
     /// Log lines granted.
+    #[serde(skip_serializing_if = "is_zero")]
     pub log_lines_limit: u64,
     /// Log bytes kept.
+    #[serde(skip_serializing_if = "is_zero")]
     pub log_bytes: u64,
     /// Log bytes granted.
+    #[serde(skip_serializing_if = "is_zero")]
     pub log_bytes_limit: u64,
     /// Calls from the guest into the host.
+    #[serde(skip_serializing_if = "is_zero")]
     pub host_calls: u64,
     /// Calls into the host granted.
+    #[serde(skip_serializing_if = "is_zero")]
     pub host_calls_limit: u64,
     /// Outbound requests sent.
+    #[serde(skip_serializing_if = "is_zero")]
     pub requests: u64,
     /// Bytes of responses received.
+    #[serde(skip_serializing_if = "is_zero")]
     pub response_bytes: u64,
     /// Wall-clock milliseconds granted.
+    #[serde(skip_serializing_if = "is_zero")]
     pub timeout_ms: u64,
     /// The plugin version that ran.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub plugin_digest: Option<Digest>,
     /// The files that it left, whatever its result.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub artefacts: Vec<Artefact>,
     /// What it measured, the last value of each name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metrics: BTreeMap<String, Number>,
     /// Whether its instance had served a call before; only where plugin and operator both want that.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub reused_instance: bool,
     /// What it did with capabilities; `None` if nothing, as most attempts do.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<Box<CapabilityUse>>,
+}
+
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What an attempt did, or wanted to do, with capabilities other than requests.
