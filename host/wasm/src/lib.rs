@@ -42,6 +42,7 @@ mod runtime;
 mod secrets;
 mod signature;
 mod standing;
+mod stretch;
 mod threads;
 mod watched;
 pub mod yardstick;

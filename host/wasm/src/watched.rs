@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::Handle;
 
 use crate::cancel::CancelToken;
 use crate::pulse::Pulse;
+use crate::stretch::Stretch;
 
 /// Why a guest was stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,9 +102,9 @@ impl<F: Future> Future for Watched<'_, F> {
             return Poll::Ready(Err(stop));
         }
         GAVE_WAY.set(false);
-        let before = thread_time();
+        let stretch = Stretch::begin();
         let polled = this.guest.as_mut().poll(cx);
-        this.time.cpu += thread_time().saturating_sub(before);
+        this.time.cpu += stretch.end();
         if let Poll::Ready(output) = polled {
             return Poll::Ready(Ok(output));
         }
@@ -140,11 +140,4 @@ async fn alarm(bounds: Bounds) -> Stop {
     let last = deadline.min(Instant::now() + grace);
     tokio::time::sleep_until(last.into()).await;
     Stop::Cancelled(reason)
-}
-
-/// Processor time of this thread.
-fn thread_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
 }
