@@ -58,36 +58,65 @@ impl Limits {
     }
 }
 
-/// A commit of one row and a bare call, measured anew between the runs of a workload.
+/// Commits of one row and bare calls, measured anew between the runs of a workload.
 ///
-/// The disk of a machine that others share changes within seconds. A workload that is a mean over thousands of commits is
-/// put beside the mean of as many bare ones, made right before each of its runs.
+/// The disk and the cores of a machine that others share change within seconds. A workload that is a mean over thousands
+/// of commits or calls is put beside the mean of as many bare ones, made right before each of its runs.
 pub(crate) struct Beside {
     folder: TempDir,
     runtime: Runtime,
     noop: Vec<u8>,
-    steps: u32,
+    commits: Mean,
+    calls: Mean,
+}
+
+/// The mean of what was measured one after the other.
+#[derive(Default)]
+struct Mean {
+    count: u32,
     total: Duration,
+}
+
+impl Mean {
+    fn add(&mut self, count: u32, total: Duration) {
+        self.count += count;
+        self.total += total;
+    }
+
+    fn get(&self) -> Duration {
+        self.total / self.count.max(1)
+    }
 }
 
 impl Beside {
     pub(crate) fn new(place: &Place) -> Result<Self> {
         let (folder, runtime) = (place.scratch()?, Runtime::new(RuntimeConfig::default())?);
         let noop = place.component("noop")?;
-        Ok(Self { folder, runtime, noop, steps: 0, total: Duration::ZERO })
+        let (commits, calls) = Default::default();
+        Ok(Self { folder, runtime, noop, commits, calls })
     }
 
-    /// Makes as many commits and as many calls, one after the other.
+    /// Makes so many commits and as many calls, one after the other.
     pub(crate) fn measure(&mut self, steps: u32) -> Result<()> {
         let commits = yardstick::sqlite_commit(self.folder.path(), 1, steps as usize)?;
-        let calls = raw_calls(&self.runtime, &self.noop, "run", "{}", steps)?;
-        self.steps += steps;
-        self.total += commits.iter().sum::<Duration>() + calls.total;
+        self.commits.add(steps, commits.iter().sum());
+        self.measure_calls(steps)
+    }
+
+    /// Makes so many calls, one after the other.
+    pub(crate) fn measure_calls(&mut self, calls: u32) -> Result<()> {
+        let measured = raw_calls(&self.runtime, &self.noop, "run", "{}", calls)?;
+        self.calls.add(calls, measured.total);
         Ok(())
     }
 
     /// What a commit and a call took together, on average.
     pub(crate) fn step(&self) -> Duration {
-        self.total / self.steps.max(1)
+        self.commits.get() + self.call()
+    }
+
+    /// What a call took on average.
+    pub(crate) fn call(&self) -> Duration {
+        self.calls.get()
     }
 }

@@ -45,7 +45,7 @@ fn main() -> Result<()> {
     workloads::throughput::measure(&place, &limits, &report)?;
     workloads::chain::measure(&place, &report)?;
     workloads::fan_out::measure(&place, &limits, &report)?;
-    workloads::dispatch::measure(&place, &limits, &report)?;
+    workloads::dispatch::measure(&place, &report)?;
     workloads::large::measure(&place, &report)?;
     workloads::history::measure(&place, &report)?;
     workloads::languages::measure(&place, &report)?;
