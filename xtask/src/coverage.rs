@@ -35,6 +35,8 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     let mut tests = tool::LLVM_COV.command(root);
     tests.envs(llvm_tools(root)?);
     tests.args(["--release", "--workspace", "--json", "--summary-only", "--output-path", REPORT]);
+    // Hosts that tests kill leave half a profile behind.
+    tests.args(["--failure-mode", "all"]);
     command::run("cargo llvm-cov", &mut tests)?;
     let report = fs::read(root.join(REPORT)).with_context(|| format!("reading {REPORT}"))?;
     print!("{}", table(root, &report)?);
