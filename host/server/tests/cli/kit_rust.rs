@@ -177,6 +177,28 @@ response = { json = ["a", "b"] }
 [[cases.ai]]
 asks = 'summarise ["a","b"]'
 text = "two things"
+input_tokens = 7
+output_tokens = 2
+usd = 0.0015
+"#;
+
+/// Cases of handlers that are stopped, or want to be called later.
+const ENDS: &str = r#"
+[[cases]]
+name = "comes later"
+task_type = "later"
+failure = { class = "retryable", code = "busy", retry_after = "30s" }
+
+[[cases]]
+name = "is stopped"
+task_type = "stops"
+cancelled = true
+failure = { class = "cancelled" }
+
+[[cases]]
+name = "goes on"
+task_type = "stops"
+output = { text = "went on" }
 "#;
 
 #[test]
@@ -209,7 +231,15 @@ fn mistakes_at_run_time_are_explained() {
     }
     place.write("mistakes/mistakes.policy.toml", &format!("{POLICY}\n[ai]\n"));
     place.write("mistakes/tests.toml", WORKS);
-    place.taskloom("plugin test mistakes --no-build").expect(0).says(&["ok      uses everything"]);
+    let works = place.taskloom("plugin test mistakes --no-build").expect(0);
+    works.says(&["ok      uses everything", "tokens 9/", "spent $0.0015/"]);
+    place.write("mistakes/tests.toml", ENDS);
+    let ends = place.taskloom("plugin test mistakes --no-build").expect(0);
+    ends.says(&["ok      comes later", "ok      is stopped", "ok      goes on"]);
+    let sooner = ENDS.replace("\"30s\"", "\"20s\"").replace("cancelled = true\n", "");
+    place.write("mistakes/tests.toml", &sooner);
+    let sooner = place.taskloom("plugin test mistakes --no-build").expect(1);
+    sooner.says(&["retry_after: expected 20000 ms, got 30000 ms", "failed  is stopped"]);
     let others = WORKS.replace("summarise", "sum up").replace("\"acme\"", "\"other\"");
     let others =
         others.replace("items = 2", "items = 3").replace("= \"two things\"", "= \"three\"");

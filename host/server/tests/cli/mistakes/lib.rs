@@ -1,11 +1,12 @@
 //! A plugin whose every task type makes a mistake that authors make. Built by `kit_rust.rs`.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use taskloom_sdk::http::{self, Request};
-use taskloom_sdk::{Classify as _, Result, ai, artefact, context, log, metric, plugin, progress, secret};
+use taskloom_sdk::{Classify as _, Error, Result, ai, artefact, check_cancelled, context, log};
+use taskloom_sdk::{metric, plugin, progress, secret};
 
 #[derive(Deserialize, JsonSchema)]
 struct Input {
@@ -145,6 +146,17 @@ fn works(_: Input) -> Result<Output> {
     text(summary)
 }
 
+/// Says when it is worth while to come again.
+fn comes_later(_: Input) -> Result<Output> {
+    Err(Error::retry_after(Duration::from_secs(30), "busy", "come again"))
+}
+
+/// Looks whether it should stop.
+fn stops_when_told(_: Input) -> Result<Output> {
+    check_cancelled()?;
+    text("went on")
+}
+
 plugin! {
     http: ["api.example.org", "other.example.org"],
     secrets: ["token"],
@@ -174,4 +186,6 @@ plugin! {
     "secret" => takes_a_secret {},
     "model" => asks_a_model {},
     "works" => works {},
+    "later" => comes_later {},
+    "stops" => stops_when_told {},
 }
