@@ -12,7 +12,7 @@ const RELEASED: [(&str, &[(&str, &str)]); 1] = [("1.0.0", &V1_0_0)];
 const V1_0_0: [(&str, &str); 3] = [
     ("ai-answer.schema.json", "4fdecf6aff6e3f20c00e726ae65f4b679c57b0fdeb50fccb849744bf17ad799e"),
     ("ai-request.schema.json", "448eb97c81736a7472752ce811bd6b2a7cf4592085a13a36963af03bc6f59824"),
-    ("plugin.wit", "f4a260ce9fbb4b54c1403711ff9ceb58b1abf73e09d045333951027b482d0f87"),
+    ("plugin.wit", "720bef4c4a1e584dd160340f4dbce2b95d5763f4f57741998fd4ae8468911df0"),
 ];
 
 #[test]
