@@ -264,15 +264,24 @@ impl Digest {
 
     /// The digest in hexadecimal, without the `sha256:` before it; fit for a file name.
     pub fn hex(&self) -> String {
+        self.digits(str::to_owned)
+    }
+
+    /// Shows the digest in hexadecimal, without room on the heap: every result in the journal has two.
+    fn digits<R>(&self, show: impl FnOnce(&str) -> R) -> R {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
-        self.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+        let mut text = [0; 64];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[byte >> 4, byte & 15].map(|half| DIGITS[usize::from(half)]));
+        }
+        show(str::from_utf8(&text).expect("digits are ASCII"))
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{}", self.hex())
+        f.write_str("sha256:")?;
+        self.digits(|digits| f.write_str(digits))
     }
 }
 
