@@ -35,7 +35,7 @@ pub(crate) fn template(bytes: &[u8]) -> bool {
 pub(crate) fn expression(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
     let Ok(expression) = Expression::parse(text) else { return false };
-    assert_eq!(expression.text(), text);
+    assert_eq!(expression.text(), text.trim());
     let value = json!({ "a": [1, 2.5, null, "text", { "b": true }], "n": -1, "s": "é\u{0}🦀" });
     let scope = Scope {
         input: value.clone(),
