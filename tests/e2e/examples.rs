@@ -131,6 +131,12 @@ fn cases(url: &str) -> Vec<Case> {
         ),
         Case { outcome: "failed", ..case("example-quorum", json!({ "first": 1 }), Value::Null) },
         case(
+            "example-reduce",
+            json!({ "teams": [{ "open": ["a", "b"] }, {}, { "open": ["c"] }] }),
+            json!({ "open": ["a", "b", "c"], "count": 3 }),
+        ),
+        case("example-reduce", json!({ "teams": [] }), json!({ "open": [], "count": 0 })),
+        case(
             "example-merge-strategies",
             json!({ "there": 2 }),
             json!({

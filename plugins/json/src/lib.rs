@@ -1,5 +1,6 @@
-//! Task types that select from and merge JSON values: `json.select` and `json.merge`.
+//! Task types that select from, merge and join JSON values: `json.select`, `json.merge` and `json.concat`.
 
+mod concat;
 mod merge;
 mod select;
 
@@ -31,4 +32,10 @@ plugin! {
     /// (`merge-conflict`). Each conflict is reported by its place, a JSON Pointer, and the index of the
     /// value that disagrees with those before it.
     "merge" => merge::run { effects: Pure },
+
+    /// Joins lists into one, in their order; a value that is no list is an item itself. Nothing is joined
+    /// at a greater depth.
+    ///
+    /// It takes what a group hands to the task type of `merge = { strategy = "reduce" }`.
+    "concat" => concat::run { effects: Pure },
 }
