@@ -365,6 +365,7 @@ pub fn tasks(run: &Value) -> HashMap<String, Value> {
 /// What a finished command printed, and how it ended.
 pub struct Finished {
     pub code: i32,
+    pub out: String,
     pub err: String,
 }
 
@@ -382,6 +383,7 @@ pub fn run(command: &mut Command, input: &str) -> Finished {
     let output = child.wait_with_output().expect("it ends");
     Finished {
         code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout).expect("UTF-8"),
         err: String::from_utf8(output.stderr).expect("UTF-8"),
     }
 }

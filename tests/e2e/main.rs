@@ -8,6 +8,7 @@
 mod calls;
 
 mod bad_input;
+mod beside;
 mod capabilities;
 mod crash;
 mod documents;

@@ -2,8 +2,8 @@
 //!
 //! A backup is a folder with `taskloom.db`, `artefacts/` and `plugins/`, as a data folder has them. The database
 //! is copied page by page from one snapshot, which no writer waits for; the log of the host grows
-//! meanwhile. Any process may do that: it reads only, and takes no lock of the host's. The copy is
-//! looked at, synced and gets its name last: what has the name is whole.
+//! meanwhile. A host that uses the folder does it itself when it is asked. The copy is looked at, synced and
+//! gets its name last: what has the name is whole.
 
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File};
@@ -14,10 +14,12 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
+use serde::{Deserialize, Serialize};
 
 use crate::artefacts::{self, FOLDER};
+use crate::beside::{self, Question};
 use crate::error::Error;
-use crate::lock::HostLock;
+use crate::lock::{self, HostLock};
 use crate::references::referred;
 use crate::{check, connection, schema, versions};
 
@@ -28,7 +30,7 @@ const PAGES_PER_STEP: i32 = 1_000;
 const DATABASE: &str = "taskloom.db";
 
 /// What a copy holds.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Copied {
     /// Bytes of the database.
     pub bytes: u64,
@@ -49,8 +51,24 @@ pub struct Copied {
 ///
 /// # Errors
 /// [`Error::NoStore`] without a database, [`Error::BackupExists`], [`Error::Foreign`],
-/// [`Error::Newer`], [`Error::Corrupt`] for a copy that is damaged, and [`Error::Folder`].
+/// [`Error::Newer`], [`Error::Corrupt`] for a copy that is damaged, and [`Error::Folder`]; [`Error::Host`] with
+/// the same in words, when a host uses the folder.
 pub fn backup(data: &Path, to: &Path) -> Result<Copied, Error> {
+    if to.exists() {
+        return Err(Error::BackupExists { path: to.to_owned() });
+    }
+    if lock::is_held(data) {
+        let wrong = |error| Error::folder(to, error);
+        let to = std::path::absolute(to).map_err(wrong)?;
+        if let Some(copied) = beside::ask(data, &Question::Backup(to)) {
+            return copied;
+        }
+    }
+    backup_here(data, to)
+}
+
+/// [`backup`], where the database can be read.
+pub(crate) fn backup_here(data: &Path, to: &Path) -> Result<Copied, Error> {
     let source = open(data)?;
     if to.exists() {
         return Err(Error::BackupExists { path: to.to_owned() });

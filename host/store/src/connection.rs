@@ -3,6 +3,7 @@
 //! No `mmap_size`: with a mapped file a failing disk is a signal that ends the process, without
 //! one it is an error that the host can report; the system's page cache serves both alike.
 
+use std::ffi::CStr;
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -31,6 +32,11 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Statements that a connection keeps compiled: more than there are.
 const STATEMENTS_MAX: usize = 128;
+
+/// How SQLite locks the files: for one process, which keeps the index of the log in its own memory. The lock of
+/// the data folder allows no second host, and six calls of the system a commit are saved. Others ask the host
+/// (see `beside`); a program such as `sqlite3` is told that the database is locked.
+const ONE_PROCESS: &CStr = c"unix-excl";
 
 const READ_WRITE: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE;
 const READ_ONLY: OpenFlags = OpenFlags::SQLITE_OPEN_READ_ONLY;
@@ -98,7 +104,7 @@ fn open(path: &Path, access: OpenFlags) -> Result<Connection, Error> {
     // Each connection is used by one thread at a time.
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || {
-        let connection = Connection::open_with_flags(path, flags)?;
+        let connection = Connection::open_with_flags_and_vfs(path, flags, ONE_PROCESS)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         connection.pragma_update(None, "trusted_schema", false)?;

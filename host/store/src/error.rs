@@ -31,6 +31,14 @@ pub enum Error {
         /// The process that holds it, if it has written its id already.
         pid: Option<u32>,
     },
+    /// The host that uses the data folder could not do what it was asked for.
+    #[error("the host that uses `{folder}` says: {what}")]
+    Host {
+        /// The folder.
+        folder: PathBuf,
+        /// What it said.
+        what: String,
+    },
     /// The file is no database of Taskloom's.
     #[error("`{path}` is no Taskloom database: {reason}; move it away, or name another folder")]
     Foreign {

@@ -6,16 +6,18 @@ use std::io;
 use std::path::Path;
 
 use rusqlite::{Connection, Result as SqlResult};
+use serde::{Deserialize, Serialize};
 use taskloom_core::id::Digest;
 
 use crate::artefacts::{self, FOLDER};
+use crate::beside::{self, Question};
 use crate::error::Error;
 use crate::references::referred;
 use crate::versions::{self, MissingVersion};
 use crate::{backup, check, lock, schema};
 
 /// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Severity {
     /// Good to know.
     Info,
@@ -37,7 +39,7 @@ impl Severity {
 }
 
 /// Something that was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
@@ -50,7 +52,7 @@ pub struct Finding {
 }
 
 /// What the examination of a data folder showed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Examination {
     /// What was found, in the order of the search.
     pub findings: Vec<Finding>,
@@ -72,8 +74,18 @@ const RESTORE: &str =
 ///
 /// # Errors
 /// [`Error::NoStore`] without a database; [`Error::Foreign`], [`Error::Newer`]; [`Error::Corrupt`]
-/// when it cannot be read at all.
+/// when it cannot be read at all. [`Error::Host`] with the same in words, when a host uses the folder.
 pub fn examine(folder: &Path) -> Result<Examination, Error> {
+    if lock::is_held(folder)
+        && let Some(found) = beside::ask(folder, &Question::Examine)
+    {
+        return found;
+    }
+    examine_here(folder)
+}
+
+/// [`examine`], where the database can be read.
+pub(crate) fn examine_here(folder: &Path) -> Result<Examination, Error> {
     let connection = backup::open(folder)?;
     let path = folder.join("taskloom.db");
     let sql = |error| Error::sql(&path, "examining the database", error);

@@ -11,6 +11,7 @@
 //! Everything else is a view and can be made again from it; the README says how.
 
 mod batch;
+mod beside;
 mod error;
 mod page;
 mod rows;

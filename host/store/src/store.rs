@@ -17,6 +17,7 @@ use taskloom_core::time::Timestamp;
 use crate::artefacts::ArtefactFiles;
 use crate::backup::{self, Copied};
 use crate::batch::{Batch, Committed};
+use crate::beside::Answers;
 use crate::checkpoint::Checkpointer;
 use crate::error::Error;
 use crate::inbox::{Commit, Inbox};
@@ -76,6 +77,8 @@ struct Inner {
     artefacts: Arc<ArtefactFiles>,
     /// When a run or a kept result was deleted last.
     deleted: Mutex<Option<Instant>>,
+    /// Reads for other processes.
+    answers: Mutex<Option<Answers>>,
     /// What writes; whoever has the turn of the inbox uses it.
     writer: Arc<Mutex<Option<Writer>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -144,6 +147,9 @@ impl Store {
             _lock: lock,
         })));
         let thread = Writer::spawn(writer.clone(), inbox.clone()).map_err(no_thread)?;
+        let answers = Answers::start(folder).inspect_err(
+            |error| tracing::warn!(%error, "no backup can be made while this host runs"),
+        );
         let thread = Mutex::new(Some(thread));
         Ok(Self {
             inner: Arc::new(Inner {
@@ -154,6 +160,7 @@ impl Store {
                 readers,
                 artefacts: Arc::new(ArtefactFiles::new(folder)),
                 deleted: Mutex::default(),
+                answers: Mutex::new(answers.ok()),
                 writer,
                 thread,
             }),
@@ -529,6 +536,7 @@ impl Store {
 
 impl Inner {
     fn close(&self) {
+        drop(self.answers.lock().expect("no code that holds this panics").take());
         // Readers first: the writer's connection, when it is the last, empties the log.
         self.readers.close();
         self.inbox.close("it was closed");

@@ -15,6 +15,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Result as SqlResult};
+use serde::{Deserialize, Serialize};
 use taskloom_core::id::{Digest, PluginName, RunId};
 use taskloom_core::journal::RunEvent;
 
@@ -27,7 +28,7 @@ pub(crate) const FOLDER: &str = "plugins";
 const SIGNATURE_SUFFIX: &str = ".minisig";
 
 /// A version of a plugin that live runs pinned, and whose bytes a data folder has not.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissingVersion {
     /// The plugin.
     pub plugin: PluginName,

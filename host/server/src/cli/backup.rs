@@ -1,7 +1,7 @@
 //! `taskloom backup` and `taskloom restore`: copies of a data folder.
 //!
-//! Both work on the folder itself, not through the API: a backup reads one snapshot of the database
-//! beside a running host, which SQLite allows any process, and a restore wants no host at all.
+//! Both work on the folder itself, not through the API: a backup is one snapshot of the database, made by the
+//! host if one uses the folder, and a restore wants no host at all.
 
 use taskloom_store::{Copied, backup as copy, restore as put_back};
 

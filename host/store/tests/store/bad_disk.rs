@@ -2,10 +2,10 @@
 //!
 //! SQLite reaches files through a table of functions (its VFS). This one hands everything on to the system's, counts
 //! what is written to the database and its log, and from a chosen operation on answers as a full or a broken disk
-//! does. It is the default of the process that installs it, so it is used in a process of its own.
+//! does. It is that of every store in the process that installs it, so it is used in a process of its own.
 
 use std::collections::BTreeMap;
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::SeqCst};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock};
@@ -54,7 +54,10 @@ static HELD_CHANGED: Condvar = Condvar::new();
 /// Writes and syncs so far.
 static OPERATIONS: AtomicU64 = AtomicU64::new(0);
 
-/// The system's VFS, which does the work.
+/// The VFS that a store asks for.
+const NAME: &CStr = c"unix-excl";
+
+/// The system's VFS of that name, which does the work.
 static SYSTEM: OnceLock<usize> = OnceLock::new();
 
 /// The functions of the system's files, as they were before ours took their place.
@@ -65,10 +68,11 @@ pub(crate) fn install() {
     // SAFETY: the VFS that is registered is a copy of the system's, which lives as long as the process; only the
     // function that opens is replaced, by one of the same signature.
     unsafe {
-        let system = ffi::sqlite3_vfs_find(ptr::null());
+        let system = ffi::sqlite3_vfs_find(NAME.as_ptr());
         SYSTEM.set(system as usize).expect("installed once");
         let mut ours = *system;
-        ours.zName = c"taskloom-bad-disk".as_ptr();
+        // One that is registered later is found first.
+        ours.zName = NAME.as_ptr();
         ours.pNext = ptr::null_mut();
         ours.xOpen = Some(open);
         assert_eq!(ffi::sqlite3_vfs_register(Box::leak(Box::new(ours)), 1), SQLITE_OK);
