@@ -41,9 +41,20 @@ fn journals_are_replayed_to_their_end() {
     }
 }
 
+/// What an attempt did not use was written down once, and is not any more.
+fn without_what_was_not_used(entries: &mut Value) {
+    let entries = entries.as_array_mut().expect("a list");
+    let events = entries.iter_mut().filter_map(|entry| entry["event"].as_object_mut());
+    let usages = events.flat_map(|event| event.values_mut()).filter_map(|of| of.get_mut("usage"));
+    for usage in usages {
+        usage.as_object_mut().expect("an object").retain(|_, value| *value != 0);
+    }
+}
+
 #[test]
 fn what_is_read_is_written_as_it_was() {
-    for (spec, written, entries) in journals() {
+    for (spec, mut written, entries) in journals() {
+        without_what_was_not_used(&mut written);
         let again = serde_json::to_value(&entries).expect("entries are written");
         assert_eq!(again, written, "{spec}");
     }
