@@ -21,7 +21,7 @@ pub struct AttemptUse {
     /// When the handler was started; `None` if it never was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
-    /// Processor time in milliseconds, as the epochs counted it.
+    /// Processor time in milliseconds. Stretches of less than one are told by the time of day.
     #[serde(skip_serializing_if = "is_zero")]
     pub cpu_ms: u64,
     /// Time spent waiting inside host calls, in milliseconds.
